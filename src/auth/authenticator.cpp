@@ -1,0 +1,179 @@
+#include "auth/authenticator.h"
+
+namespace turnpike::auth {
+namespace {
+
+using stun::AttributeType;
+using stun::PasswordAlgorithm;
+
+constexpr std::size_t max_text_bytes = 763;  // RFC 8489 §14.3, §14.9, §14.10
+
+bool integrity_matches(const stun::MessageView& request, const stun::IntegrityKey& key) {
+  // If the SHA-256 attribute is present, it alone decides (§9.2.4).
+  if (request.message_integrity_sha256()) {
+    return stun::verify_message_integrity_sha256(request, key.sha256);
+  }
+  return stun::verify_message_integrity(request, key.sha1);
+}
+
+SecurityFeatures features_of(const CredentialBook& book) {
+  // A client that sees the anonymity bit sends USERHASH, from which a time-limited username cannot
+  // be recovered: so it is offered only where all users are known by name.
+  return {.password_algorithms = true,
+          .username_anonymity = book.has_static_users() && !book.has_secrets()};
+}
+
+}  // namespace
+
+/// What a request says about its sender, not yet believed.
+struct Authenticator::Claim {
+  std::string_view username;  // empty: a USERHASH that nobody has
+  std::string_view account;
+  std::string_view nonce;
+  PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
+  bool algorithm_was_explicit = false;
+  bool is_time_limited = false;
+};
+
+void Principal::sign(stun::MessageBuilder& response) const {
+  if (integrity == ResponseIntegrity::sha256) {
+    response.put_message_integrity_sha256(key->sha256);
+  } else {
+    response.put_message_integrity(key->sha1);
+  }
+}
+
+stun::ErrorCode error_code_of(Denial denial) {
+  switch (denial) {
+    case Denial::incomplete:
+    case Denial::oversized:
+    case Denial::bad_algorithms: return stun::ErrorCode::bad_request;
+    case Denial::stale_nonce: return stun::ErrorCode::stale_nonce;
+    case Denial::no_credentials:
+    case Denial::unknown_user:
+    case Denial::expired_user:
+    case Denial::wrong_password: break;
+  }
+  return stun::ErrorCode::unauthenticated;
+}
+
+bool is_challenge(Denial denial) { return error_code_of(denial) != stun::ErrorCode::bad_request; }
+
+Authenticator::Authenticator(const CredentialBook& book, const Settings& settings)
+    : book_(book),
+      nonces_(settings.nonce_key, settings.nonce_lifetime, features_of(book)),
+      cache_(settings.cached_keys, settings.hash_seed),
+      decoy_(settings.nonce_key),
+      clock_skew_(settings.clock_skew),
+      max_credential_age_(settings.max_credential_age) {}
+
+std::variant<Principal, Denial> Authenticator::check(const stun::MessageView& request,
+                                                     const Endpoint& client, Now now,
+                                                     ExpiryRule expiry) {
+  if (!request.message_integrity() && !request.message_integrity_sha256()) {
+    return Denial::no_credentials;
+  }
+  Claim claim;
+  if (const auto denial = read_claim(request, claim)) return *denial;
+  if (const auto denial = read_algorithm(request, claim)) return *denial;
+
+  // Who does not exist or is over is told so only after a MAC has been computed all the same.
+  const auto account_denial = check_account(claim, now, expiry);
+  const stun::IntegrityKey* key = matching_key(request, claim);
+  if (account_denial) return *account_denial;
+  if (key == nullptr) return Denial::wrong_password;
+  if (!nonces_.is_valid(claim.nonce, client, now.instant)) return Denial::stale_nonce;
+
+  const auto integrity =
+      claim.algorithm_was_explicit ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
+  return Principal{claim.username, claim.account, key, integrity};
+}
+
+void Authenticator::put_challenge(stun::MessageBuilder& response, const Endpoint& client,
+                                  Instant now) const {
+  response.put_text(AttributeType::realm, book_.realm())
+      .put_text(AttributeType::nonce, nonces_.issue(client, now).text())
+      .put_password_algorithms(book_.algorithms());
+}
+
+/// USERNAME or USERHASH, REALM and NONCE: all there, and of a size that can be (§9.2.4).
+std::optional<Denial> Authenticator::read_claim(const stun::MessageView& request, Claim& claim) const {
+  const auto username = request.find(AttributeType::username);
+  const auto hash = request.find(AttributeType::userhash);
+  const auto realm = request.find(AttributeType::realm);
+  const auto nonce = request.find(AttributeType::nonce);
+  const bool exactly_one_name = username.has_value() != hash.has_value();
+  if (!exactly_one_name || !realm || !nonce) return Denial::incomplete;
+  if (realm->size() > max_text_bytes || nonce->size() > max_text_bytes) return Denial::oversized;
+  if (username && username->size() > max_text_bytes) return Denial::oversized;
+  claim.nonce = text_of(*nonce);
+  claim.username = username ? text_of(*username) : book_.username_of(*hash).value_or("");
+  claim.account = claim.username;
+  return std::nullopt;
+}
+
+/// PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS against what was offered: the bid-down check (§9.2.4).
+/// What counts is what this server offers, never the feature bits that a client echoes.
+std::optional<Denial> Authenticator::read_algorithm(const stun::MessageView& request,
+                                                    Claim& claim) const {
+  const auto chosen = request.find(AttributeType::password_algorithm);
+  const auto list = request.find(AttributeType::password_algorithms);
+  if (!chosen && !list) {
+    claim.algorithm = PasswordAlgorithm::md5;
+    if (offers(static_cast<std::uint16_t>(claim.algorithm))) return std::nullopt;
+    return Denial::no_credentials;  // a client too old for this server: the challenge says why
+  }
+  if (!chosen || !list) return Denial::bad_algorithms;
+  std::array<std::uint8_t, 128> expected{};
+  stun::MessageBuilder offer{expected, stun::Class::indication, stun::Method::binding, {}};
+  offer.put_password_algorithms(book_.algorithms());
+  const ByteView offered = offer.bytes().subspan(stun::header_bytes + 4);
+  const auto algorithm = stun::decode_password_algorithm(*chosen);
+  const bool same_list = std::equal(list->begin(), list->end(), offered.begin(), offered.end());
+  if (!same_list || !algorithm || !offers(*algorithm)) return Denial::bad_algorithms;
+  claim.algorithm = static_cast<PasswordAlgorithm>(*algorithm);
+  claim.algorithm_was_explicit = true;
+  return std::nullopt;
+}
+
+std::optional<Denial> Authenticator::check_account(Claim& claim, Now now, ExpiryRule expiry) const {
+  if (claim.username.empty()) return Denial::unknown_user;
+  if (book_.static_key(claim.username, claim.algorithm) != nullptr) return std::nullopt;
+  const auto user = parse_time_limited_username(claim.username);
+  if (!user || !book_.has_secrets()) return Denial::unknown_user;
+  claim.is_time_limited = true;
+  claim.account = user->account;
+  if (user->expires > now.wall + max_credential_age_ + clock_skew_) return Denial::expired_user;
+  const bool is_over = user->expires + clock_skew_ < now.wall;
+  if (is_over && expiry == ExpiryRule::enforce) return Denial::expired_user;
+  return std::nullopt;
+}
+
+/// The key under which the integrity attribute is right; null when there is none.
+const stun::IntegrityKey* Authenticator::matching_key(const stun::MessageView& request,
+                                                      const Claim& claim) {
+  if (const auto* key = book_.static_key(claim.username, claim.algorithm)) {
+    return integrity_matches(request, *key) ? key : nullptr;
+  }
+  if (!claim.is_time_limited) {
+    static_cast<void>(integrity_matches(request, decoy_));
+    return nullptr;
+  }
+  const auto* const cached = cache_.find(claim.username, claim.algorithm);
+  if (cached != nullptr && integrity_matches(request, *cached)) return cached;
+  // Not the last word: two issuers with different secrets may mint the same username.
+  for (std::size_t i = 0; i < book_.secret_count(); ++i) {
+    const auto key = book_.time_limited_key(i, claim.username, claim.algorithm);
+    if (integrity_matches(request, key)) return cache_.insert(claim.username, claim.algorithm, key);
+  }
+  return nullptr;
+}
+
+bool Authenticator::offers(std::uint16_t algorithm) const {
+  const auto& offered = book_.algorithms();
+  return std::any_of(offered.begin(), offered.end(), [algorithm](PasswordAlgorithm a) {
+    return static_cast<std::uint16_t>(a) == algorithm;
+  });
+}
+
+}  // namespace turnpike::auth

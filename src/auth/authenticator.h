@@ -1,0 +1,95 @@
+// The long-term credential mechanism: decides who sent a request (RFC 8489 §9.2.4).
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "auth/credential_book.h"
+#include "auth/key_cache.h"
+#include "auth/nonce.h"
+#include "base/endpoint.h"
+#include "stun/builder.h"
+#include "stun/message.h"
+
+namespace turnpike::auth {
+
+/// Which attribute signs the response (RFC 8489 §9.2.4, last paragraph).
+enum class ResponseIntegrity : std::uint8_t { sha1, sha256 };
+
+/// An authenticated sender. Views and pointer are valid until the next call of the authenticator
+/// and while the message's bytes are.
+struct Principal {
+  std::string_view username;  ///< what RFC 8656 §5 compares for 441
+  std::string_view account;   ///< what quotas count: the user part of a time-limited name
+  const stun::IntegrityKey* key;
+  ResponseIntegrity integrity;
+
+  /// Signs a response to this principal.
+  void sign(stun::MessageBuilder& response) const;
+};
+
+/// Why a request was not let through.
+enum class Denial : std::uint8_t {
+  no_credentials,   ///< 401, the ordinary first answer
+  incomplete,       ///< 400: integrity without USERNAME/USERHASH, REALM or NONCE
+  oversized,        ///< 400: USERNAME, REALM or NONCE beyond 763 bytes
+  bad_algorithms,   ///< 400: PASSWORD-ALGORITHM(S) do not add up: somebody bids us down
+  unknown_user,     ///< 401
+  expired_user,     ///< 401: the time-limited username is over, or too far ahead
+  wrong_password,   ///< 401
+  stale_nonce,      ///< 438
+};
+
+/// The error code that answers a denial.
+[[nodiscard]] stun::ErrorCode error_code_of(Denial denial);
+/// True for 401 and 438, which carry REALM, NONCE and PASSWORD-ALGORITHMS.
+[[nodiscard]] bool is_challenge(Denial denial);
+
+/// Whether a time-limited username that has run out is refused: always for new allocations, only
+/// with `strict_expiry` for the upkeep of existing ones.
+enum class ExpiryRule : std::uint8_t { enforce, tolerate };
+
+/// Checks requests. One per worker; the book is shared.
+class Authenticator {
+ public:
+  struct Settings {
+    NonceIssuer::Key nonce_key;  ///< the same for all workers
+    seconds nonce_lifetime{600};
+    HashSeed hash_seed;
+    std::size_t cached_keys = 4096;
+    seconds clock_skew{30};               ///< grace for expiry times
+    seconds max_credential_age{86400};    ///< a time-limited username may not outlive this
+  };
+
+  /// `book` must outlive the authenticator.
+  Authenticator(const CredentialBook& book, const Settings& settings);
+
+  /// Runs the checks of RFC 8489 §9.2.4 in their order. Nothing is remembered of a sender whose
+  /// integrity is not proved.
+  [[nodiscard]] std::variant<Principal, Denial> check(const stun::MessageView& request,
+                                                      const Endpoint& client, Now now,
+                                                      ExpiryRule expiry);
+
+  /// Puts REALM, NONCE and PASSWORD-ALGORITHMS into a 401 or 438.
+  void put_challenge(stun::MessageBuilder& response, const Endpoint& client, Instant now) const;
+
+ private:
+  struct Claim;
+
+  [[nodiscard]] std::optional<Denial> read_claim(const stun::MessageView& request, Claim& claim) const;
+  [[nodiscard]] std::optional<Denial> read_algorithm(const stun::MessageView& request, Claim& claim) const;
+  [[nodiscard]] std::optional<Denial> check_account(Claim& claim, Now now, ExpiryRule expiry) const;
+  [[nodiscard]] const stun::IntegrityKey* matching_key(const stun::MessageView& request,
+                                                       const Claim& claim);
+  [[nodiscard]] bool offers(std::uint16_t algorithm) const;
+
+  const CredentialBook& book_;
+  NonceIssuer nonces_;
+  KeyCache cache_;
+  stun::IntegrityKey decoy_;  // verified against for unknown users, so that they cost the same time
+  seconds clock_skew_;
+  seconds max_credential_age_;
+};
+
+}  // namespace turnpike::auth

@@ -1,0 +1,52 @@
+#include "auth/credential_book.h"
+
+#include "auth/opaque_string.h"
+
+namespace turnpike::auth {
+namespace {
+
+/// OpaqueString where it applies, else the text itself: a password that the profile rejects still
+/// works for clients that send it as it is, as most do.
+std::string normalised(const std::string& text) { return opaque_string(text).value_or(text); }
+
+}  // namespace
+
+CredentialBook::CredentialBook(const CredentialSettings& settings)
+    : realm_(normalised(settings.realm)), algorithms_(settings.algorithms) {
+  for (const Secret& secret : settings.secrets) secrets_.push_back(secret.value);
+  for (const StaticUser& user : settings.users) {
+    const std::string name = normalised(user.name);
+    const std::string password = normalised(user.password);
+    Keys keys;
+    for (const stun::PasswordAlgorithm algorithm : algorithms_) {
+      auto& key = algorithm == stun::PasswordAlgorithm::md5 ? keys.md5 : keys.sha256;
+      key.emplace(ByteView{long_term_key(algorithm, name, realm_, password)});
+    }
+    const Sha256Digest hash = userhash(name, realm_);
+    usernames_by_hash_.emplace(text_of(hash), name);
+    users_.emplace(name, std::move(keys));
+  }
+}
+
+const stun::IntegrityKey* CredentialBook::static_key(std::string_view username,
+                                                     stun::PasswordAlgorithm algorithm) const {
+  const auto found = users_.find(username);
+  if (found == users_.end()) return nullptr;
+  const auto& key =
+      algorithm == stun::PasswordAlgorithm::md5 ? found->second.md5 : found->second.sha256;
+  return key ? &*key : nullptr;
+}
+
+stun::IntegrityKey CredentialBook::time_limited_key(std::size_t index, std::string_view username,
+                                                    stun::PasswordAlgorithm algorithm) const {
+  const std::string password = time_limited_password(secrets_.at(index), username);
+  return stun::IntegrityKey{long_term_key(algorithm, username, realm_, password)};
+}
+
+std::optional<std::string_view> CredentialBook::username_of(ByteView hash) const {
+  const auto found = usernames_by_hash_.find(text_of(hash));
+  if (found == usernames_by_hash_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace turnpike::auth

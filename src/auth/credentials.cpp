@@ -1,0 +1,64 @@
+#include "auth/credentials.h"
+
+#include <charconv>
+
+namespace turnpike::auth {
+namespace {
+
+constexpr std::int64_t end_of_year_9999 = 253402300799;
+
+std::optional<std::int64_t> parse_unix_time(std::string_view digits) {
+  if (digits.empty() || digits.front() < '1' || digits.front() > '9') return std::nullopt;
+  std::int64_t value = 0;
+  const char* const last = digits.data() + digits.size();
+  const auto [end, error] = std::from_chars(digits.data(), last, value);
+  if (error != std::errc{} || end != last || value > end_of_year_9999) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+LongTermKey long_term_key(stun::PasswordAlgorithm algorithm, std::string_view username,
+                          std::string_view realm, std::string_view password) {
+  std::string text;
+  text.reserve(username.size() + realm.size() + password.size() + 2);
+  text.append(username).append(":").append(realm).append(":").append(password);
+  LongTermKey key;
+  if (algorithm == stun::PasswordAlgorithm::md5) {
+    const Md5Digest digest = md5(bytes_of(text));
+    key.assign(digest.begin(), digest.end());
+  } else {
+    const Sha256Digest digest = sha256(bytes_of(text));
+    key.assign(digest.begin(), digest.end());
+  }
+  wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  return key;
+}
+
+Sha256Digest userhash(std::string_view username, std::string_view realm) {
+  std::string text{username};
+  text.append(":").append(realm);
+  return sha256(bytes_of(text));
+}
+
+std::optional<TimeLimitedUser> parse_time_limited_username(std::string_view username) {
+  const std::size_t colon = username.find(':');
+  const auto expires = parse_unix_time(username.substr(0, colon));
+  if (!expires) return std::nullopt;
+  const bool has_account = colon != std::string_view::npos;
+  const std::string_view account = has_account ? username.substr(colon + 1) : username;
+  if (account.empty()) return std::nullopt;
+  return TimeLimitedUser{WallTime{seconds{*expires}}, account};
+}
+
+std::string time_limited_username(WallTime expiry, std::string_view user) {
+  std::string username = std::to_string(expiry.time_since_epoch().count());
+  if (!user.empty()) username.append(":").append(user);
+  return username;
+}
+
+std::string time_limited_password(std::string_view secret, std::string_view username) {
+  return base64_encode(HmacSha1Key{bytes_of(secret)}.mac({bytes_of(username)}));
+}
+
+}  // namespace turnpike::auth

@@ -1,0 +1,188 @@
+// The low-level SHA functions are deprecated in OpenSSL 3 in favour of EVP, which allocates for
+// each MAC; here their plain-data states let one key serve many MACs (docs/adr/0003).
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "base/crypto.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+namespace turnpike {
+namespace {
+
+struct Sha1 {
+  using State = SHA_CTX;
+  using Digest = Sha1Digest;
+  static void init(State& s) { SHA1_Init(&s); }
+  static void update(State& s, ByteView b) { SHA1_Update(&s, b.data(), b.size()); }
+  static void final(State& s, Digest& d) { SHA1_Final(d.data(), &s); }
+};
+
+struct Sha256 {
+  using State = SHA256_CTX;
+  using Digest = Sha256Digest;
+  static void init(State& s) { SHA256_Init(&s); }
+  static void update(State& s, ByteView b) { SHA256_Update(&s, b.data(), b.size()); }
+  static void final(State& s, Digest& d) { SHA256_Final(d.data(), &s); }
+};
+
+constexpr std::size_t block_bytes = 64;  // of both hashes (RFC 2104 §2)
+
+template <class Hash>
+typename Hash::State load_state(ByteView stored) {
+  typename Hash::State state;
+  static_assert(std::is_trivially_copyable_v<typename Hash::State>);
+  std::memcpy(&state, stored.data(), sizeof state);
+  return state;
+}
+
+template <class Hash>
+void store_pad(const std::array<std::uint8_t, block_bytes>& key, std::uint8_t pad,
+               MutableByteView out) {
+  static_assert(std::is_trivially_copyable_v<typename Hash::State>);
+  std::array<std::uint8_t, block_bytes> padded{};
+  for (std::size_t i = 0; i < block_bytes; ++i) {
+    padded[i] = static_cast<std::uint8_t>(key[i] ^ pad);
+  }
+  typename Hash::State state;
+  Hash::init(state);
+  Hash::update(state, padded);
+  TURNPIKE_ASSERT(out.size() == sizeof state);
+  std::memcpy(out.data(), &state, sizeof state);
+  wipe(padded);
+}
+
+template <class Hash>
+void store_pads(ByteView key, MutableByteView inner, MutableByteView outer) {
+  std::array<std::uint8_t, block_bytes> block{};
+  if (key.size() > block_bytes) {
+    typename Hash::State state;
+    typename Hash::Digest digest;
+    Hash::init(state);
+    Hash::update(state, key);
+    Hash::final(state, digest);
+    copy_bytes(digest, block);
+  } else {
+    copy_bytes(key, block);
+  }
+  store_pad<Hash>(block, 0x36, inner);
+  store_pad<Hash>(block, 0x5c, outer);
+  wipe(block);
+}
+
+template <class Hash>
+typename Hash::Digest hmac(ByteView inner, ByteView outer, std::initializer_list<ByteView> parts) {
+  typename Hash::Digest digest;
+  auto state = load_state<Hash>(inner);
+  for (const ByteView part : parts) Hash::update(state, part);
+  Hash::final(state, digest);
+  state = load_state<Hash>(outer);
+  Hash::update(state, digest);
+  Hash::final(state, digest);
+  return digest;
+}
+
+constexpr std::array<std::uint32_t, 256> crc_table = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320U : 0U);
+    table[i] = value;
+  }
+  return table;
+}();
+
+}  // namespace
+
+Md5Digest md5(ByteView input) {
+  Md5Digest digest{};
+  const int ok = EVP_Digest(input.data(), input.size(), digest.data(), nullptr, EVP_md5(), nullptr);
+  TURNPIKE_ASSERT(ok == 1);
+  return digest;
+}
+
+Sha256Digest sha256(ByteView input) {
+  Sha256Digest digest{};
+  SHA256(input.data(), input.size(), digest.data());
+  return digest;
+}
+
+std::uint32_t crc32(ByteView first, ByteView second) {
+  std::uint32_t value = 0xffffffff;
+  for (const ByteView part : {first, second}) {
+    for (const std::uint8_t byte : part) value = crc_table[(value ^ byte) & 0xff] ^ (value >> 8);
+  }
+  return value ^ 0xffffffff;
+}
+
+bool equal_in_constant_time(ByteView a, ByteView b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+void wipe(MutableByteView secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+
+std::string base64_encode(ByteView input) {
+  // EVP_EncodeBlock ends what it writes with a NUL, for which a std::string has room.
+  std::string text((input.size() + 2) / 3 * 4, '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), input.data(),
+                  static_cast<int>(input.size()));
+  return text;
+}
+
+// No heap here: this is what a challenge to a stranger is made with.
+void base64_encode_into(ByteView input, std::span<char> out) {
+  std::array<unsigned char, 128> text{};  // EVP_EncodeBlock adds a NUL, so not straight into `out`
+  TURNPIKE_ASSERT(out.size() == (input.size() + 2) / 3 * 4 && out.size() < text.size());
+  EVP_EncodeBlock(text.data(), input.data(), static_cast<int>(input.size()));
+  std::copy_n(text.begin(), out.size(), out.begin());
+}
+
+std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
+  if (text.empty()) return bytes;
+  const int written = EVP_DecodeBlock(bytes.data(), bytes_of(text).data(), static_cast<int>(text.size()));
+  if (written < 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  bytes.resize(bytes.size() - padding);
+  // EVP_DecodeBlock forgives blanks and stray bits; only the canonical spelling is accepted here.
+  if (base64_encode(bytes) != text) return std::nullopt;
+  return bytes;
+}
+
+HmacSha1Key::HmacSha1Key(ByteView key) {
+  static_assert(state_bytes == sizeof(Sha1::State));
+  store_pads<Sha1>(key, inner_, outer_);
+}
+
+Sha1Digest HmacSha1Key::mac(std::initializer_list<ByteView> parts) const {
+  return hmac<Sha1>(inner_, outer_, parts);
+}
+
+HmacSha256Key::HmacSha256Key(ByteView key) {
+  static_assert(state_bytes == sizeof(Sha256::State));
+  store_pads<Sha256>(key, inner_, outer_);
+}
+
+Sha256Digest HmacSha256Key::mac(std::initializer_list<ByteView> parts) const {
+  return hmac<Sha256>(inner_, outer_, parts);
+}
+
+void SecureRandom::fill(MutableByteView out) {
+  if (out.size() > block_.size()) {
+    TURNPIKE_ASSERT(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
+    return;
+  }
+  if (out.size() > block_.size() - used_) {
+    TURNPIKE_ASSERT(RAND_bytes(block_.data(), static_cast<int>(block_.size())) == 1);
+    used_ = 0;
+  }
+  const MutableByteView taken = MutableByteView{block_}.subspan(used_, out.size());
+  copy_bytes(taken, out);
+  wipe(taken);
+  used_ += out.size();
+}
+
+}  // namespace turnpike

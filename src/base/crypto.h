@@ -1,0 +1,77 @@
+// The few cryptographic functions the protocol needs, over libcrypto. The only place that
+// includes OpenSSL besides net/tls and net/dtls_endpoint.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/random.h"
+
+namespace turnpike {
+
+using Md5Digest = std::array<std::uint8_t, 16>;
+using Sha1Digest = std::array<std::uint8_t, 20>;
+using Sha256Digest = std::array<std::uint8_t, 32>;
+
+[[nodiscard]] Md5Digest md5(ByteView input);
+[[nodiscard]] Sha256Digest sha256(ByteView input);
+
+/// CRC-32 as FINGERPRINT uses it (ITU V.42, RFC 8489 §14.7), before the XOR.
+[[nodiscard]] std::uint32_t crc32(ByteView first, ByteView second = {});
+
+/// True when both are the same; the time taken depends on the sizes only.
+[[nodiscard]] bool equal_in_constant_time(ByteView a, ByteView b);
+
+/// Overwrites `secret` so that the compiler cannot leave it out.
+void wipe(MutableByteView secret);
+
+/// Standard base64 with padding (RFC 4648 §4).
+[[nodiscard]] std::string base64_encode(ByteView input);
+/// The same into `out`. Precondition: `out` holds exactly the characters that `input` makes.
+void base64_encode_into(ByteView input, std::span<char> out);
+/// Nothing when `text` is not canonical padded base64.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
+
+/// An HMAC-SHA1 key with both pads already hashed: a MAC costs no key schedule, and a copy is a
+/// plain copy.
+class HmacSha1Key {
+ public:
+  explicit HmacSha1Key(ByteView key);
+  /// The MAC over `parts` as if they stood one after another.
+  [[nodiscard]] Sha1Digest mac(std::initializer_list<ByteView> parts) const;
+
+ private:
+  static constexpr std::size_t state_bytes = 96;
+  alignas(8) std::array<std::uint8_t, state_bytes> inner_;
+  alignas(8) std::array<std::uint8_t, state_bytes> outer_;
+};
+
+/// The same for HMAC-SHA256.
+class HmacSha256Key {
+ public:
+  explicit HmacSha256Key(ByteView key);
+  [[nodiscard]] Sha256Digest mac(std::initializer_list<ByteView> parts) const;
+
+ private:
+  static constexpr std::size_t state_bytes = 112;
+  alignas(8) std::array<std::uint8_t, state_bytes> inner_;
+  alignas(8) std::array<std::uint8_t, state_bytes> outer_;
+};
+
+/// libcrypto's random generator, fetched in blocks. Not for use by two threads at once.
+/// Ends the process when the system cannot give randomness: nothing safe could follow.
+class SecureRandom final : public Random {
+ public:
+  void fill(MutableByteView out) override;
+
+ private:
+  std::array<std::uint8_t, 512> block_{};
+  std::size_t used_ = block_.size();
+};
+
+}  // namespace turnpike

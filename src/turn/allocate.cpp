@@ -1,0 +1,308 @@
+// Allocate (RFC 8656 §7.2), in two phases: the request is checked and ports are taken, the shell opens
+// the sockets, and only then is the client told.
+#include <algorithm>
+
+#include "turn/server.h"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+namespace {
+
+constexpr std::uint8_t ip_protocol_udp = 17;
+
+std::optional<Family> family_from_wire(std::uint8_t byte) {
+  if (byte == static_cast<std::uint8_t>(Family::ipv4)) return Family::ipv4;
+  if (byte == static_cast<std::uint8_t>(Family::ipv6)) return Family::ipv6;
+  return std::nullopt;
+}
+
+Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Family::ipv4; }
+
+}  // namespace
+
+/// What a valid Allocate asks for.
+struct Server::AllocatePlan {
+  Family family = Family::ipv4;
+  bool with_additional = false;  // ADDITIONAL-ADDRESS-FAMILY: IPv6 beside the IPv4
+  PortWish wish = PortWish::any;
+  std::optional<std::uint64_t> token;
+  seconds lifetime{0};
+};
+
+Reason Server::on_allocate(const Request& request) {
+  // §7.2 step 2: the 5-tuple in use. The request that made the allocation is answered again.
+  if (const Allocation* const existing = allocations_.find(request.flow.tuple)) {
+    const bool is_same_request = existing->transaction == request.message.transaction_id() &&
+                                 users_.username(existing->user) == request.principal.username;
+    if (is_same_request) return on_allocate_again(request, *existing);
+    return refuse(request, ErrorCode::allocation_mismatch);
+  }
+  const auto plan = plan_allocate(request);
+  if (!plan) return refuse(request, plan.error());
+
+  // Step 10: quota, by user.
+  const auto& principal = request.principal;
+  if (!ledger_.charge(principal.account)) return refuse(request, ErrorCode::allocation_quota_reached);
+
+  Allocation& allocation = allocations_.create(request.flow);
+  allocation.transaction = request.message.transaction_id();
+  allocation.user = users_.acquire(principal.username, principal.account);
+  allocation.expires = request.now.instant + plan->lifetime;
+  allocation.pending = std::make_unique<PendingAllocate>(
+      PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(), plan->wish,
+                      plan->token.has_value(), std::nullopt});
+  if (const auto error = take_relays(*plan, request, allocation)) {
+    end_allocation(allocation, request.effects);
+    return refuse(request, *error);
+  }
+  deadlines_.set(allocation.slot, allocation.expires);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const Relay& relay = allocation.relay(family);
+    if (relay.state != Relay::State::opening) continue;
+    request.effects.open(AllocationTable::relay_id(allocation, family), ledger_.bind_endpoint(relay.lease));
+  }
+  return Reason::answered_allocate;
+}
+
+/// A retransmission is answered with what the first answer said (§7.2, note on idempotency).
+Reason Server::on_allocate_again(const Request& request, const Allocation& allocation) {
+  if (allocation.pending) return Reason::dropped_pending;
+  auto response = begin_success(request.message);
+  put_allocate_success(response, allocation, request.now.instant);
+  finish(request, response);
+  return Reason::answered_allocate_again;
+}
+
+/// Steps 3 to 9 of §7.2, in their order.
+Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& request) {
+  const stun::MessageView& message = request.message;
+  AllocatePlan plan;
+
+  // Step 3: REQUESTED-TRANSPORT.
+  const auto transport_value = message.find(AttributeType::requested_transport);
+  const auto transport = transport_value ? stun::decode_requested_transport(*transport_value) : std::nullopt;
+  if (!transport) return Failure{ErrorCode::bad_request};
+  if (*transport != ip_protocol_udp) return Failure{ErrorCode::unsupported_transport_protocol};
+
+  // Step 4: DONT-FRAGMENT is supported, so there is nothing to check.
+
+  // Step 5: RESERVATION-TOKEN excludes what the reservation has decided already.
+  const auto token = message.find(AttributeType::reservation_token);
+  const auto even_port = message.find(AttributeType::even_port);
+  const auto requested = message.find(AttributeType::requested_address_family);
+  const auto additional = message.find(AttributeType::additional_address_family);
+  if (token) {
+    plan.token = stun::decode_reservation_token(*token);
+    if (!plan.token || even_port || requested || additional) return Failure{ErrorCode::bad_request};
+    if (!ledger_.has_reservation(*plan.token, request.principal.account, request.now.instant)) {
+      return Failure{ErrorCode::insufficient_capacity};
+    }
+  }
+
+  // Step 6.
+  if (requested && additional) return Failure{ErrorCode::bad_request};
+
+  // Step 7: the family, by request or by rule.
+  if (requested) {
+    const auto byte = stun::decode_address_family(*requested);
+    if (!byte) return Failure{ErrorCode::bad_request};
+    const auto family = family_from_wire(*byte);
+    if (!family) return Failure{ErrorCode::address_family_not_supported};
+    plan.family = *family;
+  } else if (!additional && settings_.address_family == AddressFamilyRule::follow_client) {
+    plan.family = request.flow.tuple.client.family();
+  }
+
+  // Step 8: EVEN-PORT.
+  if (even_port) {
+    const auto reserve_next = stun::decode_even_port(*even_port);
+    if (!reserve_next || (*reserve_next && additional)) return Failure{ErrorCode::bad_request};
+    plan.wish = *reserve_next ? PortWish::even_and_next : PortWish::even;
+  }
+
+  // Step 9: ADDITIONAL-ADDRESS-FAMILY can only be IPv6.
+  if (additional) {
+    const auto byte = stun::decode_address_family(*additional);
+    if (!byte || family_from_wire(*byte) != Family::ipv6) return Failure{ErrorCode::bad_request};
+    plan.with_additional = true;
+  }
+
+  const auto lifetime_value = message.find(AttributeType::lifetime);
+  const auto lifetime = lifetime_value ? stun::decode_lifetime(*lifetime_value) : std::nullopt;
+  if (lifetime_value && !lifetime) return Failure{ErrorCode::bad_request};
+  plan.lifetime = granted_lifetime(lifetime);
+  return plan;
+}
+
+/// Takes the ports. With ADDITIONAL-ADDRESS-FAMILY one of the two is enough (step 9).
+std::optional<ErrorCode> Server::take_relays(const AllocatePlan& plan, const Request& request,
+                                             Allocation& allocation) {
+  const Instant now = request.now.instant;
+  if (plan.token) {
+    const auto lease = ledger_.redeem(*plan.token, request.principal.account, now);
+    if (!lease) return ErrorCode::insufficient_capacity;
+    const Endpoint relayed = ledger_.relayed_endpoint(*lease);
+    Relay& relay = allocation.relay(ledger_.bind_endpoint(*lease).family());
+    relay.state = Relay::State::opening;
+    relay.lease = *lease;
+    relay.relayed = relayed;
+    return std::nullopt;
+  }
+  const auto error = take_relay(allocation, plan.family, plan.wish, now);
+  if (!plan.with_additional) return error;
+  const auto additional_error = take_relay(allocation, other(plan.family), plan.wish, now);
+  if (error && additional_error) return error;
+  allocation.pending->additional_error = error ? error : additional_error;
+  return std::nullopt;
+}
+
+std::optional<ErrorCode> Server::take_relay(Allocation& allocation, Family family, PortWish wish,
+                                            Instant now) {
+  Relay& relay = allocation.relay(family);
+  const auto address = ledger_.choose_address(allocation.flow.tuple.server.address, family);
+  if (!address) {
+    relay.state = Relay::State::failed;
+    return ErrorCode::address_family_not_supported;
+  }
+  const auto lease = ledger_.take_port(*address, wish, random_, now);
+  if (!lease) {
+    relay.state = Relay::State::failed;
+    return ErrorCode::insufficient_capacity;
+  }
+  relay.state = Relay::State::opening;
+  relay.lease = *lease;
+  relay.relayed = ledger_.relayed_endpoint(*lease);
+  ++relay.attempts;
+  return std::nullopt;
+}
+
+void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, Now now, Effects& effects) {
+  on_deadline(now, effects);  // the allocation may have run out while the socket was being opened
+  Allocation* const allocation = allocations_.find(id);
+  if (allocation == nullptr) {
+    if (!error) effects.close(id);
+    return;
+  }
+  if (!allocation->pending) return;
+  const Family family = AllocationTable::family_of(id);
+  Relay& relay = allocation->relay(family);
+  if (!error) {
+    relay.state = Relay::State::open;
+    ledger_.live_relays().insert(relay.relayed);
+  } else {
+    const bool may_retry = *error == RelayOpenError::port_in_use && !allocation->pending->is_redeemed &&
+                           relay.attempts < settings_.limits.port_attempts;
+    if (may_retry && retry_on_another_port(*allocation, family, now, effects)) return;
+    drop_relay(*allocation, family, effects);
+    relay.state = Relay::State::failed;
+    allocation->pending->additional_error = ErrorCode::insufficient_capacity;
+  }
+  const auto& relays = allocation->relays;
+  const bool still_opening = std::any_of(relays.begin(), relays.end(), [](const Relay& r) {
+    return r.state == Relay::State::opening;
+  });
+  if (!still_opening) answer_pending(*allocation, now, effects);
+}
+
+/// The port taken by a stranger stays out of the pool until another one has been found, so that it is
+/// not drawn again at once.
+bool Server::retry_on_another_port(Allocation& allocation, Family family, Now now, Effects& effects) {
+  Relay& relay = allocation.relay(family);
+  const PortLease refused = relay.lease;
+  const PortWish wish = allocation.pending->wish;
+  const auto error = take_relay(allocation, family, wish, now.instant);
+  ledger_.give_back(refused);
+  if (wish == PortWish::even_and_next) {
+    ledger_.give_back({refused.address, static_cast<std::uint16_t>(refused.port + 1)});
+  }
+  if (error) {
+    relay.lease = {};
+    return false;
+  }
+  effects.open(AllocationTable::relay_id(allocation, family), ledger_.bind_endpoint(relay.lease));
+  return true;
+}
+
+/// All relays are known to be open or not: tell the client.
+void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
+  const auto pending = std::move(allocation.pending);
+  const auth::Principal signer{{}, {}, &pending->key, pending->integrity};
+  const bool any_open = allocation.has_relay(Family::ipv4) || allocation.has_relay(Family::ipv6);
+  const auto message_class = any_open ? stun::Class::success : stun::Class::error;
+  stun::MessageBuilder response{scratch_, message_class, stun::Method::allocate, allocation.transaction};
+  if (!any_open) {
+    response.put_error_code(ErrorCode::insufficient_capacity);
+  } else {
+    if (pending->wish == PortWish::even_and_next) {
+      const PortLease lease = allocation.has_relay(Family::ipv4) ? allocation.relay(Family::ipv4).lease
+                                                                 : allocation.relay(Family::ipv6).lease;
+      const PortLease next{lease.address, static_cast<std::uint16_t>(lease.port + 1)};
+      allocation.reservation_token =
+          ledger_.reserve(next, users_.account(allocation.user), random_, now.instant);
+    }
+    allocation.additional_error = pending->additional_error;
+    put_allocate_success(response, allocation, now.instant);
+  }
+  signer.sign(response);
+  if (pending->with_fingerprint) response.put_fingerprint();
+  effects.send(allocation.flow, response.bytes());
+  if (!any_open) end_allocation(allocation, effects);
+}
+
+void Server::put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
+                                  Instant now) {
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    if (!allocation.has_relay(family)) continue;
+    response.put_xor_address(AttributeType::xor_relayed_address, allocation.relay(family).relayed);
+  }
+  const auto remaining = std::chrono::ceil<seconds>(allocation.expires - now);
+  response.put_lifetime(remaining);
+  if (allocation.reservation_token) {
+    response.put_u64(AttributeType::reservation_token, *allocation.reservation_token);
+  }
+  if (allocation.additional_error) {
+    const Family missing = allocation.has_relay(Family::ipv4) ? Family::ipv6 : Family::ipv4;
+    response.put_address_error_code(missing, *allocation.additional_error);
+  }
+  response.put_xor_address(AttributeType::xor_mapped_address, allocation.flow.tuple.client);
+}
+
+/// Closes and gives back one relay, in whatever state it is.
+void Server::drop_relay(Allocation& allocation, Family family, Effects& effects) {
+  Relay& relay = allocation.relay(family);
+  const bool has_port = relay.lease.port != 0;
+  if (relay.state == Relay::State::open) {
+    ledger_.live_relays().erase(relay.relayed);
+    effects.close(AllocationTable::relay_id(allocation, family));
+  }
+  if (has_port) {
+    ledger_.give_back(relay.lease);
+    const bool next_is_ours = allocation.pending && allocation.pending->wish == PortWish::even_and_next;
+    if (next_is_ours) {
+      ledger_.give_back({relay.lease.address, static_cast<std::uint16_t>(relay.lease.port + 1)});
+    }
+  }
+  const std::uint32_t next_generation = relay.generation + 1;
+  relay = Relay{};
+  relay.generation = next_generation;
+}
+
+void Server::end_allocation(Allocation& allocation, Effects& effects) {
+  for (const Family family : {Family::ipv4, Family::ipv6}) drop_relay(allocation, family, effects);
+  deadlines_.clear(allocation.slot);
+  ledger_.release(users_.account(allocation.user));
+  users_.release(allocation.user);
+  allocations_.destroy(allocation);
+}
+
+/// §7.2: the client's wish up to the maximum, but never less than the default.
+seconds Server::granted_lifetime(std::optional<seconds> requested) const {
+  const Limits& limits = settings_.limits;
+  if (!requested) return limits.default_lifetime;
+  return std::max(limits.default_lifetime, std::min(*requested, limits.max_lifetime));
+}
+
+}  // namespace turnpike::turn

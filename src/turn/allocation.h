@@ -1,0 +1,97 @@
+// The state of one allocation (RFC 8656 §6): plain data with deadlines, no sockets, no timers.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "auth/authenticator.h"
+#include "base/inline_vector.h"
+#include "turn/effects.h"
+#include "turn/ledger.h"
+#include "turn/user_table.h"
+
+namespace turnpike::turn {
+
+/// Peers with this address may be relayed to and from (RFC 8656 §9).
+struct Permission {
+  IpAddress address;
+  Instant expires;
+};
+
+/// A channel binding (RFC 8656 §12).
+struct Channel {
+  stun::ChannelNumber number;
+  PermittedPeer peer;
+  Instant expires;
+};
+
+/// One relay socket of an allocation; a dual allocation has two.
+struct Relay {
+  enum class State : std::uint8_t { absent, opening, open, failed };
+
+  State state = State::absent;
+  std::uint16_t attempts = 0;   // ports tried so far
+  std::uint32_t generation = 0; // of the RelayId; survives the allocation's end
+  PortLease lease;
+  Endpoint relayed;             // what peers see
+};
+
+/// What an Allocate that waits for its relays needs for its answer. Gone once answered.
+struct PendingAllocate {
+  stun::IntegrityKey key;
+  auth::ResponseIntegrity integrity;
+  bool with_fingerprint;
+  PortWish wish;
+  bool is_redeemed;  // the port was promised; no other will do
+  std::optional<stun::ErrorCode> additional_error;  // why there is no second relay
+};
+
+/// One allocation. Relays stand at relay_index(family).
+struct Allocation {
+  ClientFlow flow;
+  stun::TransactionId transaction{};  // of the Allocate that made it, to know it again
+  UserId user{};
+  std::uint32_t slot = 0;  // its number in the table
+  bool in_use = false;
+  Instant expires{};
+  std::optional<std::uint64_t> reservation_token;   // repeated in repeated answers
+  std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
+  std::array<Relay, 2> relays;
+  InlineVector<Permission, 4> permissions;
+  InlineVector<Channel, 2> channels;
+  std::unique_ptr<PendingAllocate> pending;
+
+  [[nodiscard]] static std::size_t relay_index(Family family) { return family == Family::ipv4 ? 0 : 1; }
+  [[nodiscard]] Relay& relay(Family family) { return relays[relay_index(family)]; }
+  [[nodiscard]] const Relay& relay(Family family) const { return relays[relay_index(family)]; }
+  [[nodiscard]] bool has_relay(Family family) const { return relay(family).state == Relay::State::open; }
+
+  [[nodiscard]] bool permits(const IpAddress& address, Instant now) const {
+    for (const Permission& permission : permissions.span()) {
+      if (permission.address == address) return permission.expires > now;
+    }
+    return false;
+  }
+  [[nodiscard]] const Channel* channel(stun::ChannelNumber number, Instant now) const {
+    for (const Channel& channel : channels.span()) {
+      if (channel.number == number && channel.expires > now) return &channel;
+    }
+    return nullptr;
+  }
+  [[nodiscard]] const Channel* channel_to(const Endpoint& peer, Instant now) const {
+    for (const Channel& channel : channels.span()) {
+      if (channel.peer.endpoint() == peer && channel.expires > now) return &channel;
+    }
+    return nullptr;
+  }
+
+  /// Installs the permission or starts its time anew; the caller has checked the limit.
+  void permit(const IpAddress& address, Instant expires_at);
+  /// How many of the permissions would be live if `address` were added.
+  [[nodiscard]] std::size_t permissions_with(std::span<const IpAddress> added, Instant now) const;
+  /// Forgets permissions and channels that have run out.
+  void drop_expired(Instant now);
+};
+
+}  // namespace turnpike::turn

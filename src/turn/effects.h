@@ -1,0 +1,134 @@
+// What the core wants done: values that the shell carries out. The core itself does nothing.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "turn/peer_policy.h"
+#include "turn/reason.h"
+
+namespace turnpike::turn {
+
+/// The shell's name for the listening socket that a client's datagrams come in on.
+enum class ListenerId : std::uint32_t {};
+
+/// A client's conversation and the socket it runs over.
+struct ClientFlow {
+  FiveTuple tuple;
+  ListenerId listener{};
+};
+
+/// Names a relay socket. A closed relay's id is never used again: its slot may be, with another
+/// generation.
+struct RelayId {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+
+  friend bool operator==(const RelayId&, const RelayId&) = default;
+};
+
+/// "Send header, payload and padding as one datagram." The payload is still inside the input; it is
+/// never copied. The header is empty, a ChannelData header, or the start of a Data indication.
+class Forward {
+ public:
+  using Header = SmallBytes<48>;
+
+  /// Out of relay socket `via` to a peer that the policy let through.
+  [[nodiscard]] static Forward to_peer(RelayId via, const PermittedPeer& peer, ByteView payload,
+                                       bool dont_fragment) {
+    return Forward{Route{ToPeer{via, peer.endpoint(), dont_fragment}}, {}, payload, 0};
+  }
+  /// Back to the client.
+  [[nodiscard]] static Forward to_client(const ClientFlow& flow, const Header& header, ByteView payload,
+                                         std::uint8_t padding_bytes) {
+    return Forward{Route{flow}, header, payload, padding_bytes};
+  }
+
+  struct ToPeer {
+    RelayId via;
+    Endpoint to;
+    bool dont_fragment;  ///< set DF on this datagram (RFC 8656 §14)
+  };
+
+  /// Where it goes, if it goes to a peer.
+  [[nodiscard]] const ToPeer* peer_route() const { return std::get_if<ToPeer>(&route_); }
+  /// Where it goes, if it goes to a client.
+  [[nodiscard]] const ClientFlow* client_route() const { return std::get_if<ClientFlow>(&route_); }
+  [[nodiscard]] const Header& header() const { return header_; }
+  /// Valid while the input that was handed in is.
+  [[nodiscard]] ByteView payload() const { return payload_; }
+  /// Zero bytes to add at the end, 0..3.
+  [[nodiscard]] std::uint8_t padding_bytes() const { return padding_bytes_; }
+
+ private:
+  using Route = std::variant<ToPeer, ClientFlow>;
+  Forward(const Route& route, const Header& header, ByteView payload, std::uint8_t padding_bytes)
+      : route_(route), header_(header), payload_(payload), padding_bytes_(padding_bytes) {}
+
+  Route route_;
+  Header header_;
+  ByteView payload_;
+  std::uint8_t padding_bytes_;
+};
+
+/// What became of one datagram, and the payload to pass on if any.
+struct Handled {
+  Reason reason;
+  std::optional<Forward> forward;
+
+  Handled(Reason r) : reason(r) {}  // NOLINT(google-explicit-constructor): most handlers return only this
+  Handled(Reason r, const Forward& f) : reason(r), forward(f) {}
+};
+
+/// Send these bytes to a client; `bytes` is read with Effects::bytes_of().
+struct SendToClient {
+  ClientFlow flow;
+  std::size_t offset;
+  std::size_t size;
+};
+
+/// Bind a UDP socket for `relay`, then call Server::on_relay_opened with the outcome.
+struct OpenRelay {
+  RelayId relay;
+  Endpoint bind;
+};
+
+/// Close the socket of `relay`.
+struct CloseRelay {
+  RelayId relay;
+};
+
+using Effect = std::variant<SendToClient, OpenRelay, CloseRelay>;
+
+/// Collects effects in order. Made once and cleared after use, so that in the steady state nothing
+/// is allocated: not for answers to strangers in particular.
+class Effects {
+ public:
+  void send(const ClientFlow& flow, ByteView bytes) {
+    list_.emplace_back(SendToClient{flow, bytes_.size(), bytes.size()});
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  void open(RelayId relay, const Endpoint& bind) { list_.emplace_back(OpenRelay{relay, bind}); }
+  void close(RelayId relay) { list_.emplace_back(CloseRelay{relay}); }
+
+  /// In the order in which they were asked for. Carrying one out may append further ones, so walk by
+  /// index.
+  [[nodiscard]] const std::vector<Effect>& list() const { return list_; }
+  /// Valid until the next send() or clear().
+  [[nodiscard]] ByteView bytes_of(const SendToClient& effect) const {
+    return ByteView{bytes_}.subspan(effect.offset, effect.size);
+  }
+  void clear() {
+    list_.clear();
+    bytes_.clear();
+  }
+
+ private:
+  std::vector<Effect> list_;
+  std::vector<std::uint8_t> bytes_;
+};
+
+}  // namespace turnpike::turn

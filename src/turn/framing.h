@@ -1,0 +1,32 @@
+// ChannelData framing (RFC 8656 §12.4-12.6).
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "stun/attributes.h"
+
+namespace turnpike::turn {
+
+inline constexpr std::size_t channel_data_header_bytes = 4;
+
+/// One ChannelData message. `payload` points into the bytes it was parsed from.
+struct ChannelData {
+  stun::ChannelNumber channel;
+  ByteView payload;
+};
+
+enum class FramingError : std::uint8_t {
+  too_short,         ///< fewer than 4 + length bytes
+  reserved_channel,  ///< a number outside 0x4000..0x4FFF
+};
+
+/// Reads the ChannelData message at the start of `datagram` (RFC 8656 §12.4).
+///
+/// Bytes after the stated length are padding and are ignored (§12.5).
+[[nodiscard]] Result<ChannelData, FramingError> parse_channel_data(ByteView datagram);
+
+/// Writes the header of a ChannelData message that carries `payload_bytes`.
+/// Precondition: `out` holds 4 bytes.
+void put_channel_data_header(MutableByteView out, stun::ChannelNumber channel, std::size_t payload_bytes);
+
+}  // namespace turnpike::turn

@@ -1,0 +1,126 @@
+#include "turn/ledger.h"
+
+namespace turnpike::turn {
+namespace {
+
+std::vector<IpAddress> advertised(const std::vector<RelayAddress>& addresses) {
+  std::vector<IpAddress> result;
+  for (const RelayAddress& address : addresses) result.push_back(address.advertised);
+  return result;
+}
+
+}  // namespace
+
+Ledger::Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits)
+    : addresses_(std::move(addresses)),
+      limits_(limits),
+      live_(advertised(addresses_)),
+      pools_(addresses_.size(), PortPool{ports}) {}
+
+std::optional<std::uint16_t> Ledger::choose_address(const IpAddress& server, Family family) const {
+  std::optional<std::uint16_t> first;
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    const IpAddress& candidate = addresses_[i].bind;
+    if (candidate == server && candidate.family() == family) return static_cast<std::uint16_t>(i);
+    const bool reachable = !candidate.is_loopback() || server.is_loopback();
+    if (!first && candidate.family() == family && reachable) first = static_cast<std::uint16_t>(i);
+  }
+  return first;
+}
+
+Endpoint Ledger::bind_endpoint(PortLease lease) const {
+  return {addresses_.at(lease.address).bind, lease.port};
+}
+
+Endpoint Ledger::relayed_endpoint(PortLease lease) const {
+  return {addresses_.at(lease.address).advertised, lease.port};
+}
+
+std::optional<PortLease> Ledger::take_port(std::uint16_t address, PortWish wish, Random& random,
+                                           Instant now) {
+  const std::lock_guard lock{mutex_};
+  drop_expired_reservations(now);
+  PortPool& pool = pools_.at(address);
+  std::optional<std::uint16_t> port;
+  switch (wish) {
+    case PortWish::any: port = pool.take_any(random); break;
+    case PortWish::even: port = pool.take_even(random); break;
+    case PortWish::even_and_next: port = pool.take_pair(random); break;
+  }
+  if (!port) return std::nullopt;
+  return PortLease{address, *port};
+}
+
+void Ledger::give_back(PortLease lease) {
+  const std::lock_guard lock{mutex_};
+  pools_.at(lease.address).give_back(lease.port);
+}
+
+std::size_t Ledger::free_ports() const {
+  const std::lock_guard lock{mutex_};
+  std::size_t count = 0;
+  for (const PortPool& pool : pools_) count += pool.free_count();
+  return count;
+}
+
+std::uint64_t Ledger::reserve(PortLease lease, std::string_view account, Random& random, Instant now) {
+  const std::lock_guard lock{mutex_};
+  std::uint64_t token = random.next_u64();
+  while (reservations_.contains(token)) token = random.next_u64();
+  reservations_.emplace(
+      token, Reservation{lease, std::string{account}, now + limits_.reservation_lifetime});
+  return token;
+}
+
+bool Ledger::has_reservation(std::uint64_t token, std::string_view account, Instant now) {
+  const std::lock_guard lock{mutex_};
+  drop_expired_reservations(now);
+  const auto found = reservations_.find(token);
+  return found != reservations_.end() && found->second.account == account;
+}
+
+std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view account, Instant now) {
+  const std::lock_guard lock{mutex_};
+  drop_expired_reservations(now);
+  const auto found = reservations_.find(token);
+  if (found == reservations_.end() || found->second.account != account) return std::nullopt;
+  const PortLease lease = found->second.lease;
+  reservations_.erase(found);
+  return lease;
+}
+
+bool Ledger::charge(std::string_view account) {
+  const std::lock_guard lock{mutex_};
+  if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) return false;
+  std::uint32_t& count = allocations_of_[std::string{account}];
+  if (limits_.max_allocations_per_user != 0 && count >= limits_.max_allocations_per_user) return false;
+  ++count;
+  ++allocations_;
+  return true;
+}
+
+void Ledger::release(std::string_view account) {
+  const std::lock_guard lock{mutex_};
+  const auto found = allocations_of_.find(std::string{account});
+  TURNPIKE_ASSERT(found != allocations_of_.end() && found->second > 0);
+  if (--found->second == 0) allocations_of_.erase(found);
+  --allocations_;
+}
+
+std::size_t Ledger::allocations() const {
+  const std::lock_guard lock{mutex_};
+  return allocations_;
+}
+
+void Ledger::drop_expired_reservations(Instant now) {
+  for (auto it = reservations_.begin(); it != reservations_.end();) {
+    if (it->second.expires > now) {
+      ++it;
+      continue;
+    }
+    pools_.at(it->second.lease.address).give_back(it->second.lease.port);
+    it = reservations_.erase(it);
+  }
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,100 @@
+// What all workers must agree on: relay ports, reservations, allocations per user, live relayed
+// addresses. Touched when allocations come and go, never on the packet path.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "turn/limits.h"
+#include "turn/live_relays.h"
+#include "turn/port_pool.h"
+
+namespace turnpike::turn {
+
+/// An address that relay sockets are bound to, and what peers see of it (1:1 NAT).
+struct RelayAddress {
+  IpAddress bind;
+  IpAddress advertised;
+
+  friend bool operator==(const RelayAddress&, const RelayAddress&) = default;
+};
+
+/// A relay port in use: number `address` in the ledger's list, and the port.
+struct PortLease {
+  std::uint16_t address = 0;
+  std::uint16_t port = 0;
+};
+
+/// What kind of port a client asked for (RFC 8656 §18.7).
+enum class PortWish : std::uint8_t { any, even, even_and_next };
+
+/// The shared account of scarce things. Every method may be called from any thread.
+class Ledger {
+ public:
+  /// `addresses`: where relays may be; `ports`: the range used on each of them.
+  Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits);
+
+  // ---- addresses ----
+  /// The relay address for a client that reached the server at `server`: that same address if it is
+  /// a relay address of the family, else the first of the family. Loopback serves loopback only.
+  [[nodiscard]] std::optional<std::uint16_t> choose_address(const IpAddress& server, Family family) const;
+  /// Where to bind the socket of `lease`.
+  [[nodiscard]] Endpoint bind_endpoint(PortLease lease) const;
+  /// The relayed transport address that peers see.
+  [[nodiscard]] Endpoint relayed_endpoint(PortLease lease) const;
+
+  // ---- ports ----
+  /// Takes a port on address number `address`. For `even_and_next`, the next-higher port is taken
+  /// too and must be handed to reserve() or give_back().
+  [[nodiscard]] std::optional<PortLease> take_port(std::uint16_t address, PortWish wish, Random& random,
+                                                   Instant now);
+  void give_back(PortLease lease);
+  [[nodiscard]] std::size_t free_ports() const;
+
+  // ---- reservations (RFC 8656 §7.2) ----
+  /// Holds `lease` for `account` and returns the token that redeems it.
+  [[nodiscard]] std::uint64_t reserve(PortLease lease, std::string_view account, Random& random, Instant now);
+  /// Is there a reservation `token` of `account`?
+  [[nodiscard]] bool has_reservation(std::uint64_t token, std::string_view account, Instant now);
+  /// Turns a reservation into a lease. Works once.
+  [[nodiscard]] std::optional<PortLease> redeem(std::uint64_t token, std::string_view account, Instant now);
+
+  // ---- allocation quotas ----
+  /// Counts one more allocation of `account`; false, and nothing counted, when it has its fill.
+  [[nodiscard]] bool charge(std::string_view account);
+  void release(std::string_view account);
+  [[nodiscard]] std::size_t allocations() const;
+
+  /// Relayed addresses in use; peers that are among them are always allowed.
+  [[nodiscard]] LiveRelays& live_relays() { return live_; }
+  [[nodiscard]] const LiveRelays& live_relays() const { return live_; }
+
+ private:
+  struct Reservation {
+    PortLease lease;
+    std::string account;
+    Instant expires;
+  };
+
+  void drop_expired_reservations(Instant now);  // with mutex_ held
+
+  const std::vector<RelayAddress> addresses_;
+  const Limits limits_;
+  LiveRelays live_;
+
+  mutable std::mutex mutex_;
+  std::vector<PortPool> pools_;  // one per address
+  std::map<std::uint64_t, Reservation> reservations_;
+  std::unordered_map<std::string, std::uint32_t> allocations_of_;
+  std::size_t allocations_ = 0;
+};
+
+}  // namespace turnpike::turn

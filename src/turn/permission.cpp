@@ -1,0 +1,52 @@
+// CreatePermission (RFC 8656 §10.2): all of the peers or none.
+#include <algorithm>
+
+#include "turn/server.h"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+namespace {
+
+/// The peers' addresses; nothing when there is none or one of them is malformed.
+std::optional<std::vector<IpAddress>> read_peers(const stun::MessageView& message) {
+  std::vector<IpAddress> peers;
+  for (const stun::AttributeView attribute : message.attributes()) {
+    if (attribute.type != AttributeType::xor_peer_address) continue;
+    const auto peer = stun::decode_xor_address(attribute.value, message.transaction_id());
+    if (!peer) return std::nullopt;
+    peers.push_back(peer->address);
+  }
+  if (peers.empty()) return std::nullopt;
+  return peers;
+}
+
+}  // namespace
+
+Reason Server::on_create_permission(const Request& request, Allocation& allocation) {
+  const auto peers = read_peers(request.message);
+  if (!peers) return refuse(request, ErrorCode::bad_request);
+  const bool families_fit = std::all_of(peers->begin(), peers->end(), [&](const IpAddress& peer) {
+    return allocation.has_relay(peer.family());
+  });
+  if (!families_fit) return refuse(request, ErrorCode::peer_address_family_mismatch);
+  const bool all_allowed = std::all_of(peers->begin(), peers->end(), [&](const IpAddress& peer) {
+    return policy_.may_permit(peer, PeerTransport::udp);
+  });
+  if (!all_allowed) return refuse(request, ErrorCode::forbidden);
+
+  const Instant now = request.now.instant;
+  allocation.drop_expired(now);
+  if (allocation.permissions_with(*peers, now) > settings_.limits.max_permissions) {
+    return refuse(request, ErrorCode::insufficient_capacity);
+  }
+  for (const IpAddress& peer : *peers) {
+    allocation.permit(peer, now + settings_.limits.permission_lifetime);
+  }
+  succeed(request);
+  return Reason::answered_create_permission;
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,41 @@
+// Refresh (RFC 8656 §8.2).
+#include "turn/server.h"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+
+Reason Server::on_refresh(const Request& request, Allocation& allocation) {
+  std::optional<Family> only;  // with LIFETIME 0: delete this family alone (§8.1)
+  if (const auto value = request.message.find(AttributeType::requested_address_family)) {
+    const auto byte = stun::decode_address_family(*value);
+    if (!byte) return refuse(request, ErrorCode::bad_request);
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      if (*byte == static_cast<std::uint8_t>(family) && allocation.has_relay(family)) only = family;
+    }
+    if (!only) return refuse(request, ErrorCode::peer_address_family_mismatch);
+  }
+
+  const auto value = request.message.find(AttributeType::lifetime);
+  const auto requested = value ? stun::decode_lifetime(*value) : std::nullopt;
+  if (value && !requested) return refuse(request, ErrorCode::bad_request);
+
+  const bool is_delete = requested == seconds{0};
+  const seconds lifetime = is_delete ? seconds{0} : granted_lifetime(requested);
+  auto response = begin_success(request.message);
+  response.put_lifetime(lifetime);
+  finish(request, response);
+
+  if (is_delete) {
+    if (only) drop_relay(allocation, *only, request.effects);
+    const bool any_left = allocation.has_relay(Family::ipv4) || allocation.has_relay(Family::ipv6);
+    if (!only || !any_left) end_allocation(allocation, request.effects);
+    return Reason::answered_delete;
+  }
+  allocation.expires = request.now.instant + lifetime;
+  deadlines_.set(allocation.slot, allocation.expires);
+  return Reason::answered_refresh;
+}
+
+}  // namespace turnpike::turn

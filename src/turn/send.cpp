@@ -1,0 +1,97 @@
+// Send indications from the client (RFC 8656 §11.2), and what comes from peers: datagrams (§11.3,
+// §12.7) and ICMP errors (§11.5).
+#include "turn/server.h"
+
+namespace turnpike::turn {
+
+using stun::AttributeType;
+
+namespace {
+
+/// ICMP types whose errors are passed on (RFC 8656 §11.5).
+bool is_relayed_icmp(Family family, std::uint8_t type) {
+  if (family == Family::ipv4) return type == 3 || type == 11;
+  return type == 1 || type == 2 || type == 3;
+}
+
+/// Only these two carry an MTU (RFC 8656 §18.13).
+bool carries_mtu(Family family, const stun::Icmp& icmp) {
+  return family == Family::ipv4 ? icmp.type == 3 && icmp.code == 4 : icmp.type == 2;
+}
+
+}  // namespace
+
+Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now) {
+  const Allocation* const allocation = allocations_.find(flow.tuple);
+  if (allocation == nullptr || allocation->expires <= now) return Reason::dropped_no_allocation;
+  if (has_unknown_attribute(message)) return Reason::dropped_bad_indication;
+  const auto peer_value = message.find(AttributeType::xor_peer_address);
+  const auto payload = message.find(AttributeType::data);
+  const auto peer =
+      peer_value ? stun::decode_xor_address(*peer_value, message.transaction_id()) : std::nullopt;
+  if (!peer || !payload) return Reason::dropped_bad_indication;
+
+  if (!allocation->has_relay(peer->family())) return Reason::dropped_peer_family;
+  if (!allocation->permits(peer->address, now)) return Reason::dropped_no_permission;
+  const auto permitted = policy_.check(*peer, PeerTransport::udp);
+  if (!permitted) return Reason::dropped_peer_denied;
+  const RelayId via = AllocationTable::relay_id(*allocation, peer->family());
+  const bool dont_fragment = message.has(AttributeType::dont_fragment);
+  return {Reason::relayed_to_peer, Forward::to_peer(via, *permitted, *payload, dont_fragment)};
+}
+
+Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Now now) {
+  const Allocation* const allocation = allocations_.find(relay);
+  if (allocation == nullptr || allocation->expires <= now.instant) return Reason::dropped_closed_relay;
+  if (!allocation->permits(peer.address, now.instant)) return Reason::dropped_no_permission;
+
+  if (const Channel* const channel = allocation->channel_to(peer, now.instant)) {
+    Forward::Header header;
+    put_channel_data_header(header.resize(channel_data_header_bytes), channel->number, datagram.size());
+    return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram, 0)};
+  }
+  // XOR-PEER-ADDRESS, DATA's header and payload: more than a message's length can say (IPv6 only).
+  if (12 + address_bytes(peer.family()) + padded_to_4(datagram.size()) > UINT16_MAX) {
+    return Reason::dropped_too_large;
+  }
+  const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
+  const auto header = data_indication_header(peer, datagram.size());
+  return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram, padding)};
+}
+
+Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
+                            Effects& effects) {
+  const Allocation* const allocation = allocations_.find(relay);
+  if (allocation == nullptr || allocation->expires <= now.instant) return Reason::dropped_closed_relay;
+  if (!is_relayed_icmp(peer.family(), icmp.type)) return Reason::dropped_icmp;
+  // The permission looked at is that of the datagram's destination, not of the ICMP's sender.
+  if (!allocation->permits(peer.address, now.instant)) return Reason::dropped_no_permission;
+
+  stun::TransactionId id{};
+  random_.fill(id);
+  stun::MessageBuilder indication{scratch_, stun::Class::indication, stun::Method::data, id};
+  stun::Icmp relayed = icmp;
+  if (!carries_mtu(peer.family(), icmp)) relayed.error_data = 0;
+  indication.put_xor_address(AttributeType::xor_peer_address, peer).put_icmp(relayed);
+  effects.send(allocation->flow, indication.bytes());
+  return Reason::relayed_icmp;
+}
+
+/// A Data indication up to and including the header of its DATA attribute: 36 bytes for an IPv4 peer,
+/// 48 for IPv6. The payload and its padding follow.
+Forward::Header Server::data_indication_header(const Endpoint& peer, std::size_t payload_bytes) {
+  stun::TransactionId id{};
+  random_.fill(id);
+  Forward::Header header;
+  const std::size_t size = stun::header_bytes + 8 + address_bytes(peer.family()) + 4;
+  const MutableByteView out = header.resize(size);
+  stun::MessageBuilder indication{out, stun::Class::indication, stun::Method::data, id};
+  indication.put_xor_address(AttributeType::xor_peer_address, peer).put_empty(AttributeType::data);
+  // The DATA attribute was put empty; now give it, and the message, the length of the payload.
+  store_be16(out.last(2), static_cast<std::uint16_t>(payload_bytes));
+  const std::size_t message_bytes = size - stun::header_bytes + padded_to_4(payload_bytes);
+  store_be16(out.subspan(2), static_cast<std::uint16_t>(message_bytes));
+  return header;
+}
+
+}  // namespace turnpike::turn

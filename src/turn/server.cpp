@@ -1,0 +1,233 @@
+#include "turn/server.h"
+
+#include <algorithm>
+
+#include "stun/demux.h"
+
+namespace turnpike::turn {
+namespace {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::ErrorCode;
+using stun::Method;
+
+/// Attributes that this server understands, anywhere (RFC 8489 §6.3.1: unknown ones make a 420;
+/// known ones in an unexpected place are ignored).
+bool is_understood(AttributeType type) {
+  switch (type) {
+    case AttributeType::mapped_address:
+    case AttributeType::username:
+    case AttributeType::message_integrity:
+    case AttributeType::error_code:
+    case AttributeType::unknown_attributes:
+    case AttributeType::channel_number:
+    case AttributeType::lifetime:
+    case AttributeType::xor_peer_address:
+    case AttributeType::data:
+    case AttributeType::realm:
+    case AttributeType::nonce:
+    case AttributeType::xor_relayed_address:
+    case AttributeType::requested_address_family:
+    case AttributeType::even_port:
+    case AttributeType::requested_transport:
+    case AttributeType::dont_fragment:
+    case AttributeType::message_integrity_sha256:
+    case AttributeType::password_algorithm:
+    case AttributeType::userhash:
+    case AttributeType::xor_mapped_address:
+    case AttributeType::reservation_token: return true;
+    default: return false;
+  }
+}
+
+bool is_unknown(const stun::AttributeView& attribute) {
+  return stun::is_comprehension_required(attribute.type) && !is_understood(attribute.type);
+}
+
+Reason reason_of(auth::Denial denial) {
+  switch (denial) {
+    case auth::Denial::no_credentials: return Reason::refused_no_credentials;
+    case auth::Denial::unknown_user: return Reason::refused_unknown_user;
+    case auth::Denial::expired_user: return Reason::refused_expired_user;
+    case auth::Denial::wrong_password: return Reason::refused_wrong_password;
+    case auth::Denial::stale_nonce: return Reason::refused_stale_nonce;
+    case auth::Denial::incomplete:
+    case auth::Denial::oversized:
+    case auth::Denial::bad_algorithms: break;
+  }
+  return Reason::refused_bad_credentials;
+}
+
+Reason reason_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::forbidden: return Reason::refused_forbidden;
+    case ErrorCode::unknown_attribute: return Reason::refused_unknown_attribute;
+    case ErrorCode::allocation_mismatch: return Reason::refused_mismatch;
+    case ErrorCode::address_family_not_supported: return Reason::refused_family;
+    case ErrorCode::wrong_credentials: return Reason::refused_wrong_user;
+    case ErrorCode::unsupported_transport_protocol: return Reason::refused_transport;
+    case ErrorCode::peer_address_family_mismatch: return Reason::refused_peer_family;
+    case ErrorCode::allocation_quota_reached: return Reason::refused_quota;
+    case ErrorCode::insufficient_capacity: return Reason::refused_capacity;
+    default: return Reason::refused_bad_request;
+  }
+}
+
+bool is_served_request(Method method) {
+  return method == Method::binding || method == Method::allocate || method == Method::refresh ||
+         method == Method::create_permission || method == Method::channel_bind;
+}
+
+}  // namespace
+
+bool has_unknown_attribute(const stun::MessageView& message) {
+  const auto attributes = message.attributes();
+  return std::any_of(attributes.begin(), attributes.end(), is_unknown);
+}
+
+Server::Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
+               Ledger& ledger, Random& random)
+    : settings_(settings),
+      authenticator_(book, settings.authentication),
+      policy_(policy),
+      ledger_(ledger),
+      random_(random),
+      challenges_(settings.limits.challenge_rate, HashSeed{random.next_u64()}),
+      allocations_(HashSeed{random.next_u64()}) {}
+
+Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
+                                   Effects& effects) {
+  switch (stun::classify(datagram)) {
+    case stun::Protocol::channel_data: return on_channel_data(flow, datagram, now.instant);
+    case stun::Protocol::stun: return on_stun(flow, datagram, now, effects);
+    default: return Reason::dropped_not_turn;
+  }
+}
+
+Handled Server::on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects) {
+  const auto message = stun::MessageView::parse(datagram);
+  if (!message) {
+    const bool fingerprint = message.error() == stun::ParseError::bad_fingerprint ||
+                             message.error() == stun::ParseError::misplaced_fingerprint;
+    return fingerprint ? Reason::dropped_fingerprint : Reason::dropped_malformed;
+  }
+  switch (message->message_class()) {
+    case Class::request: return on_request(flow, *message, now, effects);
+    case Class::indication:
+      if (message->method() == Method::send) return on_send(flow, *message, now.instant);
+      return Reason::dropped_method;
+    case Class::success:
+    case Class::error: break;
+  }
+  return Reason::dropped_response;
+}
+
+Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                          Effects& effects) {
+  // RFC 8489 §6.3: a method that is not supported is silence, not an error.
+  if (!is_served_request(message.method())) return Reason::dropped_method;
+  if (is_unanswerable(flow.tuple.client)) return Reason::dropped_source;
+  if (message.method() == Method::binding) return on_binding(flow, message, effects);
+
+  on_deadline(now, effects);  // what has run out must not be found
+  const bool is_upkeep = message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr;
+  const auto expiry = is_upkeep && !settings_.strict_expiry ? auth::ExpiryRule::tolerate
+                                                            : auth::ExpiryRule::enforce;
+  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
+  if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
+    return deny(flow, message, *denial, now, effects);
+  }
+  return on_authenticated({message, flow, std::get<auth::Principal>(verdict), now, effects});
+}
+
+Reason Server::on_authenticated(const Request& request) {
+  if (has_unknown_attribute(request.message)) return refuse_unknown_attributes(request);
+  const Method method = request.message.method();
+  if (method == Method::allocate) return on_allocate(request);
+
+  Allocation* const allocation = allocations_.find(request.flow.tuple);
+  if (allocation == nullptr) return refuse(request, ErrorCode::allocation_mismatch);
+  if (users_.username(allocation->user) != request.principal.username) {
+    return refuse(request, ErrorCode::wrong_credentials);
+  }
+  if (allocation->pending) return Reason::dropped_pending;
+  switch (method) {
+    case Method::refresh: return on_refresh(request, *allocation);
+    case Method::create_permission: return on_create_permission(request, *allocation);
+    default: return on_channel_bind(request, *allocation);
+  }
+}
+
+void Server::on_deadline(Now now, Effects& effects) {
+  while (const auto slot = deadlines_.pop_due(now.instant)) {
+    end_allocation(allocations_.at(*slot), effects);
+  }
+}
+
+Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
+                    Now now, Effects& effects) {
+  if (!challenges_.spend(flow.tuple.client.address, now.instant)) {
+    return Reason::dropped_challenge_budget;
+  }
+  stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
+  response.put_error_code(auth::error_code_of(denial));
+  if (auth::is_challenge(denial)) {
+    authenticator_.put_challenge(response, flow.tuple.client, now.instant);
+  }
+  if (message.has_fingerprint()) response.put_fingerprint();
+  effects.send(flow, response.bytes());
+  return reason_of(denial);
+}
+
+Reason Server::refuse(const Request& request, ErrorCode code) {
+  stun::MessageBuilder response{scratch_, Class::error, request.message.method(),
+                                request.message.transaction_id()};
+  response.put_error_code(code);
+  finish(request, response);
+  return reason_of(code);
+}
+
+Reason Server::refuse_unknown_attributes(const Request& request) {
+  auto response = begin_unknown_attributes(request.message);
+  finish(request, response);
+  return Reason::refused_unknown_attribute;
+}
+
+stun::MessageBuilder Server::begin_unknown_attributes(const stun::MessageView& message) {
+  std::array<AttributeType, 8> listed{};  // bounded: the answer must not outgrow the request
+  std::size_t count = 0;
+  for (const stun::AttributeView attribute : message.attributes()) {
+    if (is_unknown(attribute) && count < listed.size()) listed[count++] = attribute.type;
+  }
+  stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
+  response.put_error_code(ErrorCode::unknown_attribute)
+      .put_unknown_attributes(std::span{listed}.first(count));
+  return response;
+}
+
+stun::MessageBuilder Server::begin_success(const stun::MessageView& message) {
+  return {scratch_, Class::success, message.method(), message.transaction_id()};
+}
+
+void Server::finish(const Request& request, stun::MessageBuilder& response) {
+  request.principal.sign(response);
+  if (request.message.has_fingerprint()) response.put_fingerprint();
+  request.effects.send(request.flow, response.bytes());
+}
+
+void Server::succeed(const Request& request) {
+  auto response = begin_success(request.message);
+  finish(request, response);
+}
+
+/// Sources that would make a loop or an amplifier of us: tunnels that RFC 8656 §21.4 excludes, our
+/// own relays, and ports on which a stray datagram is answered by another (HOSTILE.md P07, M08).
+bool Server::is_unanswerable(const Endpoint& client) const {
+  static constexpr std::array<std::uint16_t, 13> reflector_ports{
+      0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 5353, 11211};
+  return std::find(reflector_ports.begin(), reflector_ports.end(), client.port) != reflector_ports.end() ||
+         is_forbidden_source(client.address) || ledger_.live_relays().contains(client);
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,145 @@
+// The TURN server as a function of datagrams and time: no sockets, no clock, no threads.
+// This file is the dispatch; each RFC procedure has a file of its own beside it.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "auth/authenticator.h"
+#include "base/deadline_queue.h"
+#include "base/random.h"
+#include "turn/allocation_table.h"
+#include "turn/challenge_budget.h"
+#include "turn/effects.h"
+#include "turn/framing.h"
+#include "turn/ledger.h"
+#include "turn/limits.h"
+#include "turn/peer_policy.h"
+#include "turn/reason.h"
+
+namespace turnpike::turn {
+
+/// What an Allocate without REQUESTED-ADDRESS-FAMILY gets.
+enum class AddressFamilyRule : std::uint8_t {
+  strict,         ///< IPv4, as RFC 8656 §7.2 says
+  follow_client,  ///< the family the client came with
+};
+
+/// Why a relay socket could not be opened.
+enum class RelayOpenError : std::uint8_t {
+  port_in_use,  ///< some other program has the port: another one is tried
+  no_resources, ///< no descriptors, no memory, no such address: answered with 508
+};
+
+/// True when `message` has a comprehension-required attribute that this server does not understand
+/// (RFC 8489 §6.3.1, §6.3.2).
+[[nodiscard]] bool has_unknown_attribute(const stun::MessageView& message);
+
+/// One worker's TURN server.
+///
+/// Feed it datagrams, peers' datagrams, ICMP errors and deadlines; carry out the effects it collects.
+/// Nothing an unauthenticated sender does makes it keep state.
+class Server {
+ public:
+  struct Settings {
+    Limits limits;
+    auth::Authenticator::Settings authentication;
+    AddressFamilyRule address_family = AddressFamilyRule::strict;
+    bool strict_expiry = false;  ///< time-limited users that have run out cannot refresh either
+  };
+
+  /// The referenced objects must outlive the server; book, policy and ledger are shared by workers.
+  Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
+         Ledger& ledger, Random& random);
+
+  /// One UDP datagram from a client. The Forward, if any, points into `datagram`.
+  Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
+
+  /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7).
+  Handled on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Now now);
+
+  /// An ICMP error about a datagram that `relay` sent to `peer` (RFC 8656 §11.5).
+  Reason on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
+                      Effects& effects);
+
+  /// The outcome of OpenRelay; once all relays of the allocation are known, the Allocate is answered.
+  void on_relay_opened(RelayId relay, std::optional<RelayOpenError> error, Now now, Effects& effects);
+
+  /// Ends what has run out. Call it when next_deadline() has come.
+  void on_deadline(Now now, Effects& effects);
+  /// When on_deadline() is needed next. O(1).
+  [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
+
+  [[nodiscard]] std::size_t allocation_count() const { return allocations_.size(); }
+
+ private:
+  /// A request whose sender is known, on its way through a procedure.
+  struct Request {
+    const stun::MessageView& message;
+    const ClientFlow& flow;
+    const auth::Principal& principal;
+    Now now;
+    Effects& effects;
+  };
+  struct AllocatePlan;
+
+  // server.cpp: dispatch and answers
+  Handled on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
+  Reason on_request(const ClientFlow& flow, const stun::MessageView& message, Now now, Effects& effects);
+  Reason on_authenticated(const Request& request);
+  Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial, Now now,
+              Effects& effects);
+  Reason refuse(const Request& request, stun::ErrorCode code);
+  Reason refuse_unknown_attributes(const Request& request);
+  /// 420 with the first few unknown attributes, up to where the signature would stand.
+  [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message);
+  [[nodiscard]] stun::MessageBuilder begin_success(const stun::MessageView& message);
+  void finish(const Request& request, stun::MessageBuilder& response);
+  void succeed(const Request& request);
+  [[nodiscard]] bool is_unanswerable(const Endpoint& client) const;
+
+  // binding.cpp
+  Reason on_binding(const ClientFlow& flow, const stun::MessageView& message, Effects& effects);
+
+  // allocate.cpp
+  Reason on_allocate(const Request& request);
+  Reason on_allocate_again(const Request& request, const Allocation& allocation);
+  [[nodiscard]] Result<AllocatePlan, stun::ErrorCode> plan_allocate(const Request& request);
+  [[nodiscard]] std::optional<stun::ErrorCode> take_relays(const AllocatePlan& plan,
+                                                           const Request& request, Allocation& allocation);
+  [[nodiscard]] std::optional<stun::ErrorCode> take_relay(Allocation& allocation, Family family,
+                                                          PortWish wish, Instant now);
+  [[nodiscard]] bool retry_on_another_port(Allocation& allocation, Family family, Now now, Effects& effects);
+  void answer_pending(Allocation& allocation, Now now, Effects& effects);
+  static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation, Instant now);
+  void drop_relay(Allocation& allocation, Family family, Effects& effects);
+  void end_allocation(Allocation& allocation, Effects& effects);
+  [[nodiscard]] seconds granted_lifetime(std::optional<seconds> requested) const;
+
+  // refresh.cpp
+  Reason on_refresh(const Request& request, Allocation& allocation);
+
+  // permission.cpp
+  Reason on_create_permission(const Request& request, Allocation& allocation);
+
+  // channel.cpp
+  Reason on_channel_bind(const Request& request, Allocation& allocation);
+  Handled on_channel_data(const ClientFlow& flow, ByteView datagram, Instant now);
+
+  // send.cpp
+  Handled on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now);
+  [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer, std::size_t payload_bytes);
+
+  const Settings settings_;
+  auth::Authenticator authenticator_;
+  const PeerPolicy& policy_;
+  Ledger& ledger_;
+  Random& random_;
+  ChallengeBudget challenges_;
+  AllocationTable allocations_;
+  UserTable users_;
+  DeadlineQueue deadlines_;  // of allocations, by slot; everything else is checked when it is used
+  std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,41 @@
+// The users of live allocations, each name kept once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace turnpike::turn {
+
+enum class UserId : std::uint32_t {};
+
+/// Interns usernames by reference count.
+class UserTable {
+ public:
+  /// Adds a reference to the user `username`, whose quota is kept under `account`.
+  [[nodiscard]] UserId acquire(std::string_view username, std::string_view account);
+  /// Drops a reference; the last one forgets the user.
+  void release(UserId id);
+
+  /// Valid while the user has references.
+  [[nodiscard]] std::string_view username(UserId id) const { return at(id).username; }
+  [[nodiscard]] std::string_view account(UserId id) const { return at(id).account; }
+  [[nodiscard]] std::size_t size() const { return ids_.size(); }
+
+ private:
+  struct User {
+    std::string username;
+    std::string account;
+    std::uint32_t references = 0;
+  };
+
+  [[nodiscard]] const User& at(UserId id) const { return users_.at(static_cast<std::uint32_t>(id)); }
+
+  std::vector<User> users_;
+  std::vector<std::uint32_t> free_;
+  std::map<std::string, std::uint32_t, std::less<>> ids_;
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,97 @@
+#include "turn/live_relays.h"
+
+#include <set>
+
+#include "base/aborts.h"
+#include "base/seeded_random.h"
+#include "catch.h"
+#include "turn/spelled.h"
+
+namespace turnpike::turn {
+namespace {
+
+using namespace spelled;
+
+const std::vector<IpAddress>& relay_addresses() {
+  static const std::vector<IpAddress> addresses{ip("192.0.2.1"), ip("2001:db8::1")};
+  return addresses;
+}
+
+}  // namespace
+
+TEST_CASE("no relay is live at the start", "[turn]") {
+  const LiveRelays live{relay_addresses()};
+  CHECK_FALSE(live.contains(endpoint("192.0.2.1:50000")));
+  CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
+  CHECK_FALSE(live.contains_any(ip("203.0.113.1")));
+}
+
+TEST_CASE("a relay is live between insert and erase, and only that endpoint is", "[turn]") {
+  const std::uint16_t port = GENERATE(as<std::uint16_t>{}, 0, 1, 63, 64, 50000, 65534, 65535);
+  LiveRelays live{relay_addresses()};
+  const Endpoint relay{ip("2001:db8::1"), port};
+  live.insert(relay);
+  CHECK(live.contains(relay));
+  CHECK(live.contains_any(relay.address));
+  CHECK_FALSE(live.contains({relay.address, static_cast<std::uint16_t>(port + 1)}));
+  CHECK_FALSE(live.contains({relay.address, static_cast<std::uint16_t>(port - 1)}));
+  CHECK_FALSE(live.contains({relay.address, static_cast<std::uint16_t>(port ^ 64)}));
+  CHECK_FALSE(live.contains({ip("192.0.2.1"), port}));
+  CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
+  live.erase(relay);
+  CHECK_FALSE(live.contains(relay));
+  CHECK_FALSE(live.contains_any(relay.address));
+}
+
+TEST_CASE("inserting or erasing twice counts once", "[turn]") {
+  LiveRelays live{relay_addresses()};
+  live.insert(endpoint("192.0.2.1:50000"));
+  live.insert(endpoint("192.0.2.1:50000"));
+  live.erase(endpoint("192.0.2.1:50000"));
+  CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
+  live.erase(endpoint("192.0.2.1:50000"));
+  CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
+  live.insert(endpoint("192.0.2.1:50000"));
+  CHECK(live.contains_any(ip("192.0.2.1")));
+}
+
+TEST_CASE("an address given twice is one address", "[turn]") {
+  LiveRelays live{{ip("192.0.2.1"), ip("192.0.2.1")}};
+  live.insert(endpoint("192.0.2.1:50000"));
+  live.erase(endpoint("192.0.2.1:50000"));
+  CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
+}
+
+TEST_CASE("live relays agree with a set through thousands of changes", "[turn]") {
+  const std::uint64_t seed = test::seed_or(4);
+  CAPTURE(seed);
+  test::SeededRandom random{seed};
+  LiveRelays live{relay_addresses()};
+  std::set<Endpoint> model;
+  const auto any = [&]() -> Endpoint {
+    return {relay_addresses()[random.below(2)], static_cast<std::uint16_t>(65472 + random.below(64))};
+  };
+  for (int step = 0; step < 50'000; ++step) {
+    const Endpoint relay = any();
+    if (random.below(2) == 0) {
+      live.insert(relay);
+      model.insert(relay);
+    } else {
+      live.erase(relay);
+      model.erase(relay);
+    }
+    const Endpoint asked = any();
+    REQUIRE(live.contains(asked) == (model.count(asked) == 1));
+    const bool any_there = std::any_of(model.begin(), model.end(), [&](const Endpoint& e) {
+      return e.address == asked.address;
+    });
+    REQUIRE(live.contains_any(asked.address) == any_there);
+  }
+}
+
+TEST_CASE("a relay on an address that is none of ours is a bug that is caught", "[turn]") {
+  CHECK(test::aborts([] { LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.2:50000")); }));
+  CHECK(test::aborts([] { LiveRelays{relay_addresses()}.erase(endpoint("192.0.2.2:50000")); }));
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,265 @@
+// Send and Data indications and ICMP errors (RFC 8656 §11).
+#include <set>
+
+#include "catch.h"
+#include "turn/world.h"
+
+namespace turnpike::test {
+
+namespace {
+
+Client permitted(World& world, const Add& add = {}) {
+  auto client = world.client("198.51.100.7:4000");
+  REQUIRE(client.allocate(add).code() == ok);
+  const bool is_dual = world.balance().sockets == 2;
+  client.permit("8.8.8.8");
+  if (is_dual) client.permit("2001:4860:4860::8888");
+  return client;
+}
+
+/// A Send indication with exactly the attributes of `add`.
+Reason send_raw(Client& client, const Add& add) {
+  Bytes buffer(70000);
+  stun::MessageBuilder message{buffer, stun::Class::indication, Method::send, {9, 9, 9}};
+  add(message);
+  return client.transmit(copy_of(message.bytes())).reason;
+}
+
+Add with_peer(std::string_view peer) {
+  return [peer](stun::MessageBuilder& m) {
+    m.put_xor_address(AttributeType::xor_peer_address, endpoint(peer));
+  };
+}
+
+const Add with_data = [](stun::MessageBuilder& m) { m.put_text(AttributeType::data, "hi"); };
+
+}  // namespace
+
+// --- Send ----------------------------------------------------------------------------------------
+
+TEST_CASE("Send goes to the peer from the relayed address", "[turn][rfc8656-11.2][c46]") {
+  const auto peer = GENERATE(as<std::string>{}, "8.8.8.8:5000", "[2001:4860:4860::8888]:5000");
+  World world;
+  auto alice = permitted(world, with_additional(Family::ipv6));
+  CHECK(alice.send(peer, "hello") == Reason::relayed_to_peer);
+  CHECK(world.at_peer()->from == alice.relayed(endpoint(peer).family()));
+  CHECK(world.at_peer()->to == endpoint(peer));
+  CHECK(world.at_peer()->payload == "hello");
+}
+
+TEST_CASE("DATA of any length is relayed, none too", "[turn][rfc8656-11.2][c46]") {
+  World world;
+  auto alice = permitted(world);
+  for (const std::size_t size : {0U, 1U, 2U, 3U, 4U, 1200U, 60000U}) {
+    CHECK(alice.send("8.8.8.8:5000", std::string(size, 'p')) == Reason::relayed_to_peer);
+    CHECK(world.at_peer()->payload == std::string(size, 'p'));
+  }
+}
+
+TEST_CASE("Send without peer or data is dropped in silence", "[turn][rfc8656-11.2][c46][S05]") {
+  World world;
+  auto alice = permitted(world);
+  const Add peer = with_peer("8.8.8.8:5000");
+  CHECK(send_raw(alice, peer + with_data) == Reason::relayed_to_peer);
+  CHECK(send_raw(alice, peer) == Reason::dropped_bad_indication);
+  CHECK(send_raw(alice, with_data) == Reason::dropped_bad_indication);
+  CHECK(send_raw(alice, with_raw(0x0012, {}) + with_data) == Reason::dropped_bad_indication);
+  CHECK(send_raw(alice, with_raw(0x0012, {0, 3, 1, 2, 3, 4, 5, 6}) + with_data) ==
+        Reason::dropped_bad_indication);
+  CHECK(send_raw(alice, with_raw(0x0012, {0, 2, 1, 2, 3, 4, 5, 6}) + with_data) ==
+        Reason::dropped_bad_indication);
+  CHECK_FALSE(world.at_peer());
+  CHECK(world.unread() == 0);
+}
+
+TEST_CASE("Send to a peer without permission is dropped in silence", "[turn][rfc8656-11.2][c46][P10]") {
+  World world;
+  auto alice = permitted(world);
+  CHECK(alice.send("9.9.9.9:5000", "hi") == Reason::dropped_no_permission);
+  CHECK(alice.send("[2001:4860:4860::8888]:5000", "hi") == Reason::dropped_peer_family);
+  CHECK_FALSE(world.at_peer());
+}
+
+TEST_CASE("Send on an unknown five-tuple is dropped in silence", "[turn][rfc8656-5][c28]") {
+  World world;
+  permitted(world);
+  auto stranger = world.client("198.51.100.7:4001");
+  CHECK(stranger.send("8.8.8.8:5000", "hi") == Reason::dropped_no_allocation);
+  auto elsewhere = world.client("198.51.100.7:4000", "192.0.2.1:3479");
+  CHECK(elsewhere.send("8.8.8.8:5000", "hi") == Reason::dropped_no_allocation);
+  CHECK(world.unread() == 0);
+}
+
+TEST_CASE("indications need no integrity, and a wrong one does no harm", "[turn][rfc8656-5][c27]") {
+  World world;
+  auto alice = permitted(world);
+  CHECK(alice.send("8.8.8.8:5000", "hi", [](auto& m) {
+    m.put_message_integrity(HmacSha1Key{bytes_of("guess")});
+  }) == Reason::relayed_to_peer);
+}
+
+TEST_CASE("Send with an unknown required attribute is dropped in silence", "[turn][rfc8489-6.3.2][c05]") {
+  World world;
+  auto alice = permitted(world);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x7abc, {})) == Reason::dropped_bad_indication);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x0003, {0, 0, 0, 6})) == Reason::dropped_bad_indication);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x9abc, {})) == Reason::relayed_to_peer);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x000c, {0x40, 0, 0, 0})) == Reason::relayed_to_peer);
+  CHECK(world.unread() == 0);
+}
+
+TEST_CASE("a Send with a wrong FINGERPRINT is dropped", "[turn][rfc8489-7][c08]") {
+  World world;
+  auto alice = permitted(world);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x8028, {1, 2, 3, 4})) == Reason::dropped_fingerprint);
+  CHECK(alice.send("8.8.8.8:5000", "hi", [](auto& m) { m.put_fingerprint(); }) == Reason::relayed_to_peer);
+}
+
+TEST_CASE("DONT-FRAGMENT sets the DF bit of its datagram alone", "[turn][rfc8656-14][c34][c55]") {
+  World world;
+  auto alice = permitted(world);
+  alice.send("8.8.8.8:5000", "hi", with_raw(0x001a, {}));
+  CHECK(world.at_peer()->dont_fragment);
+  alice.send("8.8.8.8:5000", "hi");
+  CHECK_FALSE(world.at_peer()->dont_fragment);
+}
+
+// --- Data ----------------------------------------------------------------------------------------
+
+TEST_CASE("a peer's datagram becomes a Data indication", "[turn][rfc8656-11.3][c47]") {
+  const auto peer = GENERATE(as<std::string>{}, "8.8.8.8:5000", "[2001:4860:4860::8888]:5000");
+  World world;
+  auto alice = permitted(world, with_additional(Family::ipv6));
+  for (const std::size_t size : {0U, 1U, 2U, 3U, 4U, 5U, 1200U, 65000U}) {
+    const std::string payload(size, 'd');
+    REQUIRE(world.peer_sends(peer, alice, payload) == Reason::relayed_to_client);
+    CHECK(alice.data()->peer == endpoint(peer));
+    CHECK(alice.data()->payload == payload);
+    CHECK_FALSE(alice.data()->channel);
+    const Reply indication{Reason::relayed_to_client, alice.data()->bytes};
+    CHECK(indication.types() == std::vector{AttributeType::xor_peer_address, AttributeType::data});
+  }
+}
+
+TEST_CASE("a datagram too large for a Data indication is dropped, not cut", "[turn][rfc8656-11.3][c47][S07]") {
+  World world;
+  auto alice = permitted(world, with_additional(Family::ipv6));
+  const std::string peer = "[2001:4860:4860::8888]:5000";
+  CHECK(world.peer_sends("8.8.8.8:5000", alice, std::string(65507, 'd')) == Reason::relayed_to_client);
+  CHECK(world.peer_sends(peer, alice, std::string(65504, 'd')) == Reason::relayed_to_client);
+  CHECK(alice.data()->payload.size() == 65504);
+  CHECK(world.peer_sends(peer, alice, std::string(65505, 'd')) == Reason::dropped_too_large);
+  CHECK(world.peer_sends(peer, alice, std::string(65527, 'd')) == Reason::dropped_too_large);
+}
+
+TEST_CASE("the padding of Data indications is zero", "[turn][rfc8489-14][c03]") {
+  World world;
+  auto alice = permitted(world);
+  for (const std::size_t size : {1U, 2U, 3U}) {
+    world.peer_sends("8.8.8.8:5000", alice, std::string(size, '\xff'));
+    const Bytes bytes = alice.data()->bytes;
+    CHECK(bytes.size() == 40);
+    for (std::size_t i = 36 + size; i < 40; ++i) CHECK(bytes.at(i) == 0);
+  }
+}
+
+TEST_CASE("every indication has a transaction id of its own", "[turn][rfc8489-5]") {
+  World world;
+  auto alice = permitted(world);
+  std::set<std::string> ids;
+  for (int i = 0; i < 500; ++i) {
+    world.peer_sends("8.8.8.8:5000", alice, "same");
+    ids.insert(to_hex(ByteView{alice.data()->bytes}.subspan(8, 12)));
+  }
+  for (int i = 0; i < 100; ++i) {
+    world.icmp("8.8.8.8:5000", alice, {3, 3, 0});
+    ids.insert(to_hex(ByteView{*alice.receive()->bytes}.subspan(8, 12)));
+  }
+  CHECK(ids.size() == 600);
+}
+
+TEST_CASE("a peer without permission does not reach the client", "[turn][rfc8656-11.3][c47][P16]") {
+  World world;
+  auto alice = permitted(world);
+  CHECK(world.peer_sends("8.8.8.9:5000", alice, "hi") == Reason::dropped_no_permission);
+  CHECK_FALSE(world.at_client());
+  CHECK(world.unread() == 0);
+}
+
+TEST_CASE("STUN from a peer is payload like any other", "[turn][rfc8656-11.3][c47]") {
+  World world;
+  auto alice = permitted(world);
+  auto peer = world.client("8.8.8.8:5000");
+  const Bytes check = peer.build(Method::binding);
+  CHECK(world.peer_sends("8.8.8.8:5000", alice, text_of(check)) == Reason::relayed_to_client);
+  CHECK(alice.data()->payload == text_of(check));
+}
+
+// --- ICMP ----------------------------------------------------------------------------------------
+
+TEST_CASE("ICMP errors about our datagrams become Data indications", "[turn][rfc8656-11.5][c48]") {
+  World world;
+  auto alice = permitted(world, with_additional(Family::ipv6));
+  const auto [peer, icmp] = GENERATE(table<std::string, stun::Icmp>({
+      {"8.8.8.8:5000", {3, 0, 0}},
+      {"8.8.8.8:5000", {3, 3, 0}},
+      {"8.8.8.8:5000", {3, 4, 1280}},
+      {"8.8.8.8:0", {11, 1, 0}},  // the port may be unknown
+      {"[2001:4860:4860::8888]:5000", {1, 4, 0}},
+      {"[2001:4860:4860::8888]:5000", {2, 0, 1280}},
+      {"[2001:4860:4860::8888]:5000", {3, 0, 0}},
+  }));
+  CHECK(world.icmp(peer, alice, icmp) == Reason::relayed_icmp);
+  const Reply indication = alice.receive().value();
+  const auto message = indication.view();
+  CHECK(message.message_class() == stun::Class::indication);
+  CHECK(message.method() == Method::data);
+  CHECK(indication.types() == std::vector{AttributeType::xor_peer_address, AttributeType::icmp});
+  CHECK(indication.endpoint(AttributeType::xor_peer_address) == endpoint(peer));
+  CHECK(stun::decode_icmp(message.find(AttributeType::icmp).value()) == icmp);
+}
+
+TEST_CASE("only those ICMP errors carry an MTU that have one", "[turn][rfc8656-18.13][c48]") {
+  World world;
+  auto alice = permitted(world, with_additional(Family::ipv6));
+  const auto [peer, icmp] = GENERATE(table<std::string, stun::Icmp>({
+      {"8.8.8.8:5000", {3, 3, 77}},
+      {"8.8.8.8:5000", {11, 4, 77}},
+      {"[2001:4860:4860::8888]:5000", {1, 0, 77}},
+      {"[2001:4860:4860::8888]:5000", {3, 0, 77}},
+  }));
+  world.icmp(peer, alice, icmp);
+  const Reply indication = alice.receive().value();
+  const auto relayed = stun::decode_icmp(indication.view().find(AttributeType::icmp).value());
+  CHECK(relayed == stun::Icmp{icmp.type, icmp.code, 0});
+}
+
+TEST_CASE("an ICMP error is an indication even where a channel is bound", "[turn][rfc8656-12.5][c48]") {
+  World world;
+  auto alice = permitted(world);
+  alice.bind_channel(0x4000, "8.8.8.8:5000");
+  CHECK(world.icmp("8.8.8.8:5000", alice, {3, 3, 0}) == Reason::relayed_icmp);
+  CHECK(alice.receive()->view().method() == Method::data);
+}
+
+TEST_CASE("other ICMP messages are dropped", "[turn][rfc8656-11.5][c48]") {
+  World world;
+  auto alice = permitted(world, with_additional(Family::ipv6));
+  for (unsigned type = 0; type <= 255; ++type) {
+    const stun::Icmp icmp{static_cast<std::uint8_t>(type), 0, 0};
+    if (type != 3 && type != 11) CHECK(world.icmp("8.8.8.8:5000", alice, icmp) == Reason::dropped_icmp);
+    if (type < 1 || type > 3) {
+      CHECK(world.icmp("[2001:4860:4860::8888]:5000", alice, icmp) == Reason::dropped_icmp);
+    }
+  }
+  CHECK(world.unread() == 0);
+}
+
+TEST_CASE("ICMP about a peer without permission is dropped", "[turn][rfc8656-11.5][c48]") {
+  World world;
+  auto alice = permitted(world);
+  CHECK(world.icmp("9.9.9.9:5000", alice, {3, 3, 0}) == Reason::dropped_no_permission);
+  CHECK(world.unread() == 0);
+}
+
+}  // namespace turnpike::test
