@@ -1,0 +1,83 @@
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <memory>
+#include <ostream>
+
+#include "cli/commands.h"
+#include "version.h"
+
+namespace turnpike::cli {
+namespace {
+
+constexpr const char* footer = R"(Examples:
+  turnpike serve                                  a safe server on loopback, nothing to configure
+  turnpike serve --config /etc/turnpike/turnpike.toml
+  turnpike config check                           is the configuration right?
+  turnpike credential mint --secret @secret.txt   credentials for a browser
+  turnpike stun turn.example.com                  what address does the server see?
+
+`turnpike COMMAND --help` says more. Exit codes: 0 ok, 1 the answer is no, 2 usage,
+4 refused (credentials), 69 unavailable, 78 configuration.)";
+
+/// CLI11 speaks for itself; its many exit codes become 0 or 2.
+int report(const CLI::App& app, const CLI::ParseError& error, const Io& io) {
+  const int code = app.exit(error, io.out, io.err);
+  return static_cast<int>(code == 0 ? ExitCode::ok : ExitCode::usage);
+}
+
+int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
+  CLI::App app{"A STUN and TURN server, and the tools that go with it.", "turnpike"};
+  app.footer(footer);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  Context context{io};
+  add_serve(app, context);
+  add_config(app, context);
+  add_credential(app, context);
+  add_stun(app, context);
+  add_version(app, context);
+  app.set_version_flag("--version", std::string{"turnpike "} + TURNPIKE_VERSION);
+
+  if (arguments.empty()) {
+    io.err << app.help();
+    return static_cast<int>(ExitCode::usage);
+  }
+  try {
+    app.parse(std::vector<std::string>{arguments.rbegin(),
+                                       arguments.rend()});  // CLI11 takes them from the back
+  } catch (const CLI::ParseError& error) {
+    return report(app, error, io);
+  }
+  return context.exit_code;
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments, const Io& io) {
+  try {
+    return parse_and_run(arguments, io);
+  } catch (const CommandFailure& failure) {
+    io.err << "turnpike: " << failure.what() << '\n';
+    return static_cast<int>(failure.code);
+  } catch (const std::exception& bug) {
+    io.err << "turnpike: internal error: " << bug.what() << '\n';
+    return static_cast<int>(ExitCode::internal);
+  }
+}
+
+void add_output_option(CLI::App& command, Output& output) {
+  const auto choose = [&output](const std::string& name) {
+    if (name != "table" && name != "json") {
+      throw CLI::ValidationError("--output", name + " is not known; use table or json");
+    }
+    output = name == "json" ? Output::json : Output::table;
+  };
+  command
+      .add_option_function<std::string>("--output", choose,
+                                        "How to print: table (for people) or json")
+      ->type_name("table|json");
+}
+
+}  // namespace turnpike::cli

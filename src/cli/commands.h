@@ -1,0 +1,33 @@
+// One function per command: it adds the command to the tree, with what to do when it is chosen.
+#pragma once
+
+#include <string>
+
+#include "cli/app.h"
+#include "cli/exit_code.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace turnpike::cli {
+
+/// Where a chosen command finds its surroundings and leaves its result. Outlives the tree.
+struct Context {
+  const Io& io;
+  int exit_code = 0;
+};
+
+void add_serve(CLI::App& app, Context& context);
+void add_config(CLI::App& app, Context& context);
+void add_credential(CLI::App& app, Context& context);
+void add_stun(CLI::App& app, Context& context);
+void add_version(CLI::App& app, Context& context);
+
+/// How a command prints: for people or for programs.
+enum class Output : std::uint8_t { table, json };
+
+/// Adds `--output table|json` to `command`; `output` outlives the tree.
+void add_output_option(CLI::App& command, Output& output);
+
+}  // namespace turnpike::cli

@@ -1,0 +1,313 @@
+// `turnpike credential mint`: credentials for a browser or a client, with no server running.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fstream>
+#include <istream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ostream>
+
+#include "cli/commands.h"
+#include "cli/configuration.h"
+#include "cli/host_port.h"
+#include "server/config_parsers.h"
+#include "server/ice_servers.h"
+
+namespace turnpike::cli {
+namespace {
+
+constexpr std::uint16_t default_port = 3478;
+constexpr seconds longest_ttl{86'400};
+
+enum class Format : std::uint8_t { json, js, env, curl, uri };
+
+struct Options {
+  std::string secret;  ///< "@file" or "-"
+  std::string user;
+  std::string ttl;
+  Format format = Format::json;
+  std::vector<std::string> hosts;
+  ConfigOptions config;
+};
+
+// --- What to sign with ---------------------------------------------------------------------------
+
+CommandFailure usage(const std::string& sentence) { return {ExitCode::usage, sentence}; }
+
+/// The first 64 KiB of `stream` without the line break at the end.
+std::string read_secret(std::istream& stream, const std::string& name) {
+  constexpr std::size_t max_bytes = 65'536;
+  std::string text(max_bytes, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  if (text.empty()) throw usage(fmt::format("the secret in {} is empty", name));
+  return text;
+}
+
+std::string read_secret_at(const std::string& path) {
+  std::ifstream stream{path, std::ios::binary};
+  if (!stream)
+    throw usage(fmt::format("the secret file {} cannot be read; check its name and mode",
+                            server::in_quotes(path)));
+  return read_secret(stream, path);
+}
+
+/// The secret that --secret names. The argument itself is never repeated in a message: it may be
+/// the secret after all.
+std::string secret_from_option(const std::string& option, const Io& io) {
+  if (option == "-") return read_secret(io.in, "standard input");
+  if (option.starts_with('@')) return read_secret_at(option.substr(1));
+  throw usage(
+      "--secret takes @FILE or - (standard input), never the secret itself: `ps` and the shell's "
+      "history "
+      "would show it");
+}
+
+std::optional<std::string> secret_from_environment(const Io& io) {
+  if (const auto value = io.environment.find("TURNPIKE__AUTH__SECRET");
+      value != io.environment.end()) {
+    return value->second;
+  }
+  if (const auto file = io.environment.find("TURNPIKE__AUTH__SECRET_FILE");
+      file != io.environment.end()) {
+    return read_secret_at(file->second);
+  }
+  return std::nullopt;
+}
+
+/// What of the server's configuration matters here.
+struct Basis {
+  std::string secret;
+  seconds ttl{3600};
+  std::vector<server::ServerAddress> servers;
+};
+
+/// Where clients would find a server with this configuration.
+std::vector<server::ServerAddress> servers_of(const server::Config& config) {
+  const std::uint16_t port = config.listen.udp.front().port;
+  if (!config.domain.empty()) return {{config.domain, port}};
+  std::vector<server::ServerAddress> servers;
+  for (const IpAddress& address : config.public_ip) servers.push_back({address.to_string(), port});
+  if (!servers.empty()) return servers;
+  for (const server::ListenAddress& listener : config.listen.udp) {
+    if (listener.address && !listener.address->is_any()) {
+      servers.push_back({listener.address->to_string(), listener.port});
+    }
+  }
+  return servers;
+}
+
+Basis basis_from_config(const Options& options, const Io& io) {
+  const FoundConfig found = require_config(options.config, QuickstartSecret::leave_out, io);
+  const server::Config& config = found.loaded.config;
+  Basis basis{{}, config.auth.credential_ttl, servers_of(config)};
+  if (!config.auth.secrets.empty()) basis.secret = config.auth.secrets.front().value;
+  return basis;
+}
+
+Basis find_basis(const Options& options, const Io& io) {
+  Basis basis;
+  const bool has_config = !options.config.file.empty();
+  if (has_config) basis = basis_from_config(options, io);
+  if (!options.secret.empty()) {
+    basis.secret = secret_from_option(options.secret, io);
+  } else if (!has_config) {
+    if (auto secret = secret_from_environment(io)) basis.secret = std::move(*secret);
+  }
+  if (!basis.secret.empty()) return basis;
+  throw usage(
+      has_config
+          ? "the configuration has no shared secret under auth.secrets; add one, or give --secret "
+            "@FILE"
+          : "there is no secret to sign with; give --secret @FILE, --secret - or --config FILE");
+}
+
+// --- What to write -------------------------------------------------------------------------------
+
+seconds chosen_ttl(const Options& options, seconds otherwise) {
+  if (options.ttl.empty()) return otherwise;
+  const auto ttl = server::parse_duration(options.ttl);
+  if (!ttl) throw usage(fmt::format("--ttl: {}; {}", ttl.error().problem, ttl.error().remedy));
+  if (*ttl > longest_ttl) {
+    throw usage(fmt::format("--ttl: {} is too long; use at most {}", options.ttl,
+                            server::duration_text(longest_ttl)));
+  }
+  return *ttl;
+}
+
+std::vector<server::ServerAddress> chosen_servers(const Options& options, const Basis& basis,
+                                                  const Io& io) {
+  std::vector<server::ServerAddress> servers;
+  for (const std::string& text : options.hosts) {
+    auto parsed = parse_host_port(text);
+    if (!parsed) throw usage("--host: " + parsed.error());
+    servers.push_back({parsed->host, parsed->port.value_or(default_port)});
+  }
+  if (!servers.empty()) return servers;
+  if (!basis.servers.empty()) return basis.servers;
+  if (const auto domain = io.environment.find("TURNPIKE__DOMAIN"); domain != io.environment.end()) {
+    return {{domain->second, default_port}};
+  }
+  io.err
+      << "turnpike: the URLs name this host, 127.0.0.1; say --host turn.example.com for others\n";
+  return {{"127.0.0.1", default_port}};
+}
+
+std::string checked_user(const std::string& user) {
+  constexpr std::size_t max_bytes = 508 - 11;  // RFC 8489 §14.3, less "1795219200:"
+  if (user.empty()) return user;
+  auto name = server::parse_user_name(user);
+  if (!name) throw usage(fmt::format("--user: {}; {}", name.error().problem, name.error().remedy));
+  if (name->size() > max_bytes)
+    throw usage(fmt::format("--user: the name is too long; use at most {} bytes", max_bytes));
+  return std::move(*name);
+}
+
+/// `text` as one word of a POSIX shell.
+std::string shell_word(std::string_view text) {
+  std::string word = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      word += R"('\'')";
+    } else {
+      word += c;
+    }
+  }
+  return word + "'";
+}
+
+/// `text` for the user part of a URI (RFC 3986 §2.1).
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    out += unreserved ? std::string(1, c) : fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
+  }
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ",") + text;
+  return out;
+}
+
+std::string to_env(const server::IceServers& ice) {
+  return fmt::format(
+      "TURN_URLS={}\nTURN_USERNAME={}\nTURN_CREDENTIAL={}\nSTUN_URLS={}\nTURN_EXPIRES_AT={}",
+      shell_word(joined(ice.turn_urls())), shell_word(ice.username), shell_word(ice.credential),
+      shell_word(joined(ice.stun_urls())), shell_word(server::rfc3339(ice.expires_at)));
+}
+
+/// Hands the JSON to whatever listens at $URL: how an application is tried out by hand.
+std::string to_curl(const server::IceServers& ice) {
+  return fmt::format("curl -X POST -H 'Content-Type: application/json' --data {} \"$URL\"",
+                     shell_word(server::to_json(ice)));
+}
+
+/// The form of GStreamer and ffmpeg, one per line; RFC 7065 knows no user part.
+std::string to_uris(const server::IceServers& ice) {
+  std::string out;
+  for (const server::ServerAddress& server : ice.servers) {
+    out += fmt::format("{}turn://{}:{}@{}?transport=udp", out.empty() ? "" : "\n",
+                       percent_encoded(ice.username), percent_encoded(ice.credential),
+                       server.to_string());
+  }
+  return out;
+}
+
+std::string render(const server::IceServers& ice, Format format) {
+  switch (format) {
+    case Format::json:
+      return server::to_json(ice);
+    case Format::js:
+      return server::to_javascript(ice);
+    case Format::env:
+      return to_env(ice);
+    case Format::curl:
+      return to_curl(ice);
+    case Format::uri:
+      return to_uris(ice);
+  }
+  return {};
+}
+
+int mint(const Options& options, const Io& io) {
+  const std::string user = checked_user(options.user);
+  const Basis basis = find_basis(options, io);
+  const seconds ttl = chosen_ttl(options, basis.ttl);
+  auto servers = chosen_servers(options, basis, io);
+  io.out << render(server::mint_ice_servers(std::move(servers), basis.secret, user, io.now + ttl),
+                   options.format)
+         << '\n';
+  return 0;
+}
+
+void add_mint_options(CLI::App& command, Options& options) {
+  const auto choose_format = [&options](const std::string& name) {
+    static const std::map<std::string, Format> formats{{"json", Format::json},
+                                                       {"js", Format::js},
+                                                       {"env", Format::env},
+                                                       {"curl", Format::curl},
+                                                       {"uri", Format::uri}};
+    const auto format = formats.find(name);
+    if (format == formats.end()) {
+      throw CLI::ValidationError("--format",
+                                 name + " is not known; use json, js, env, curl or uri");
+    }
+    options.format = format->second;
+  };
+  command
+      .add_option("--secret", options.secret,
+                  "File with the shared secret, or - for standard input")
+      ->type_name("@FILE|-");
+  command.add_option("--user", options.user, "Who the credentials are for; quotas count by it")
+      ->type_name("NAME");
+  command
+      .add_option("--ttl", options.ttl,
+                  "How long they are valid, at most 24h; default: auth.credential_ttl or 1h")
+      ->type_name("DURATION");
+  command
+      .add_option_function<std::string>("--format", choose_format,
+                                        "json (default), js, env, curl or uri")
+      ->type_name("FORMAT");
+  command
+      .add_option("--host", options.hosts,
+                  "Server in the URLs; may be repeated. Default: from the configuration")
+      ->type_name("HOST[:PORT]")
+      ->allow_extra_args(false);
+  command
+      .add_option("-c,--config", options.config.file,
+                  "Takes secret, lifetime and host from this configuration")
+      ->type_name("FILE");
+}
+
+}  // namespace
+
+void add_credential(CLI::App& app, Context& context) {
+  auto* credential = app.add_subcommand("credential", "Time-limited TURN credentials");
+  credential->require_subcommand(1);
+  auto* command = credential->add_subcommand("mint", "Make credentials; no server needs to run");
+  const auto options = std::make_shared<Options>();
+  add_mint_options(*command, *options);
+  command->footer(
+      R"(The secret is one of the server's auth.secrets. It comes from a file, from standard input, from
+TURNPIKE__AUTH__SECRET or TURNPIKE__AUTH__SECRET_FILE, or from --config; never from the command
+line itself. Formats: json is what RTCPeerConnection takes, with "expiresAt"; js a line to paste
+into a page; env shell variables; curl a command that posts the JSON to $URL; uri turn://user:pass@…
+as GStreamer wants it.
+
+Examples:
+  turnpike credential mint --secret @secret.txt --user alice --ttl 10m --host turn.example.com
+  turnpike credential mint --config /etc/turnpike/turnpike.toml --format js
+  pass show turn | turnpike credential mint --secret - --format env)");
+  command->callback([options, &context] { context.exit_code = mint(*options, context.io); });
+}
+
+}  // namespace turnpike::cli

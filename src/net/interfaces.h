@@ -1,0 +1,22 @@
+// Which addresses this host has, and which ones a host name stands for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+
+namespace turnpike::net {
+
+/// The addresses of all interfaces that are up, loopback included, each once, in the kernel's order.
+/// Link-local IPv6 addresses are left out: they mean nothing without a scope. Empty when the kernel
+/// does not tell.
+[[nodiscard]] std::vector<IpAddress> interface_addresses();
+
+/// The addresses that `host`, a name or an address, stands for, each once, the preferred ones first
+/// (RFC 6724). Never empty. Blocks for as long as DNS takes: for the command line only.
+/// Error: a sentence that names `host` and the reason.
+[[nodiscard]] Result<std::vector<IpAddress>, std::string> resolve(const std::string& host);
+
+}  // namespace turnpike::net

@@ -1,0 +1,68 @@
+// Waits until descriptors can be read. A thin level-triggered epoll; knows nothing about sockets.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <system_error>
+
+#include "base/time.h"
+
+namespace turnpike::net {
+
+/// Something happened to the descriptor added with `token`.
+struct Event {
+  std::uint64_t token = 0;
+  bool readable = false;
+  /// An error waits (a UdpPort's next_icmp()), or the other side hung up.
+  bool error = false;
+};
+
+/// A set of descriptors to wait for. Level-triggered: what is not read is reported again.
+/// All but wake() belongs to one thread.
+class Poller {
+ public:
+  /// The token of the event that wake() causes; not for add().
+  static constexpr std::uint64_t wake_token = std::numeric_limits<std::uint64_t>::max();
+
+  /// Throws std::system_error when the kernel gives no descriptors.
+  Poller();
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  /// Watches `descriptor` for reading and errors. Error: what the kernel says (ENOSPC, ENOMEM, …).
+  [[nodiscard]] std::error_code add(int descriptor, std::uint64_t token);
+
+  /// Stops watching. Call it before closing the descriptor. Events that the latest wait() has
+  /// already returned still carry the token.
+  void remove(int descriptor);
+
+  /// Waits for the first event, at most `timeout` (nothing: for ever; zero or less: not at all).
+  /// Never returns before the timeout without an event, except by a signal: then there are none.
+  /// The events are valid until the next call.
+  [[nodiscard]] std::span<const Event> wait(std::optional<nanoseconds> timeout);
+
+  /// Makes the running or the next wait() return an event with `wake_token`; several calls may
+  /// make one event. From any thread.
+  void wake();
+
+ private:
+  static constexpr std::size_t events_max = 256;
+
+  [[nodiscard]] int wait_natively(std::optional<nanoseconds> timeout);
+  void drain_wake() const;
+
+  int epoll_;
+  int wake_;
+  bool waits_precisely_ = true;  // until epoll_pwait2 (Linux 5.11) turns out to be missing
+  std::array<epoll_event, events_max> native_{};
+  std::array<Event, events_max> events_{};
+};
+
+}  // namespace turnpike::net

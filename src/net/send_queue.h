@@ -1,0 +1,95 @@
+// What one turn of a worker's loop sends, collected and handed to the kernel in few calls.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/endpoint.h"
+#include "net/udp_port.h"
+
+namespace turnpike::net {
+
+/// One datagram to send: header, payload and padding one after another.
+struct Outgoing {
+  Endpoint to;
+  /// With `set_from`: the local address to leave from, for ports bound to a wildcard address.
+  IpAddress from_address;
+  bool set_from = false;
+  SmallBytes<48> header;
+  /// Not copied: must stay valid until SendQueue::flush.
+  ByteView payload;
+  /// 0..3 zero bytes after the payload.
+  std::uint8_t padding_bytes = 0;
+  /// Leave with DF=1, or not at all when too big for the link (DONT-FRAGMENT, RFC 8656 §18.9).
+  bool dont_fragment = false;
+};
+
+/// What became of the datagrams of a SendQueue.
+struct SendStats {
+  std::uint64_t sent = 0;
+  /// Not sent because the socket's or the link's buffer was full.
+  std::uint64_t dropped_full = 0;
+  /// Not sent because the kernel refused them: too big, no route, forbidden, …
+  std::uint64_t dropped_error = 0;
+};
+
+/// Collects datagrams of any ports and sends them with one system call per port (sendmmsg).
+///
+/// Datagrams of one port leave in the order they were queued. Nothing is ever sent twice, waited
+/// for, or thrown: what cannot be sent is counted and gone, as UDP allows.
+/// A queue is used by one thread and must not move while ports have entries in it.
+class SendQueue {
+ public:
+  /// Datagrams that fit before queueing flushes by itself.
+  static constexpr std::size_t capacity = 256;
+  /// Bytes that queue_copy() can hold; one datagram of any size fits.
+  static constexpr std::size_t arena_bytes = 65536;
+
+  SendQueue();
+  /// Drops what was not flushed.
+  ~SendQueue();
+  SendQueue(const SendQueue&) = delete;
+  SendQueue& operator=(const SendQueue&) = delete;
+
+  /// Queues one datagram; flushes first when full. A datagram whose addresses are not of the
+  /// port's family counts as `dropped_error`.
+  void queue(UdpPort& port, const Outgoing& outgoing);
+
+  /// Queues a copy of `bytes`, at most 65,536 of them; flushes first when full. `from` as
+  /// Outgoing::from_address.
+  void queue_copy(UdpPort& port, const Endpoint& to, std::optional<IpAddress> from, ByteView bytes);
+
+  /// Sends all that is queued; afterwards no payload is referred to any more.
+  void flush();
+
+  /// Drops what is queued for `port`, uncounted. UdpPort does it by itself when it closes.
+  void forget(UdpPort& port);
+
+  /// Totals since construction.
+  [[nodiscard]] const SendStats& stats() const { return stats_; }
+
+ private:
+  struct Entry;
+  struct Messages;
+
+  void append(UdpPort& port, std::uint16_t index);
+  void drop_all();
+  std::size_t describe_entries(const UdpPort& port);
+  void send_port(const UdpPort& port);
+  std::size_t send_run(int descriptor, std::size_t next, std::size_t end);
+
+  std::unique_ptr<Entry[]> entries_;
+  std::unique_ptr<Messages> messages_;     // scratch for flush()
+  std::unique_ptr<std::uint8_t[]> arena_;  // the bytes of queue_copy()
+  std::array<UdpPort*, capacity> ports_{};  // those with entries, in the order they came
+  std::size_t ports_used_ = 0;
+  std::size_t entries_used_ = 0;
+  std::size_t arena_used_ = 0;
+  SendStats stats_;
+};
+
+}  // namespace turnpike::net

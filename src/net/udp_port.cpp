@@ -1,0 +1,261 @@
+#include "net/udp_port.h"
+
+#include <linux/errqueue.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/assert.h"
+#include "net/send_queue.h"
+#include "net/socket_address.h"
+
+namespace turnpike::net {
+namespace {
+
+std::error_code last_error() { return {errno, std::system_category()}; }
+
+std::error_code set_option(int descriptor, int level, int name, int value) {
+  if (setsockopt(descriptor, level, name, &value, sizeof value) != 0) return last_error();
+  return {};
+}
+
+/// Reads a control message's contents into a `Native`; they need not be aligned for it.
+template <class Native>
+Native contents_of(const cmsghdr& message) {
+  Native native;
+  std::memcpy(&native, CMSG_DATA(&message), sizeof native);
+  return native;
+}
+
+/// The first control message of `level` and `type`, or null.
+const cmsghdr* find_control(msghdr& header, int level, int type) {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+    if (c->cmsg_level == level && c->cmsg_type == type) return c;
+  }
+  return nullptr;
+}
+
+/// The address that the datagram of `header` came to; nothing when the kernel did not say.
+std::optional<IpAddress> destination_of(msghdr& header, Family family) {
+  if (family == Family::ipv4) {
+    const cmsghdr* found = find_control(header, IPPROTO_IP, IP_PKTINFO);
+    if (found == nullptr) return std::nullopt;
+    return to_address(contents_of<in_pktinfo>(*found).ipi_addr);
+  }
+  const cmsghdr* found = find_control(header, IPPROTO_IPV6, IPV6_PKTINFO);
+  if (found == nullptr) return std::nullopt;
+  return to_address(contents_of<in6_pktinfo>(*found).ipi6_addr);
+}
+
+/// DF=0 on what leaves. For IPv4, OMIT rather than DONT: with DONT the kernel drops "fragmentation
+/// needed" messages, also those about datagrams that SendQueue sent with DF=1 just before; and OMIT
+/// does not let forged ones make us send small fragments. IPv6 routers do not fragment, so there we
+/// have to follow the path's MTU, which DONT does.
+std::error_code allow_fragments(int descriptor, Family family) {
+  if (family == Family::ipv4) {
+    return set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+  }
+  return set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+}
+
+/// `failure` as ICMP would have told it, or nothing when it is none of RFC 8656 §11.5's business.
+std::optional<IcmpError> to_icmp(const sock_extended_err& failure, const Endpoint& destination) {
+  const bool is_v4 = destination.family() == Family::ipv4;
+  IcmpError error{destination, failure.ee_type, failure.ee_code, 0};
+  if (failure.ee_origin == SO_EE_ORIGIN_LOCAL && failure.ee_errno == EMSGSIZE) {
+    error.type = is_v4 ? ICMP_DEST_UNREACH : ICMP6_PACKET_TOO_BIG;
+    error.code = is_v4 ? ICMP_FRAG_NEEDED : 0;
+  } else if (failure.ee_origin != SO_EE_ORIGIN_ICMP && failure.ee_origin != SO_EE_ORIGIN_ICMP6) {
+    return std::nullopt;
+  }
+  const bool too_big = is_v4 ? error.type == ICMP_DEST_UNREACH && error.code == ICMP_FRAG_NEEDED
+                             : error.type == ICMP6_PACKET_TOO_BIG;
+  if (too_big) error.mtu = failure.ee_info;
+  return error;
+}
+
+constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));
+static_assert(sizeof(in_pktinfo) <= sizeof(in6_pktinfo));
+
+struct alignas(cmsghdr) ReceiveControl {
+  std::array<std::uint8_t, control_bytes> bytes;
+};
+
+}  // namespace
+
+/// What recvmmsg fills in.
+struct ReceiveBatch::Slots {
+  std::uint8_t* memory = nullptr;
+  std::array<mmsghdr, capacity> headers{};
+  std::array<iovec, capacity> buffers{};
+  std::array<SocketAddress, capacity> sources{};
+  std::array<ReceiveControl, capacity> controls{};
+  std::array<Received, capacity> received{};
+  std::size_t used = 0;  // headers that the latest receive wrote to
+  std::size_t received_count = 0;
+  std::size_t truncated_count = 0;
+
+  void prepare(std::size_t index) {
+    msghdr& header = headers[index].msg_hdr;
+    header = {};
+    header.msg_name = sources[index].pointer();
+    header.msg_namelen = sources[index].size;
+    header.msg_iov = &buffers[index];
+    header.msg_iovlen = 1;
+    header.msg_control = controls[index].bytes.data();
+    header.msg_controllen = control_bytes;
+  }
+
+  /// Readies what the kernel changed.
+  void reset() {
+    for (std::size_t i = 0; i < used; ++i) prepare(i);
+    used = received_count = truncated_count = 0;
+  }
+};
+
+ReceiveBatch::ReceiveBatch() : slots_(std::make_unique<Slots>()) {
+  void* const memory = mmap(nullptr, capacity * slot_bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc{};
+  // A huge page would make one small datagram cost 2 MiB.
+  madvise(memory, capacity * slot_bytes, MADV_NOHUGEPAGE);
+  slots_->memory = static_cast<std::uint8_t*>(memory);
+  for (std::size_t i = 0; i < capacity; ++i) {
+    slots_->buffers[i] = {slots_->memory + i * slot_bytes, slot_bytes};
+    slots_->prepare(i);
+  }
+}
+
+ReceiveBatch::~ReceiveBatch() { munmap(slots_->memory, capacity * slot_bytes); }
+
+std::span<const Received> ReceiveBatch::datagrams() const {
+  return std::span{slots_->received}.first(slots_->received_count);
+}
+
+std::size_t ReceiveBatch::truncated() const { return slots_->truncated_count; }
+
+UdpPort::UdpPort(int descriptor, Family family) : descriptor_(descriptor) {
+  local_.address = IpAddress::any(family);
+}
+
+Result<UdpPort, std::error_code> UdpPort::open(const UdpPortOptions& options) {
+  const Family family = options.bind.family();
+  const int descriptor =
+      socket(native_family(family), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+  if (descriptor < 0) return Failure<std::error_code>{last_error()};
+  UdpPort port{descriptor, family};
+  if (const auto error = port.configure(options)) return Failure<std::error_code>{error};
+  if (const auto error = port.bind_to(options.bind)) return Failure<std::error_code>{error};
+  port.destination_address_ = options.destination_address;
+  return port;
+}
+
+UdpPort::~UdpPort() { close(); }
+
+UdpPort::UdpPort(UdpPort&& other) noexcept : descriptor_(-1) { take(other); }
+
+UdpPort& UdpPort::operator=(UdpPort&& other) noexcept {
+  if (this == &other) return *this;
+  close();
+  take(other);
+  return *this;
+}
+
+void UdpPort::close() {
+  if (waits_in_ != nullptr) waits_in_->forget(*this);
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+}
+
+void UdpPort::take(UdpPort& other) {
+  TURNPIKE_ASSERT(other.waits_in_ == nullptr);  // the queue knows the port by its address
+  descriptor_ = std::exchange(other.descriptor_, -1);
+  local_ = other.local_;
+  destination_address_ = other.destination_address_;
+}
+
+std::error_code UdpPort::configure(const UdpPortOptions& options) const {
+  const bool is_v4 = options.bind.family() == Family::ipv4;
+  const int level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
+  std::error_code error = allow_fragments(descriptor_, options.bind.family());
+  const auto set = [&](bool wanted, int at_level, int name, int value) {
+    if (wanted && !error) error = set_option(descriptor_, at_level, name, value);
+  };
+  set(!is_v4, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  set(options.reuse_port, SOL_SOCKET, SO_REUSEPORT, 1);
+  set(options.destination_address, level, is_v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+  set(options.report_icmp, level, is_v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+  set(options.receive_buffer_bytes > 0, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
+  set(options.send_buffer_bytes > 0, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
+  return error;
+}
+
+std::error_code UdpPort::bind_to(const Endpoint& endpoint) {
+  SocketAddress address = to_socket_address(endpoint);
+  if (::bind(descriptor_, address.pointer(), address.size) != 0) return last_error();
+  if (getsockname(descriptor_, address.pointer(), &address.size) != 0) return last_error();
+  local_ = to_endpoint(address);
+  return {};
+}
+
+std::size_t UdpPort::receive(ReceiveBatch& batch) {
+  ReceiveBatch::Slots& slots = *batch.slots_;
+  slots.reset();
+  // An ICMP error about an earlier send fails one call and is then gone. More can come in while we
+  // retry; after as many as a batch has slots, the next turn goes on.
+  int count = -1;
+  for (std::size_t attempt = 0; count < 0 && attempt < ReceiveBatch::capacity; ++attempt) {
+    count = recvmmsg(descriptor_, slots.headers.data(), ReceiveBatch::capacity, 0, nullptr);
+    if (count < 0 && errno == EAGAIN) return 0;
+  }
+  if (count < 0) return 0;
+  slots.used = static_cast<std::size_t>(count);
+  for (std::size_t i = 0; i < slots.used; ++i) {
+    mmsghdr& message = slots.headers[i];
+    if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0) {
+      ++slots.truncated_count;
+      continue;
+    }
+    Received& received = slots.received[slots.received_count++];
+    received.from = to_endpoint(slots.sources[i]);
+    received.to_address = local_.address;
+    if (destination_address_) {
+      received.to_address =
+          destination_of(message.msg_hdr, local_.family()).value_or(local_.address);
+    }
+    received.bytes = {slots.memory + i * ReceiveBatch::slot_bytes, message.msg_len};
+  }
+  return slots.received_count;
+}
+
+std::optional<IcmpError> UdpPort::next_icmp() {
+  const bool is_v4 = local_.family() == Family::ipv4;
+  for (;;) {
+    SocketAddress destination;
+    // The error, then the address of who sent it; the start of our datagram is not of interest.
+    alignas(cmsghdr) std::array<std::uint8_t, 256> control{};
+    msghdr header{};
+    header.msg_name = destination.pointer();
+    header.msg_namelen = destination.size;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    if (recvmsg(descriptor_, &header, MSG_ERRQUEUE) < 0) {
+      if (errno == EINTR) continue;
+      return std::nullopt;
+    }
+    const cmsghdr* found = is_v4 ? find_control(header, IPPROTO_IP, IP_RECVERR)
+                                 : find_control(header, IPPROTO_IPV6, IPV6_RECVERR);
+    if (found == nullptr) continue;
+    const auto failure = contents_of<sock_extended_err>(*found);
+    if (const auto error = to_icmp(failure, to_endpoint(destination))) return error;
+  }
+}
+
+}  // namespace turnpike::net

@@ -1,0 +1,98 @@
+// The configuration as plain values: what is configured, not how it is read (config_load.h).
+// Every key that exists in this version is here; any other is refused as unknown.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/credential_book.h"
+#include "base/endpoint.h"
+#include "base/port_range.h"
+#include "base/time.h"
+#include "stun/registry.h"
+#include "turn/peer_rule.h"
+
+namespace turnpike::server {
+
+/// One entry of `listen.udp`.
+struct ListenAddress {
+  std::optional<IpAddress> address;  ///< nothing: every address of both families (":3478")
+  std::uint16_t port = 0;
+
+  /// As the file spells it: ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478".
+  [[nodiscard]] std::string to_string() const;
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+/// `relay.address_family`: what an Allocate without REQUESTED-ADDRESS-FAMILY gets.
+enum class AddressFamilyPolicy : std::uint8_t {
+  strict,         ///< IPv4, as RFC 8656 §7.2 says
+  follow_client,  ///< the family of the client's own address
+};
+
+/// `log.level`, least to most severe.
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
+
+/// `log.format`.
+enum class LogFormat : std::uint8_t {
+  automatic,  ///< colour on a terminal, journald prefixes under systemd, JSON on a pipe
+  text,
+  json,
+};
+
+/// All of DESIGN §5 that this version knows, with its defaults.
+struct Config {
+  struct Listen {
+    std::vector<ListenAddress> udp{ListenAddress{std::nullopt, 3478}};
+  };
+
+  struct Relay {
+    std::vector<IpAddress> addresses;  ///< empty: every listening address
+    PortRange ports{49152, 65535};
+    std::vector<turn::PeerRule> allow_peers;
+    std::vector<turn::PeerRule> deny_peers;
+    std::vector<PortRange> peer_ports{PortRange{443, 443}, PortRange{1024, 65535}};
+    AddressFamilyPolicy address_family = AddressFamilyPolicy::strict;
+    std::uint32_t max_allocations = 0;  ///< 0: by ports and file descriptors
+    std::uint32_t max_allocations_per_user = 12;
+    seconds max_lifetime{3600};
+  };
+
+  struct Limits {
+    std::uint32_t challenge_rate = 50;  ///< 401/438 a second per source /24 or /56; 0: no limit
+  };
+
+  struct Auth {
+    std::vector<auth::Secret> secrets;  ///< the first signs, all verify; never logged
+    seconds credential_ttl{3600};
+    bool strict_expiry = false;           ///< true: Refresh fails once the credential has expired
+    std::vector<auth::StaticUser> users;  ///< never logged
+    std::vector<stun::PasswordAlgorithm> algorithms{stun::PasswordAlgorithm::md5,
+                                                    stun::PasswordAlgorithm::sha256};
+    seconds nonce_lifetime{600};
+  };
+
+  struct Log {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::automatic;
+  };
+
+  std::string domain;                ///< certificate name, URLs handed to browsers; may be empty
+  std::string realm;                 ///< empty: see effective_realm()
+  std::vector<IpAddress> public_ip;  ///< at most one per family; empty: "auto"
+  std::uint32_t workers = 0;         ///< 0: one per core
+  Listen listen;
+  Relay relay;
+  Limits limits;
+  Auth auth;
+  Log log;
+
+  /// What goes into REALM: `realm`, else `domain`, else "turnpike". Never empty (RFC 8489 §14.9).
+  [[nodiscard]] std::string effective_realm() const;
+  /// True when there is any way to authenticate: a secret or a user.
+  [[nodiscard]] bool has_credentials() const;
+};
+
+}  // namespace turnpike::server

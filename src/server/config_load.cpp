@@ -1,0 +1,198 @@
+#include "server/config_load.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "server/config_sources.h"
+
+namespace turnpike::server {
+namespace {
+
+/// The place where each key got its value; keys that nobody set are missing.
+using Places = std::map<std::string, Place, std::less<>>;
+
+void apply(const std::vector<Assignment>& assignments, Config& config, Places& places,
+           std::vector<ConfigError>& errors) {
+  for (const Assignment& assignment : assignments) {
+    KeyProblems problems{assignment.key->path, assignment.key->example, errors};
+    assignment.key->apply(config, assignment.value, problems);
+    places.insert_or_assign(std::string{assignment.key->path}, assignment.value.place);
+  }
+}
+
+/// The place of whichever of two keys somebody wrote: where to point when they do not go together.
+std::pair<std::string, Place> blamed(const Places& places, const std::string& first,
+                                     const std::string& second) {
+  for (const std::string& key : {first, second}) {
+    if (const auto place = places.find(key); place != places.end()) return *place;
+  }
+  return {first, Place{}};
+}
+
+void check_relay_ports(const Config& config, const Places& places,
+                       std::vector<ConfigError>& errors) {
+  for (const ListenAddress& listener : config.listen.udp) {
+    if (!config.relay.ports.contains(listener.port)) continue;
+    const auto [key, place] = blamed(places, "relay.ports", "listen.udp");
+    errors.push_back({place.to_string(), key,
+                      fmt::format("the relay ports {} contain the port of the listener {}",
+                                  in_quotes(port_range_text(config.relay.ports)),
+                                  in_quotes(listener.to_string())),
+                      "keep the two apart, for example relay.ports = \"49152-65535\""});
+  }
+}
+
+void check_credentials(const Config& config, const ConfigSources& sources, const Places& places,
+                       std::vector<ConfigError>& errors) {
+  const bool tried = places.contains("auth.secrets") || places.contains("auth.users");
+  // Values that were refused leave the list empty; their own errors say what to do.
+  if (config.has_credentials() || !sources.require_credentials || (tried && !errors.empty()))
+    return;
+  errors.push_back({sources.file ? sources.file->name : "configuration", "auth",
+                    "there are neither secrets nor users, so nobody could use the relay",
+                    "write the output of `openssl rand -hex 32` to a file of mode 0640 and name it "
+                    "under [auth]: "
+                    R"(secrets = [{ id = "2026-11", file = "/etc/turnpike/secret" }])"});
+}
+
+/// A file that gives away what it contains.
+void warn_about_mode(const ConfigFile& file, const Config& config, const Places& places,
+                     std::vector<std::string>& warnings) {
+  const auto is_in_file = [&](std::string_view key) {
+    const auto place = places.find(key);
+    return place != places.end() && place->second.kind == Place::Kind::file;
+  };
+  if (!config.has_credentials() || !(is_in_file("auth.secrets") || is_in_file("auth.users")))
+    return;
+  struct stat status {};
+  if (::stat(file.name.c_str(), &status) != 0 || (status.st_mode & S_IRWXO) == 0) return;
+  warnings.push_back(
+      fmt::format("{}: contains secrets or passwords and has mode {:04o}; run `chmod 640 {}`",
+                  file.name, status.st_mode & 07777U, file.name));
+}
+
+std::map<std::string, std::string> origins_of(const Places& places, const ConfigSources& sources) {
+  std::map<std::string, std::string> origins;
+  for (const ConfigKey& key : config_keys()) {
+    const auto place = places.find(key.path);
+    std::string origin = "default";
+    if (place != places.end()) {
+      origin = place->second.origin();
+    } else if (sources.quickstart &&
+               to_toml(key.show(*sources.quickstart)) != to_toml(key.show(Config{}))) {
+      origin = "quickstart";
+    }
+    origins.emplace(key.path, std::move(origin));
+  }
+  return origins;
+}
+
+/// Errors of a file in the order of its lines; toml++ gives keys in alphabetical order.
+void sort_by_position(std::vector<Assignment>& assignments) {
+  std::stable_sort(assignments.begin(), assignments.end(),
+                   [](const Assignment& a, const Assignment& b) {
+                     return std::pair{a.value.place.line, a.value.place.column} <
+                            std::pair{b.value.place.line, b.value.place.column};
+                   });
+}
+
+ConfigError unreadable(const std::string& path, std::string problem) {
+  return {path, "", std::move(problem),
+          "check the name, and that the user of the server may read it"};
+}
+
+/// The two numbers in "32768\t60999\n".
+std::optional<PortRange> parse_local_range(std::string_view text) {
+  std::istringstream stream{std::string{text}};
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  if (!(stream >> first >> last)) return std::nullopt;
+  return PortRange{first, last};
+}
+
+}  // namespace
+
+Result<ConfigFile, ConfigError> read_config_file(const std::string& path) {
+  constexpr std::uintmax_t max_bytes = 1'048'576;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return Failure{unreadable(path, "is a directory")};
+  }
+  std::ifstream stream{path, std::ios::binary};
+  if (!stream)
+    return Failure{unreadable(path, "cannot be read: " + std::generic_category().message(errno))};
+  std::string text(max_bytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) return Failure{unreadable(path, "cannot be read to its end")};
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > max_bytes) return Failure{unreadable(path, "is larger than 1 MiB")};
+  return ConfigFile{path, std::move(text)};
+}
+
+ConfigResult load_config(const ConfigSources& sources) {
+  LoadedConfig loaded;
+  if (sources.quickstart) loaded.config = *sources.quickstart;
+  std::vector<ConfigError> errors;
+  Places places;
+
+  if (sources.file) {
+    std::vector<Assignment> assignments = read_toml(*sources.file, errors);
+    if (!errors.empty() && errors.front().key.empty())
+      return Failure{std::move(errors)};  // no TOML: nothing to add
+    sort_by_position(assignments);
+    apply(assignments, loaded.config, places, errors);
+  }
+  apply(read_environment(sources.environment, errors), loaded.config, places, errors);
+  apply(read_settings(sources.settings, errors), loaded.config, places, errors);
+
+  check_relay_ports(loaded.config, places, errors);
+  check_credentials(loaded.config, sources, places, errors);
+  if (!errors.empty()) return Failure{std::move(errors)};
+
+  if (sources.file) warn_about_mode(*sources.file, loaded.config, places, loaded.warnings);
+  loaded.origins = origins_of(places, sources);
+  return loaded;
+}
+
+std::vector<ShownKey> shown_config(const LoadedConfig& loaded) {
+  std::vector<ShownKey> shown;
+  for (const ConfigKey& key : config_keys()) {
+    const std::string path{key.path};
+    shown.push_back({path, key.show(loaded.config), loaded.origins.at(path)});
+  }
+  return shown;
+}
+
+std::optional<std::string> local_port_hint(const PortRange& relay_ports,
+                                           std::string_view local_range,
+                                           std::string_view reserved) {
+  const auto local = parse_local_range(local_range);
+  if (!local) return std::nullopt;
+  const PortRange shared{std::max(local->first, relay_ports.first),
+                         std::min(local->last, relay_ports.last)};
+  if (shared.last < shared.first) return std::nullopt;
+
+  while (!reserved.empty() && (reserved.back() == '\n' || reserved.back() == ' '))
+    reserved.remove_suffix(1);
+  if (const auto ranges = parse_port_list(reserved)) {
+    const auto covers = [&](const PortRange& range) {
+      return range.contains(shared.first) && range.contains(shared.last);
+    };
+    if (std::any_of(ranges->begin(), ranges->end(), covers)) return std::nullopt;
+  }
+  return fmt::format(
+      "the kernel gives ports {} to any program of this host, and relay.ports contains them; "
+      "reserve them with `sysctl net.ipv4.ip_local_reserved_ports={}`",
+      port_range_text(shared), port_range_text(relay_ports));
+}
+
+}  // namespace turnpike::server

@@ -1,0 +1,664 @@
+#include "server/config_schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+namespace turnpike::server {
+namespace {
+
+// --- Reading values of one type ------------------------------------------------------------------
+
+void wrong_type(const ConfigValue& value, std::string_view expected, KeyProblems& problems) {
+  problems.add(value.place,
+               {fmt::format("{} was given where {} is expected", value.describe(), expected),
+                fmt::format("write for example {}", problems.example())});
+}
+
+/// The same without the value, which may be a secret in the wrong place.
+void wrong_type_of_secret(const ConfigValue& value, std::string_view expected,
+                          KeyProblems& problems) {
+  problems.add(value.place,
+               {fmt::format("{} was given where {} is expected", value.describe_type(), expected),
+                fmt::format("write for example {}", problems.example())});
+}
+
+/// Runs `parse` over a text value and hands the result to `store`.
+template <class Parse, class Store>
+void with_text(const ConfigValue& value, KeyProblems& problems, Parse parse, Store store) {
+  if (value.text() == nullptr) return wrong_type(value, "text", problems);
+  auto parsed = parse(*value.text());
+  if (!parsed) return problems.add(value.place, parsed.error());
+  store(std::move(*parsed));
+}
+
+/// The same for each element of a list of texts. Twice the same element is an error.
+template <class T, class Parse>
+void with_list(const ConfigValue& value, KeyProblems& problems, Parse parse, std::vector<T>& out) {
+  if (value.list() == nullptr) return wrong_type(value, "a list", problems);
+  std::vector<T> elements;
+  for (const ConfigValue& element : *value.list()) {
+    with_text(element, problems, parse, [&](T parsed) {
+      if (std::find(elements.begin(), elements.end(), parsed) != elements.end()) {
+        problems.add(element.place, {fmt::format("{} is listed twice", in_quotes(*element.text())),
+                                     "remove one of the two"});
+      } else {
+        elements.push_back(std::move(parsed));
+      }
+    });
+  }
+  out = std::move(elements);
+}
+
+void read_integer(const ConfigValue& value, std::uint32_t max, KeyProblems& problems,
+                  std::uint32_t& out) {
+  if (value.integer() == nullptr) return wrong_type(value, "a whole number", problems);
+  if (*value.integer() < 0 || *value.integer() > std::int64_t{max}) {
+    return problems.add(value.place, {fmt::format("{} is out of range", *value.integer()),
+                                      fmt::format("use a number from 0 to {}", max)});
+  }
+  out = static_cast<std::uint32_t>(*value.integer());
+}
+
+void read_boolean(const ConfigValue& value, KeyProblems& problems, bool& out) {
+  if (value.boolean() == nullptr) return wrong_type(value, "true or false", problems);
+  out = *value.boolean();
+}
+
+void read_duration(const ConfigValue& value, seconds min, seconds max, KeyProblems& problems,
+                   seconds& out) {
+  if (value.integer() != nullptr) {  // the likeliest slip: a number without its unit
+    return problems.add(value.place,
+                        {fmt::format("the number {} has no unit", *value.integer()),
+                         fmt::format("write \"{}s\" if seconds are meant", *value.integer())});
+  }
+  with_text(value, problems, parse_duration, [&](seconds duration) {
+    if (duration < min || duration > max) {
+      return problems.add(value.place, {fmt::format("{} is out of range", in_quotes(*value.text())),
+                                        fmt::format("use a duration from {} to {}",
+                                                    duration_text(min), duration_text(max))});
+    }
+    out = duration;
+  });
+}
+
+/// One of the values of an enumeration, by its name.
+template <class Enum, std::size_t Size>
+Parsed<Enum> parse_enum(std::string_view text, const std::array<Enum, Size>& all,
+                        std::string_view (*name)(Enum)) {
+  std::string names;
+  for (std::size_t i = 0; i < Size; ++i) {
+    if (text == name(all[i])) return all[i];
+    names += i == 0 ? "" : i + 1 == Size ? " or " : ", ";
+    names += in_quotes(name(all[i]));
+  }
+  return Failure<Complaint>{{fmt::format("{} is not known", in_quotes(text)), "use " + names}};
+}
+
+// --- Showing values ------------------------------------------------------------------------------
+
+constexpr std::string_view hidden = "(hidden)";
+
+ConfigValue shown(std::string_view text) { return {std::string{text}, {}}; }
+ConfigValue shown(std::uint32_t number) { return {std::int64_t{number}, {}}; }
+
+template <class Elements, class Text>
+ConfigValue shown_list(const Elements& elements, Text text) {
+  ConfigValue::List list;
+  for (const auto& element : elements) list.push_back(shown(text(element)));
+  return {std::move(list), {}};
+}
+
+ConfigValue shown_table(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> members) {
+  ConfigValue::Table table;
+  for (const auto& [key, value] : members) table.push_back({std::string{key}, {}, shown(value)});
+  return {std::move(table), {}};
+}
+
+// --- Tables: secrets and users -------------------------------------------------------------------
+
+/// The members of one table of a list, checked for unknown keys and for text as their type.
+class TextMembers {
+ public:
+  TextMembers(const ConfigValue& table, std::span<const std::string_view> known,
+              KeyProblems& problems) {
+    if (table.table() == nullptr) {
+      wrong_type_of_secret(table, "a table", problems);
+      return;
+    }
+    is_valid_ = true;
+    for (const ConfigMember& member : *table.table()) check(member, known, problems);
+  }
+
+  /// False when something was reported; the table is then to be left alone.
+  [[nodiscard]] bool is_valid() const { return is_valid_; }
+  [[nodiscard]] const ConfigMember* find(std::string_view key) const {
+    const auto found = std::find_if(members_.begin(), members_.end(),
+                                    [&](const ConfigMember* member) { return member->key == key; });
+    return found == members_.end() ? nullptr : *found;
+  }
+
+ private:
+  void check(const ConfigMember& member, std::span<const std::string_view> known,
+             KeyProblems& problems) {
+    if (std::find(known.begin(), known.end(), member.key) == known.end()) {
+      is_valid_ = false;
+      const std::string nearest = nearest_of(member.key, known);
+      return problems.add(
+          member.key_place,
+          {fmt::format("the table has an unknown key {}", in_quotes(member.key)),
+           nearest.empty() ? "remove it" : fmt::format("did you mean \"{}\"?", nearest)});
+    }
+    if (member.value.text() == nullptr) {  // the type only: the value may be a secret
+      is_valid_ = false;
+      return problems.add(member.value.place,
+                          {fmt::format("\"{}\" is {} where text is expected", member.key,
+                                       member.value.describe_type()),
+                           "write it in quotation marks"});
+    }
+    members_.push_back(&member);
+  }
+
+  std::vector<const ConfigMember*> members_;
+  bool is_valid_ = false;
+};
+
+/// `file` as written in the configuration at `place`: relative to the configuration file.
+std::string resolved_path(const std::string& file, const Place& place) {
+  if (place.kind != Place::Kind::file) return file;
+  return (std::filesystem::path{place.name}.parent_path() / file).string();
+}
+
+/// The text of a secret, from `value` or from `file`.
+std::optional<std::string> secret_text(const ConfigMember* value, const ConfigMember* file,
+                                       KeyProblems& problems) {
+  const Place& place = value != nullptr ? value->value.place : file->value.place;
+  auto text = value != nullptr ? Parsed<std::string>{*value->value.text()}
+                               : read_secret_file(resolved_path(*file->value.text(), place));
+  if (text) text = check_secret(std::move(*text));
+  if (text) return std::move(*text);
+  if (file != nullptr && text.error().problem.starts_with("the secret")) {
+    text.error().problem += fmt::format(" (in {})", in_quotes(*file->value.text()));
+  }
+  problems.add(place, std::move(text.error()));
+  return std::nullopt;
+}
+
+void read_secret(const ConfigValue& table, KeyProblems& problems, std::vector<auth::Secret>& out) {
+  static constexpr std::array<std::string_view, 3> known{"id", "value", "file"};
+  const TextMembers members{table, known, problems};
+  if (!members.is_valid()) return;
+
+  const ConfigMember* id = members.find("id");
+  if (id == nullptr || id->value.text()->empty()) {
+    return problems.add(table.place,
+                        {"a secret has no id", R"(name it, for example id = "2026-11")"});
+  }
+  const std::string& name = *id->value.text();
+  if (!parse_user_name(name)) {
+    return problems.add(id->value.place,
+                        {fmt::format("{} is no id", in_quotes(name)),
+                         "use a short name without control characters and colons"});
+  }
+  const auto same_id = [&](const auth::Secret& other) { return other.id == name; };
+  if (std::any_of(out.begin(), out.end(), same_id)) {
+    return problems.add(
+        id->value.place,
+        {fmt::format("two secrets have the id {}", in_quotes(name)), "give each its own"});
+  }
+  const ConfigMember* value = members.find("value");
+  const ConfigMember* file = members.find("file");
+  if ((value == nullptr) == (file == nullptr)) {
+    return problems.add(
+        table.place,
+        {fmt::format("the secret {} has {} value {} file", in_quotes(name),
+                     value == nullptr ? "neither" : "both", value == nullptr ? "nor" : "and"),
+         "give it exactly one of the two"});
+  }
+  if (auto text = secret_text(value, file, problems)) out.push_back({name, std::move(*text)});
+}
+
+void apply_secrets(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.list() == nullptr) return wrong_type_of_secret(value, "a list of tables", problems);
+  std::vector<auth::Secret> secrets;
+  for (const ConfigValue& table : *value.list()) read_secret(table, problems, secrets);
+  config.auth.secrets = std::move(secrets);
+}
+
+void read_user(const ConfigValue& table, KeyProblems& problems,
+               std::vector<auth::StaticUser>& out) {
+  static constexpr std::array<std::string_view, 2> known{"name", "password"};
+  const TextMembers members{table, known, problems};
+  if (!members.is_valid()) return;
+
+  const ConfigMember* name = members.find("name");
+  const ConfigMember* password = members.find("password");
+  if (name == nullptr || password == nullptr) {
+    return problems.add(table.place,
+                        {fmt::format("a user has no {}", name == nullptr ? "name" : "password"),
+                         fmt::format("write for example {}", problems.example())});
+  }
+  const auto parsed = parse_user_name(*name->value.text());
+  if (!parsed) return problems.add(name->value.place, parsed.error());
+  const auto same_name = [&](const auth::StaticUser& other) { return other.name == *parsed; };
+  if (std::any_of(out.begin(), out.end(), same_name)) {
+    return problems.add(
+        name->value.place,
+        {fmt::format("two users are called {}", in_quotes(*parsed)), "remove one of the two"});
+  }
+  if (password->value.text()->empty()) {
+    return problems.add(password->value.place,
+                        {fmt::format("the password of {} is empty", in_quotes(*parsed)),
+                         "give the user a password"});
+  }
+  out.push_back({*parsed, *password->value.text()});
+}
+
+void apply_users(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.list() == nullptr) return wrong_type_of_secret(value, "a list of tables", problems);
+  std::vector<auth::StaticUser> users;
+  for (const ConfigValue& table : *value.list()) read_user(table, problems, users);
+  config.auth.users = std::move(users);
+}
+
+ConfigValue show_secrets(const Config& config) {
+  ConfigValue::List list;
+  for (const auth::Secret& secret : config.auth.secrets) {
+    list.push_back(shown_table({{"id", secret.id}, {"value", hidden}}));
+  }
+  return {std::move(list), {}};
+}
+
+ConfigValue show_users(const Config& config) {
+  ConfigValue::List list;
+  for (const auth::StaticUser& user : config.auth.users) {
+    list.push_back(shown_table({{"name", user.name}, {"password", hidden}}));
+  }
+  return {std::move(list), {}};
+}
+
+// --- Keys with rules of their own ----------------------------------------------------------------
+
+void apply_public_ip(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.text() != nullptr && *value.text() == "auto") {
+    config.public_ip.clear();
+    return;
+  }
+  if (value.text() != nullptr && IpAddress::parse(*value.text())) {
+    return problems.add(
+        value.place,
+        {fmt::format("{} was given where \"auto\" or a list is expected", value.describe()),
+         fmt::format("write [{}]", in_quotes(*value.text()))});
+  }
+  if (value.list() == nullptr) return wrong_type(value, R"("auto" or a list)", problems);
+  if (value.list()->empty()) {
+    return problems.add(value.place,
+                        {"the list is empty", R"(write "auto", or the addresses peers see)"});
+  }
+  std::vector<IpAddress> addresses;
+  with_list(value, problems, parse_unicast_address, addresses);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto count =
+        std::count_if(addresses.begin(), addresses.end(),
+                      [&](const IpAddress& address) { return address.family() == family; });
+    if (count > 1) {
+      problems.add(value.place, {fmt::format("{} IPv{} addresses are given", count,
+                                             family == Family::ipv4 ? 4 : 6),
+                                 "keep one of each family"});
+    }
+  }
+  config.public_ip = std::move(addresses);
+}
+
+void apply_listen_udp(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  with_list(value, problems, parse_listen_address, config.listen.udp);
+  if (value.list() != nullptr && value.list()->empty()) {
+    problems.add(value.place, {"the list is empty: the server would listen nowhere",
+                               R"(write for example [":3478"])"});
+  }
+}
+
+void apply_relay_ports(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  with_text(value, problems, parse_port_range, [&](PortRange range) {
+    if (range.first < 1024) {
+      return problems.add(value.place,
+                          {fmt::format("{} reaches below port 1024, where system services live",
+                                       in_quotes(*value.text())),
+                           R"(use ports from 1024 up, for example "49152-65535")"});
+    }
+    config.relay.ports = range;
+  });
+}
+
+void apply_algorithms(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  static constexpr std::array all{stun::PasswordAlgorithm::md5, stun::PasswordAlgorithm::sha256};
+  const auto parse = [](std::string_view text) {
+    return parse_enum<stun::PasswordAlgorithm>(text, all, stun::name_of);
+  };
+  with_list(value, problems, parse, config.auth.algorithms);
+  if (value.list() != nullptr && value.list()->empty()) {
+    problems.add(value.place,
+                 {"the list is empty: nobody could log in", R"(write ["md5", "sha256"])"});
+  }
+}
+
+void apply_address_family(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  static constexpr std::array all{AddressFamilyPolicy::strict, AddressFamilyPolicy::follow_client};
+  const auto parse = [](std::string_view text) {
+    return parse_enum<AddressFamilyPolicy>(text, all, to_string);
+  };
+  with_text(value, problems, parse,
+            [&](AddressFamilyPolicy policy) { config.relay.address_family = policy; });
+}
+
+void apply_log_level(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  static constexpr std::array all{LogLevel::trace, LogLevel::debug, LogLevel::info, LogLevel::warn,
+                                  LogLevel::error};
+  const auto parse = [](std::string_view text) {
+    return parse_enum<LogLevel>(text, all, to_string);
+  };
+  with_text(value, problems, parse, [&](LogLevel level) { config.log.level = level; });
+}
+
+void apply_log_format(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  static constexpr std::array all{LogFormat::automatic, LogFormat::text, LogFormat::json};
+  const auto parse = [](std::string_view text) {
+    return parse_enum<LogFormat>(text, all, to_string);
+  };
+  with_text(value, problems, parse, [&](LogFormat format) { config.log.format = format; });
+}
+
+constexpr std::uint32_t max_count = 10'000'000;  // more allocations than any machine has ports for
+constexpr seconds one_day{86'400};
+
+std::string address_text(const IpAddress& address) { return address.to_string(); }
+std::string listener_text(const ListenAddress& address) { return address.to_string(); }
+
+// --- The table -----------------------------------------------------------------------------------
+
+const std::array<ConfigKey, 23> keys{{
+    {.path = "domain",
+     .type = ConfigType::text,
+     .example = R"("turn.example.com")",
+     .meaning = "Certificate name, and the host in URLs handed to browsers.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_text(value, problems, parse_domain,
+                     [&](std::string domain) { config.domain = std::move(domain); });
+         },
+     .show = [](const Config& config) { return shown(config.domain); }},
+    {.path = "realm",
+     .type = ConfigType::text,
+     .example = R"("example.com")",
+     .meaning = "The realm of long-term credentials; empty: the domain.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_text(value, problems, parse_realm,
+                     [&](std::string realm) { config.realm = std::move(realm); });
+         },
+     .show = [](const Config& config) { return shown(config.realm); }},
+    {.path = "public_ip",
+     .type = ConfigType::text_or_list,
+     .example = R"(["203.0.113.10"])",
+     .meaning = "The addresses peers see, at most one of each family; \"auto\" finds them.",
+     .apply = apply_public_ip,
+     .show =
+         [](const Config& config) {
+           return config.public_ip.empty() ? shown("auto")
+                                           : shown_list(config.public_ip, address_text);
+         }},
+    {.path = "workers",
+     .type = ConfigType::integer,
+     .example = "4",
+     .meaning = "Worker threads; 0: one per core.",
+     .apply = [](Config& config, const ConfigValue& value,
+                 KeyProblems& problems) { read_integer(value, 256, problems, config.workers); },
+     .show = [](const Config& config) { return shown(config.workers); }},
+    {.path = "listen.udp",
+     .type = ConfigType::text_list,
+     .example = R"([":3478"])",
+     .meaning = "UDP listeners; \":port\" is every address of both families.",
+     .apply = apply_listen_udp,
+     .show = [](const Config& config) { return shown_list(config.listen.udp, listener_text); }},
+    {.path = "relay.addresses",
+     .type = ConfigType::text_list,
+     .example = R"(["192.0.2.1"])",
+     .meaning = "Addresses relay sockets are bound to; empty: every listening address.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_unicast_address, config.relay.addresses);
+         },
+     .show = [](const Config& config) { return shown_list(config.relay.addresses, address_text); }},
+    {.path = "relay.ports",
+     .type = ConfigType::text,
+     .example = R"("49152-65535")",
+     .meaning = "Ports of relayed addresses.",
+     .apply = apply_relay_ports,
+     .show = [](const Config& config) { return shown(port_range_text(config.relay.ports)); }},
+    {.path = "relay.allow_peers",
+     .type = ConfigType::text_list,
+     .example = R"(["10.1.2.0/24:5000-6000/udp"])",
+     .meaning = "Peers opened from the default-denied private ranges: CIDR[:ports][/udp|tcp].",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_allow_rule, config.relay.allow_peers);
+         },
+     .show =
+         [](const Config& config) { return shown_list(config.relay.allow_peers, peer_rule_text); }},
+    {.path = "relay.deny_peers",
+     .type = ConfigType::text_list,
+     .example = R"(["198.51.100.0/24"])",
+     .meaning = "Peers denied besides the built-in list: CIDR[:ports][/udp|tcp].",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_peer_rule, config.relay.deny_peers);
+         },
+     .show =
+         [](const Config& config) { return shown_list(config.relay.deny_peers, peer_rule_text); }},
+    {.path = "relay.peer_ports",
+     .type = ConfigType::text,
+     .example = R"("443,1024-65535")",
+     .meaning = "Peer ports anyone may be relayed to.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_text(value, problems, parse_port_list, [&](std::vector<PortRange> ranges) {
+             config.relay.peer_ports = std::move(ranges);
+           });
+         },
+     .show = [](const Config& config) { return shown(port_list_text(config.relay.peer_ports)); }},
+    {.path = "relay.address_family",
+     .type = ConfigType::text,
+     .example = R"("strict")",
+     .meaning =
+         "What an Allocate that names no family gets: \"strict\" IPv4, or \"follow-client\".",
+     .apply = apply_address_family,
+     .show = [](const Config& config) { return shown(to_string(config.relay.address_family)); }},
+    {.path = "relay.max_allocations",
+     .type = ConfigType::integer,
+     .example = "10000",
+     .meaning = "Allocations in total; 0: by ports and file descriptors.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.relay.max_allocations);
+         },
+     .show = [](const Config& config) { return shown(config.relay.max_allocations); }},
+    {.path = "relay.max_allocations_per_user",
+     .type = ConfigType::integer,
+     .example = "12",
+     .meaning = "Allocations of one user; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.relay.max_allocations_per_user);
+         },
+     .show = [](const Config& config) { return shown(config.relay.max_allocations_per_user); }},
+    {.path = "relay.max_lifetime",
+     .type = ConfigType::text,
+     .example = R"("1h")",
+     .meaning = "The longest lifetime an allocation gets at once.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{600}, one_day, problems, config.relay.max_lifetime);
+         },
+     .show = [](const Config& config) { return shown(duration_text(config.relay.max_lifetime)); }},
+    {.path = "limits.challenge_rate",
+     .type = ConfigType::integer,
+     .example = "50",
+     .meaning = "401 and 438 answers a second per source /24 or /56; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.limits.challenge_rate);
+         },
+     .show = [](const Config& config) { return shown(config.limits.challenge_rate); }},
+    {.path = "auth.secrets",
+     .type = ConfigType::table_list,
+     .example = R"([{ id = "2026-11", file = "/etc/turnpike/secret" }])",
+     .meaning = "Shared secrets of time-limited credentials; the first signs, all verify.",
+     .is_secret = true,
+     .apply = apply_secrets,
+     .show = show_secrets},
+    {.path = "auth.credential_ttl",
+     .type = ConfigType::text,
+     .example = R"("1h")",
+     .meaning = "How long credentials made here are valid.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{1}, one_day, problems, config.auth.credential_ttl);
+         },
+     .show = [](const Config& config) { return shown(duration_text(config.auth.credential_ttl)); }},
+    {.path = "auth.strict_expiry",
+     .type = ConfigType::boolean,
+     .example = "false",
+     .meaning = "true: Refresh fails once the credential has expired.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_boolean(value, problems, config.auth.strict_expiry);
+         },
+     .show =
+         [](const Config& config) {
+           return ConfigValue{config.auth.strict_expiry, {}};
+         }},
+    {.path = "auth.users",
+     .type = ConfigType::table_list,
+     .example = R"([{ name = "alice", password = "…" }])",
+     .meaning = "Static users with long-term passwords.",
+     .is_secret = true,
+     .apply = apply_users,
+     .show = show_users},
+    {.path = "auth.algorithms",
+     .type = ConfigType::text_list,
+     .example = R"(["md5", "sha256"])",
+     .meaning = "PASSWORD-ALGORITHMS offered (RFC 8489).",
+     .apply = apply_algorithms,
+     .show =
+         [](const Config& config) {
+           return shown_list(config.auth.algorithms, [](stun::PasswordAlgorithm algorithm) {
+             return stun::name_of(algorithm);
+           });
+         }},
+    {.path = "auth.nonce_lifetime",
+     .type = ConfigType::text,
+     .example = R"("10m")",
+     .meaning = "How long a nonce is good for.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{60}, seconds{3600}, problems, config.auth.nonce_lifetime);
+         },
+     .show = [](const Config& config) { return shown(duration_text(config.auth.nonce_lifetime)); }},
+    {.path = "log.level",
+     .type = ConfigType::text,
+     .example = R"("info")",
+     .meaning = "trace, debug, info, warn or error.",
+     .apply = apply_log_level,
+     .show = [](const Config& config) { return shown(to_string(config.log.level)); }},
+    {.path = "log.format",
+     .type = ConfigType::text,
+     .example = R"("auto")",
+     .meaning = "auto, text or json.",
+     .apply = apply_log_format,
+     .show = [](const Config& config) { return shown(to_string(config.log.format)); }},
+}};
+
+// --- Nearest names -------------------------------------------------------------------------------
+
+/// Edits (insert, delete, replace, swap of neighbours) between two texts.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> distance(a.size() + 1,
+                                                 std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) distance[i][0] = i;
+  for (std::size_t j = 0; j <= b.size(); ++j) distance[0][j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = distance[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
+      distance[i][j] = std::min({distance[i - 1][j] + 1, distance[i][j - 1] + 1, replaced});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) distance[i][j] = std::min(distance[i][j], distance[i - 2][j - 2] + 1);
+    }
+  }
+  return distance[a.size()][b.size()];
+}
+
+std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
+
+std::vector<std::string_view> all_paths() {
+  std::vector<std::string_view> paths;
+  for (const ConfigKey& key : keys) {
+    const std::string_view section =
+        key.path.substr(0, key.path.size() - last_part(key.path).size());
+    if (!section.empty()) paths.push_back(section.substr(0, section.size() - 1));
+    paths.push_back(key.path);
+  }
+  return paths;
+}
+
+}  // namespace
+
+std::string ConfigError::to_string() const {
+  std::string text = where + ": ";
+  if (!key.empty()) text += key + ": ";
+  text += problem;
+  if (!remedy.empty()) text += "; " + remedy;
+  return text;
+}
+
+std::span<const ConfigKey> config_keys() { return keys; }
+
+const ConfigKey* find_config_key(std::string_view path) {
+  const auto found = std::find_if(keys.begin(), keys.end(),
+                                  [&](const ConfigKey& key) { return key.path == path; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+bool is_config_section(std::string_view path) {
+  return std::any_of(keys.begin(), keys.end(), [&](const ConfigKey& key) {
+    return key.path.size() > path.size() && key.path.starts_with(path) &&
+           key.path[path.size()] == '.';
+  });
+}
+
+std::string nearest_of(std::string_view typed, std::span<const std::string_view> candidates) {
+  constexpr std::size_t longest_typed = 64;  // keeps the table of edit_distance small
+  if (typed.size() > longest_typed) return {};
+  std::string_view nearest;
+  std::size_t smallest = std::max<std::size_t>(2, typed.size() / 4) + 1;
+  for (const std::string_view candidate : candidates) {
+    const std::size_t distance = edit_distance(typed, candidate);
+    // A short name is "near" to any other: more than half of it must be right.
+    if (distance < smallest && distance * 2 < candidate.size()) {
+      nearest = candidate;
+      smallest = distance;
+    }
+  }
+  return std::string{nearest};
+}
+
+std::string nearest_config_path(std::string_view typed) {
+  for (const ConfigKey& key : keys) {  // the right name in the wrong section
+    if (last_part(key.path) == last_part(typed)) return std::string{key.path};
+  }
+  return nearest_of(typed, all_paths());
+}
+
+}  // namespace turnpike::server

@@ -1,0 +1,187 @@
+#include "server/worker.h"
+
+#include <system_error>
+
+#include "net/clock.h"
+#include "server/log.h"
+
+namespace turnpike::server {
+namespace {
+
+// Poller tokens: a listener's index, or this bit with a relay's generation and slot.
+constexpr std::uint64_t relay_token_bit = std::uint64_t{1} << 63;
+constexpr std::uint32_t generation_mask = 0x7fffffff;
+
+std::uint64_t token_of(turn::RelayId id) {
+  return relay_token_bit | std::uint64_t{id.generation & generation_mask} << 32 | id.slot;
+}
+
+bool is_of(std::uint64_t token, turn::RelayId id) { return token == token_of(id); }
+
+/// Replies leave from the address the client wrote to, which a wildcard socket must be told.
+std::optional<IpAddress> source_on(const net::UdpPort& port, const FiveTuple& tuple) {
+  if (!port.local().address.is_any()) return std::nullopt;
+  return tuple.server.address;
+}
+
+}  // namespace
+
+Worker::Worker(const turn::Server::Settings& settings, const auth::CredentialBook& book,
+               const turn::PeerPolicy& policy, turn::Ledger& ledger, std::vector<net::UdpPort> listeners)
+    : server_(settings, book, policy, ledger, random_), listeners_(std::move(listeners)) {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (const auto error = poller_.add(listeners_[i].descriptor(), i)) {
+      throw std::system_error{error, "epoll"};
+    }
+  }
+}
+
+// One `now` for all that is ready at once. What a batch produces is sent before the next batch
+// overwrites the payloads it refers to.
+void Worker::run() {
+  while (!stopping_) {
+    std::optional<nanoseconds> timeout;
+    if (const auto deadline = server_.next_deadline()) {
+      timeout = *deadline - net::read_clock().instant;
+    }
+    const auto events = poller_.wait(timeout);
+    now_ = net::read_clock();
+    server_.on_deadline(now_, effects_);
+    apply_effects();
+    queue_.flush();
+    for (const net::Event& event : events) on_event(event);
+  }
+}
+
+void Worker::stop() {
+  stopping_ = true;
+  poller_.wake();
+}
+
+void Worker::on_event(const net::Event& event) {
+  if (event.token == net::Poller::wake_token) return;
+  if ((event.token & relay_token_bit) == 0) {
+    on_listener_readable(turn::ListenerId{static_cast<std::uint32_t>(event.token)});
+    return;
+  }
+  const auto slot = static_cast<std::uint32_t>(event.token);
+  // The relay may have been closed by an earlier event of the same wait.
+  if (slot >= relays_.size() || !relays_[slot].port || !is_of(event.token, relays_[slot].id)) return;
+  if (event.error) on_relay_error(relays_[slot]);
+  if (event.readable) on_relay_readable(relays_[slot]);
+}
+
+void Worker::on_listener_readable(turn::ListenerId id) {
+  net::UdpPort& port = listener(id);
+  port.receive(batch_);
+  for (const net::Received& datagram : batch_.datagrams()) {
+    const turn::ClientFlow flow{
+        {datagram.from, {datagram.to_address, port.local().port}, Transport::udp}, id};
+    handle(server_.on_client_datagram(flow, datagram.bytes, now_, effects_));
+    apply_effects();
+  }
+  queue_.flush();
+}
+
+void Worker::on_relay_readable(RelaySocket& relay) {
+  relay.port->receive(batch_);
+  for (const net::Received& datagram : batch_.datagrams()) {
+    handle(server_.on_peer_datagram(relay.id, datagram.from, datagram.bytes, now_));
+  }
+  queue_.flush();
+}
+
+void Worker::on_relay_error(RelaySocket& relay) {
+  while (const auto error = relay.port->next_icmp()) {
+    const stun::Icmp icmp{error->type, error->code, error->mtu};
+    count(server_.on_peer_icmp(relay.id, error->destination, icmp, now_, effects_));
+    apply_effects();
+  }
+  queue_.flush();
+}
+
+void Worker::handle(const turn::Handled& handled) {
+  count(handled.reason);
+  if (handled.forward) forward(*handled.forward);
+}
+
+void Worker::forward(const turn::Forward& forward) {
+  net::Outgoing outgoing;
+  outgoing.header = forward.header();
+  outgoing.payload = forward.payload();
+  outgoing.padding_bytes = forward.padding_bytes();
+  if (const auto* peer = forward.peer_route()) {
+    RelaySocket* const relay = find_relay(peer->via);
+    if (relay == nullptr) return;
+    outgoing.to = peer->to;
+    outgoing.dont_fragment = peer->dont_fragment;
+    queue_.queue(*relay->port, outgoing);
+    return;
+  }
+  const turn::ClientFlow& flow = *forward.client_route();
+  net::UdpPort& port = listener(flow.listener);
+  outgoing.to = flow.tuple.client;
+  if (const auto source = source_on(port, flow.tuple)) {
+    outgoing.from_address = *source;
+    outgoing.set_from = true;
+  }
+  queue_.queue(port, outgoing);
+}
+
+// Opening a relay appends the answer to the same list, so the list is walked by index and each
+// effect is copied out of it first.
+void Worker::apply_effects() {
+  for (std::size_t i = 0; i < effects_.list().size(); ++i) {
+    const turn::Effect effect = effects_.list()[i];
+    std::visit([this](const auto& e) { apply(e); }, effect);
+  }
+  effects_.clear();
+}
+
+void Worker::apply(const turn::SendToClient& effect) {
+  net::UdpPort& port = listener(effect.flow.listener);
+  queue_.queue_copy(port, effect.flow.tuple.client, source_on(port, effect.flow.tuple),
+                    effects_.bytes_of(effect));
+}
+
+void Worker::apply(const turn::OpenRelay& effect) {
+  server_.on_relay_opened(effect.relay, open_relay(effect), now_, effects_);
+}
+
+void Worker::apply(const turn::CloseRelay& effect) {
+  RelaySocket* const relay = find_relay(effect.relay);
+  if (relay == nullptr) return;
+  poller_.remove(relay->port->descriptor());
+  relay->port.reset();
+}
+
+std::optional<turn::RelayOpenError> Worker::open_relay(const turn::OpenRelay& effect) {
+  auto port = net::UdpPort::open({.bind = effect.bind, .report_icmp = true});
+  std::error_code error = port ? poller_.add(port->descriptor(), token_of(effect.relay)) : port.error();
+  if (!error) {
+    if (effect.relay.slot >= relays_.size()) relays_.resize(effect.relay.slot + std::size_t{1});
+    RelaySocket& relay = relays_[effect.relay.slot];
+    relay.id = effect.relay;
+    relay.port.emplace(std::move(*port));
+    return std::nullopt;
+  }
+  if (error == std::errc::address_in_use) return turn::RelayOpenError::port_in_use;
+  if (now_.instant >= relay_warning_after_) {
+    log_event(LogLevel::warn, "relay_not_opened",
+              {{"address", effect.bind.to_string()}, {"error", error.message()}});
+    relay_warning_after_ = now_.instant + seconds{1};
+  }
+  return turn::RelayOpenError::no_resources;
+}
+
+Worker::RelaySocket* Worker::find_relay(turn::RelayId id) {
+  if (id.slot >= relays_.size()) return nullptr;
+  RelaySocket& relay = relays_[id.slot];
+  return relay.port && relay.id == id ? &relay : nullptr;
+}
+
+net::UdpPort& Worker::listener(turn::ListenerId id) {
+  return listeners_.at(static_cast<std::uint32_t>(id));
+}
+
+}  // namespace turnpike::server

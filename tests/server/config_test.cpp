@@ -1,0 +1,665 @@
+#include "server/config_load.h"
+
+#include <sstream>
+
+#include "catch.h"
+#include "server/scratch_directory.h"
+
+using namespace turnpike;
+using namespace turnpike::server;
+using turnpike::test::ScratchDirectory;
+
+namespace {
+
+const std::string good_secret = "0123456789abcdef-0123456789ABCDEF-fedcba";
+const std::string some_auth = "auth.secrets = [{ id = \"a\", value = \"" + good_secret + "\" }]\n";
+
+using Environment = std::map<std::string, std::string>;
+
+/// Loads `text` as the file "t.toml", credentials not needed.
+ConfigResult load(const std::string& text, Environment environment = {},
+                  std::vector<std::pair<std::string, std::string>> settings = {}) {
+  ConfigSources sources;
+  sources.file = ConfigFile{"t.toml", text};
+  sources.environment = std::move(environment);
+  sources.settings = std::move(settings);
+  sources.require_credentials = false;
+  return load_config(sources);
+}
+
+Config loaded(const std::string& text, const Environment& environment = {},
+              const std::vector<std::pair<std::string, std::string>>& settings = {}) {
+  const auto result = load(text, environment, settings);
+  if (!result) FAIL(result.error().front().to_string());
+  return result->config;
+}
+
+/// The sentences of a refusal, one per line.
+std::string refusal(const ConfigResult& result) {
+  if (result) return "(accepted)";
+  std::string text;
+  for (const ConfigError& error : result.error())
+    text += (text.empty() ? "" : "\n") + error.to_string();
+  return text;
+}
+
+std::string refusal(const std::string& text, const Environment& environment = {}) {
+  return refusal(load(text, environment));
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+// --- Values
+// ----------------------------------------------------------------------------------------
+
+TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
+  const Config config = loaded("");
+  CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478}});
+  CHECK(config.relay.ports == PortRange{49152, 65535});
+  CHECK(config.relay.peer_ports == std::vector{PortRange{443, 443}, PortRange{1024, 65535}});
+  CHECK(config.relay.max_allocations_per_user == 12);
+  CHECK(config.relay.max_lifetime == seconds{3600});
+  CHECK(config.limits.challenge_rate == 50);
+  CHECK(config.auth.nonce_lifetime == seconds{600});
+  CHECK(config.public_ip.empty());
+  CHECK(config.effective_realm() == "turnpike");
+}
+
+TEST_CASE("every key is read", "[server][config]") {
+  const Config config = loaded(R"(
+domain = "turn.example.com"
+realm = "example.com"
+public_ip = ["203.0.113.10", "2001:db8::10"]
+workers = 4
+[listen]
+udp = [":3478", "192.0.2.1:3479", "[::1]:3480"]
+[relay]
+addresses = ["192.0.2.1"]
+ports = "50000-50999"
+allow_peers = ["10.1.2.0/24:5000-6000/udp", "[fd00:1234::/32]:1000-2000/tcp", "192.168.7.7"]
+deny_peers = ["198.51.100.0/24", "2001:db8::/32"]
+peer_ports = "443, 1024-65535"
+address_family = "follow-client"
+max_allocations = 1000
+max_allocations_per_user = 3
+max_lifetime = "90m"
+[limits]
+challenge_rate = 0
+[auth]
+credential_ttl = "12h"
+strict_expiry = true
+users = [{ name = "alice", password = "wonderland" }]
+algorithms = ["sha256"]
+nonce_lifetime = "60s"
+[[auth.secrets]]
+id = "2026-11"
+value = "0123456789abcdef-0123456789ABCDEF-fedcba"
+[log]
+level = "debug"
+format = "json"
+)");
+  CHECK(config.domain == "turn.example.com");
+  CHECK(config.effective_realm() == "example.com");
+  CHECK(config.public_ip ==
+        std::vector{*IpAddress::parse("203.0.113.10"), *IpAddress::parse("2001:db8::10")});
+  CHECK(config.workers == 4);
+  CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478},
+                                         ListenAddress{IpAddress::parse("192.0.2.1"), 3479},
+                                         ListenAddress{IpAddress::parse("::1"), 3480}});
+  CHECK(config.relay.addresses == std::vector{*IpAddress::parse("192.0.2.1")});
+  CHECK(config.relay.ports == PortRange{50000, 50999});
+  REQUIRE(config.relay.allow_peers.size() == 3);
+  CHECK(config.relay.allow_peers[0] == turn::PeerRule{*IpPrefix::parse("10.1.2.0/24"),
+                                                      PortRange{5000, 6000},
+                                                      turn::PeerTransport::udp});
+  CHECK(config.relay.allow_peers[1] == turn::PeerRule{*IpPrefix::parse("fd00:1234::/32"),
+                                                      PortRange{1000, 2000},
+                                                      turn::PeerTransport::tcp});
+  CHECK(config.relay.allow_peers[2] ==
+        turn::PeerRule{*IpPrefix::parse("192.168.7.7"), std::nullopt, std::nullopt});
+  CHECK(config.relay.deny_peers[1] ==
+        turn::PeerRule{*IpPrefix::parse("2001:db8::/32"), std::nullopt, std::nullopt});
+  CHECK(config.relay.address_family == AddressFamilyPolicy::follow_client);
+  CHECK(config.relay.max_allocations == 1000);
+  CHECK(config.relay.max_allocations_per_user == 3);
+  CHECK(config.relay.max_lifetime == seconds{5400});
+  CHECK(config.limits.challenge_rate == 0);
+  CHECK(config.auth.credential_ttl == seconds{43200});
+  CHECK(config.auth.strict_expiry);
+  REQUIRE(config.auth.users.size() == 1);
+  CHECK(config.auth.users[0].name == "alice");
+  CHECK(config.auth.users[0].password == "wonderland");
+  CHECK(config.auth.algorithms == std::vector{stun::PasswordAlgorithm::sha256});
+  CHECK(config.auth.nonce_lifetime == seconds{60});
+  REQUIRE(config.auth.secrets.size() == 1);
+  CHECK(config.auth.secrets[0].id == "2026-11");
+  CHECK(config.auth.secrets[0].value == good_secret);
+  CHECK(config.log.level == LogLevel::debug);
+  CHECK(config.log.format == LogFormat::json);
+}
+
+TEST_CASE("the realm is the domain when none is set, and never empty", "[server][config]") {
+  CHECK(loaded("domain = \"turn.example.com\"").effective_realm() == "turn.example.com");
+  CHECK(loaded("realm = \"\"").effective_realm() == "turnpike");
+}
+
+TEST_CASE("durations have units, larger ones first", "[server][config]") {
+  CHECK(parse_duration("600s") == seconds{600});
+  CHECK(parse_duration("90m") == seconds{5400});
+  CHECK(parse_duration("1h30m") == seconds{5400});
+  for (const char* text :
+       {"", "1", "h", "1x", "-1s", "1m1h", "0s", " 1s", "1.5h", "99999999999999999999s"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_duration(text));
+  }
+  CHECK(duration_text(seconds{5400}) == "90m");
+  CHECK(duration_text(seconds{7200}) == "2h");
+  CHECK(duration_text(seconds{61}) == "61s");
+}
+
+TEST_CASE("what is shown of a value can be read again", "[server][config]") {
+  for (const char* rule :
+       {"10.1.2.0/24", "10.1.2.3", "10.1.2.3:80", "10.0.0.0/8:1000-2000/udp", "10.0.0.0/8/tcp",
+        "2001:db8::/32", "[2001:db8::/32]:443/tcp", "[2001:db8::1]:1-65535"}) {
+    CAPTURE(rule);
+    REQUIRE(parse_peer_rule(rule));
+    CHECK(peer_rule_text(*parse_peer_rule(rule)) == rule);
+  }
+  for (const char* address : {":3478", "192.0.2.1:3478", "[2001:db8::1]:3478"}) {
+    CAPTURE(address);
+    REQUIRE(parse_listen_address(address));
+    CHECK(parse_listen_address(address)->to_string() == address);
+  }
+}
+
+// --- Refusals: each names place, key, mistake and remedy
+// ---------------------------------------------
+
+TEST_CASE("an unknown key is refused with its position and the nearest key (C01)",
+          "[server][config]") {
+  CHECK(refusal("\n[relay]\nport = \"50000-51000\"\n") ==
+        "t.toml:3:1: relay.port: turnpike 0.1.0 knows no such key; did you mean relay.ports?");
+  CHECK(refusal("max_lifetime = \"1h\"\n") ==
+        "t.toml:1:1: max_lifetime: turnpike 0.1.0 knows no such key; did you mean "
+        "relay.max_lifetime?");
+  CHECK(refusal("[auth]\nuesrs = []\n") ==
+        "t.toml:2:1: auth.uesrs: turnpike 0.1.0 knows no such key; did you mean auth.users?");
+  CHECK(refusal("flavour = 1\n") ==
+        "t.toml:1:1: flavour: turnpike 0.1.0 knows no such key; remove it; `turnpike config "
+        "show` lists what there is");
+}
+
+TEST_CASE("an unknown section is refused once, not once per key (C01)", "[server][config]") {
+  CHECK(refusal("[rellay]\nports = \"1-2\"\nx = 1\n") ==
+        "t.toml:1:2: rellay: turnpike 0.1.0 knows no such section; did you mean relay?");
+  CHECK(refusal("relay = 5\n") ==
+        "t.toml:1:9: relay: the number 5 was given where a section is expected; write [relay] on a "
+        "line of its own, "
+        "and its keys below");
+}
+
+TEST_CASE("sections that other versions know are refused like any unknown one",
+          "[server][config]") {
+  for (const char* section :
+       {"tls", "store", "signaling", "control", "metrics", "cluster", "nat_discovery"}) {
+    CAPTURE(section);
+    CHECK(contains(refusal("[" + std::string{section} + "]\nx = 1\n"), "knows no such section"));
+  }
+}
+
+TEST_CASE("a wrong type is refused and an example given (C01)", "[server][config]") {
+  CHECK(refusal("workers = \"four\"\n") ==
+        "t.toml:1:11: workers: the text \"four\" was given where a whole number is expected; write "
+        "for example 4");
+  CHECK(refusal("[relay]\nports = 5000\n") ==
+        "t.toml:2:9: relay.ports: the number 5000 was given where text is expected; write for "
+        "example \"49152-65535\"");
+  CHECK(refusal("[listen]\nudp = \":3478\"\n") ==
+        "t.toml:2:7: listen.udp: the text \":3478\" was given where a list is expected; write for "
+        "example [\":3478\"]");
+  CHECK(refusal("[listen]\nudp = [\n  \":3478\",\n  3479 ]\n") ==
+        "t.toml:4:3: listen.udp: the number 3479 was given where text is expected; write for "
+        "example [\":3478\"]");
+  CHECK(refusal("[auth]\nstrict_expiry = 1.5\n") ==
+        "t.toml:2:17: auth.strict_expiry: a decimal number was given where true or false is "
+        "expected; write for "
+        "example false");
+  CHECK(refusal("public_ip = \"203.0.113.10\"\n") ==
+        "t.toml:1:13: public_ip: the text \"203.0.113.10\" was given where \"auto\" or a list is "
+        "expected; write "
+        "[\"203.0.113.10\"]");
+}
+
+TEST_CASE("a duplicate key and broken TOML are refused with their position (C01)",
+          "[server][config]") {
+  CHECK(contains(refusal("workers = 1\nworkers = 2\n"), "t.toml:2:"));
+  CHECK(contains(refusal("workers = 1\nworkers = 2\n"), "this is no TOML: "));
+  CHECK(contains(refusal("[relay\n"), "t.toml:1:"));
+  CHECK(contains(refusal("realm = example.com\n"), "text needs quotation marks"));
+}
+
+TEST_CASE("a prefix with host bits is refused with the corrected prefix (C02)",
+          "[server][config]") {
+  CHECK(refusal("[relay]\ndeny_peers = [\"10.1.2.3/8\"]\n") ==
+        "t.toml:2:15: relay.deny_peers: \"10.1.2.3/8\" has bits set after the first 8; write "
+        "\"10.0.0.0/8\", or the "
+        "address without \"/8\" for one host");
+  CHECK(contains(refusal("[relay]\nallow_peers = [\"[fd00::1/32]:80\"]\n"), "write \"fd00::/32\""));
+}
+
+TEST_CASE("malformed peer rules are refused (C02)", "[server][config]") {
+  for (const char* rule :
+       {"", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/8:", "10.0.0.0/8:0", "10.0.0.0/8:65536",
+        "10.0.0.0/8:2000-1000", "10.0.0.0/8/sctp", "[10.0.0.0/8", "[2001:db8::/32]80",
+        "2001:db8::/129", "example.com", "10.0.0.0/8:abc", "10.0.0.0/-1"}) {
+    CAPTURE(rule);
+    CHECK_FALSE(parse_peer_rule(rule));
+    CHECK(contains(refusal("[relay]\ndeny_peers = [\"" + std::string{rule} + "\"]\n"),
+                   "t.toml:2:15: relay.deny_peers: "));
+  }
+}
+
+TEST_CASE("an allow rule for half the Internet is refused", "[server][config]") {
+  CHECK(refusal("[relay]\nallow_peers = [\"0.0.0.0/0\"]\n") ==
+        "t.toml:2:16: relay.allow_peers: \"0.0.0.0/0\" is too wide to be allowed; use a prefix of "
+        "/8 or longer");
+  CHECK(contains(refusal("[relay]\nallow_peers = [\"fc00::/7\"]\n"),
+                 "use a prefix of /32 or longer"));
+  CHECK(loaded("[relay]\nallow_peers = [\"10.0.0.0/8\"]\ndeny_peers = [\"0.0.0.0/0\"]")
+            .relay.allow_peers.size() == 1);
+}
+
+TEST_CASE("ports that are none are refused (C02)", "[server][config]") {
+  CHECK(refusal("[relay]\nports = \"65535-49152\"\n") ==
+        "t.toml:2:9: relay.ports: \"65535-49152\" is reversed; write \"49152-65535\"");
+  CHECK(refusal("[relay]\nports = \"49152-65536\"\n") ==
+        "t.toml:2:9: relay.ports: \"65536\" is no port; use a number from 1 to 65535");
+  CHECK(refusal("[relay]\npeer_ports = \"0-1023\"\n") ==
+        "t.toml:2:14: relay.peer_ports: \"0\" is no port; use a number from 1 to 65535");
+  for (const char* ports : {"", "abc", "443,", ",443", "443-", "-443", "1-2-3", "+443"}) {
+    CAPTURE(ports);
+    CHECK_FALSE(parse_port_list(ports));
+  }
+}
+
+TEST_CASE("listening addresses that are none are refused (C02)", "[server][config]") {
+  CHECK(refusal("[listen]\nudp = [\"3478\"]\n") ==
+        "t.toml:2:8: listen.udp: \"3478\" is no listening address; write \":3478\"");
+  CHECK(refusal("[listen]\nudp = [\"2001:db8::1\"]\n") ==
+        "t.toml:2:8: listen.udp: \"2001:db8::1\" is no listening address; add a port: "
+        "\"[2001:db8::1]:3478\"");
+  CHECK(refusal("[listen]\nudp = [\":0\"]\n") ==
+        "t.toml:2:8: listen.udp: \"0\" is no port; use a number from 1 to 65535");
+  CHECK(contains(refusal("[listen]\nudp = [\"*:3478\"]\n"), "write \":3478\" for every address"));
+  CHECK(contains(refusal("[listen]\nudp = [\"localhost:3478\"]\n"), "names are not resolved"));
+  CHECK(contains(refusal("[listen]\nudp = []\n"), "the server would listen nowhere"));
+  CHECK(contains(refusal("[listen]\nudp = [\":3478\", \":3478\"]\n"),
+                 "t.toml:2:17: listen.udp: \":3478\" is listed twice"));
+}
+
+TEST_CASE("a weak secret is refused and never repeated (C03)", "[server][config]") {
+  const auto refused = [](const std::string& value) {
+    return refusal("[auth]\nsecrets = [{ id = \"a\", value = \"" + value + "\" }]\n");
+  };
+  CHECK(
+      refused("short") ==
+      "t.toml:2:32: auth.secrets: the secret has 5 bytes, fewer than 32; generate one, for example "
+      "with `openssl rand -hex 32`");
+  CHECK(contains(refused(""), "the secret is empty"));
+  CHECK(contains(refused("changeme"), "placeholder"));
+  CHECK(contains(refused("Change-Me-0123456789abcdef0123456789"), "placeholder"));
+  CHECK(contains(refused(std::string(64, 'x')), "repeats the same few characters"));
+  CHECK(
+      contains(refused("hunter2hunter2hunter2hunter2hunter2"), "repeats the same few characters"));
+  CHECK_FALSE(contains(refused("hunter2hunter2hunter2hunter2hunter2"), "hunter2"));
+  CHECK(refused(good_secret) == "(accepted)");
+}
+
+TEST_CASE("malformed entries of auth.secrets are refused", "[server][config]") {
+  const auto refused = [](const std::string& tables) {
+    return refusal("[auth]\nsecrets = " + tables + "\n");
+  };
+  CHECK(contains(refused("[{ value = \"" + good_secret + "\" }]"),
+                 "t.toml:2:12: auth.secrets: a secret has no id"));
+  CHECK(contains(refused("[{ id = \"a\" }]"), "has neither value nor file"));
+  CHECK(contains(refused("[{ id = \"a\", value = \"x\", file = \"y\" }]"),
+                 "has both value and file"));
+  CHECK(contains(refused("[{ id = \"a\", valeu = \"" + good_secret + "\" }]"),
+                 "t.toml:2:24: auth.secrets: the table has an unknown key \"valeu\"; did you mean "
+                 "\"value\"?"));
+  CHECK(contains(refused("[{ id = 1, value = \"" + good_secret + "\" }]"),
+                 "\"id\" is a whole number where text is expected"));
+  CHECK(contains(refused("[{ id = \"a\", value = \"" + good_secret +
+                         "\" }, { id = \"a\", value = \"" + good_secret + "\" }]"),
+                 "two secrets have the id \"a\""));
+  CHECK(contains(refused("\"" + good_secret + "\""),
+                 "text was given where a list of tables is expected"));
+  CHECK_FALSE(contains(refused("\"" + good_secret + "\""), good_secret));
+  CHECK_FALSE(contains(refused("[\"" + good_secret + "\"]"), good_secret));
+}
+
+TEST_CASE("malformed entries of auth.users are refused without their passwords",
+          "[server][config]") {
+  const auto refused = [](const std::string& tables) {
+    return refusal("[auth]\nusers = " + tables + "\n");
+  };
+  CHECK(contains(refused("[{ name = \"al:ice\", password = \"canary\" }]"), "has a colon"));
+  CHECK(contains(refused("[{ name = \"\", password = \"canary\" }]"), "the name is empty"));
+  CHECK(contains(refused("[{ name = \"a\\u0007\", password = \"canary\" }]"),
+                 "\"a\\u0007\" has a control character"));
+  CHECK(contains(refused("[{ name = \"" + std::string(509, 'a') + "\", password = \"canary\" }]"),
+                 "509 bytes"));
+  CHECK(contains(refused("[{ name = \"a\", password = \"\" }]"), "the password of \"a\" is empty"));
+  CHECK(contains(refused("[{ name = \"a\" }]"), "a user has no password"));
+  CHECK(
+      contains(refused("[{ name = \"a\", password = \"x\" }, { name = \"a\", password = \"y\" }]"),
+               "two users are called \"a\""));
+  CHECK_FALSE(contains(refused("[{ name = \"al:ice\", password = \"canary\" }]"), "canary"));
+}
+
+TEST_CASE("without any credentials the start is refused with the remedy (C04)",
+          "[server][config]") {
+  ConfigSources sources;
+  sources.file = ConfigFile{"t.toml", "realm = \"x\"\n"};
+  const std::string text = refusal(load_config(sources));
+  CHECK(text ==
+        "t.toml: auth: there are neither secrets nor users, so nobody could use the relay; write "
+        "the output of `openssl "
+        "rand -hex 32` to a file of mode 0640 and name it under [auth]: secrets = [{ id = "
+        "\"2026-11\", file = "
+        "\"/etc/turnpike/secret\" }]");
+
+  sources.file->text = "[auth]\nusers = [{ name = \"a\", password = \"b\" }]\n";
+  CHECK(load_config(sources));
+  sources.file->text = some_auth;
+  CHECK(load_config(sources));
+}
+
+TEST_CASE("relay ports below 1024 or around a listener are refused (C05)", "[server][config]") {
+  CHECK(contains(refusal("[relay]\nports = \"1000-2000\"\n"),
+                 "t.toml:2:9: relay.ports: \"1000-2000\" reaches below port 1024"));
+  CHECK(refusal("[relay]\nports = \"3000-4000\"\n") ==
+        "t.toml:2:9: relay.ports: the relay ports \"3000-4000\" contain the port of the listener "
+        "\":3478\"; keep the two "
+        "apart, for example relay.ports = \"49152-65535\"");
+  CHECK(contains(refusal("[listen]\nudp = [\":50000\"]\n"),
+                 "t.toml:2:7: listen.udp: the relay ports"));
+}
+
+TEST_CASE("an overlap with the kernel's own port range is worth a hint (C05)", "[server][config]") {
+  const PortRange relay{49152, 65535};
+  const auto hint = local_port_hint(relay, "32768\t60999\n", "\n");
+  REQUIRE(hint);
+  CHECK(contains(*hint, "ports 49152-60999"));
+  CHECK(contains(*hint, "ip_local_reserved_ports=49152-65535"));
+  CHECK_FALSE(local_port_hint(relay, "32768\t60999\n", "49152-65535\n"));
+  CHECK_FALSE(local_port_hint(relay, "32768\t49151\n", ""));
+  CHECK_FALSE(local_port_hint(relay, "", ""));
+}
+
+TEST_CASE("numbers and durations out of range are refused (C06)", "[server][config]") {
+  CHECK(
+      refusal("[relay]\nmax_lifetime = \"599s\"\n") ==
+      "t.toml:2:16: relay.max_lifetime: \"599s\" is out of range; use a duration from 10m to 24h");
+  CHECK(refusal("[relay]\nmax_lifetime = 3600\n") ==
+        "t.toml:2:16: relay.max_lifetime: the number 3600 has no unit; write \"3600s\" if seconds "
+        "are meant");
+  CHECK(contains(refusal("[relay]\nmax_lifetime = \"25h\"\n"), "out of range"));
+  CHECK(contains(refusal("[auth]\ncredential_ttl = \"25h\"\n"), "out of range"));
+  CHECK(contains(refusal("[auth]\nnonce_lifetime = \"59s\"\n"), "use a duration from 1m to 1h"));
+  CHECK(refusal("workers = 257\n") ==
+        "t.toml:1:11: workers: 257 is out of range; use a number from 0 to 256");
+  CHECK(contains(refusal("workers = -1\n"), "out of range"));
+}
+
+TEST_CASE("other values that cannot be meant are refused", "[server][config]") {
+  CHECK(contains(refusal("realm = \" \"\n"), "the realm is blank"));
+  CHECK(contains(refusal("realm = \"" + std::string(128, 'r') + "\"\n"),
+                 "the realm has 128 characters; use at most 127"));
+  CHECK(contains(refusal("domain = \"https://turn.example.com\"\n"), "without scheme or port"));
+  CHECK(contains(refusal("public_ip = [\"203.0.113.10\", \"203.0.113.11\"]\n"),
+                 "2 IPv4 addresses are given"));
+  CHECK(contains(refusal("public_ip = [\"0.0.0.0\"]\n"), "is not the address of one host"));
+  CHECK(contains(refusal("public_ip = [\"::ffff:203.0.113.10\"]\n"), "write \"203.0.113.10\""));
+  CHECK(contains(refusal("public_ip = []\n"), "the list is empty"));
+  CHECK(contains(refusal("[relay]\naddresses = [\"192.0.2.300\"]\n"), "is no IP address"));
+  CHECK(refusal("[relay]\naddress_family = \"both\"\n") ==
+        "t.toml:2:18: relay.address_family: \"both\" is not known; use \"strict\" or "
+        "\"follow-client\"");
+  CHECK(contains(refusal("[auth]\nalgorithms = [\"sha1\"]\n"), "use \"md5\" or \"sha256\""));
+  CHECK(contains(refusal("[auth]\nalgorithms = [\"md5\", \"md5\"]\n"), "is listed twice"));
+  CHECK(contains(refusal("[auth]\nalgorithms = []\n"), "the list is empty"));
+  CHECK(contains(refusal("[log]\nlevel = \"loud\"\n"),
+                 "use \"trace\", \"debug\", \"info\", \"warn\" or \"error\""));
+}
+
+TEST_CASE("everything that is wrong is reported at once, in the order of the file",
+          "[server][config]") {
+  const auto result =
+      load("[log]\nlevel = \"loud\"\n[auth]\nnonce_lifetime = \"1s\"\n[relay]\nports = \"x\"\n",
+           {{"TURNPIKE__WORKERS", "many"}});
+  REQUIRE_FALSE(result);
+  std::vector<std::string> keys;
+  for (const ConfigError& error : result.error()) keys.push_back(error.key);
+  CHECK(keys ==
+        std::vector<std::string>{"log.level", "auth.nonce_lifetime", "relay.ports", "workers"});
+}
+
+// --- Secrets in files
+// --------------------------------------------------------------------------------
+
+TEST_CASE("a secret comes from a file, without its line break", "[server][config]") {
+  const ScratchDirectory directory;
+  const std::string file = directory.write("secret", good_secret + "\n", 0640);
+  const Config config = loaded("[auth]\nsecrets = [{ id = \"a\", file = \"" + file + "\" }]\n");
+  REQUIRE(config.auth.secrets.size() == 1);
+  CHECK(config.auth.secrets[0].value == good_secret);
+}
+
+TEST_CASE("a relative secret file stands beside the configuration", "[server][config]") {
+  const ScratchDirectory directory;
+  (void)directory.write("secret", good_secret + "\n");
+  ConfigSources sources;
+  sources.file = ConfigFile{directory.path() + "/t.toml",
+                            "[auth]\nsecrets = [{ id = \"a\", file = \"secret\" }]\n"};
+  const auto result = load_config(sources);
+  REQUIRE(result);
+  CHECK(result->config.auth.secrets[0].value == good_secret);
+}
+
+TEST_CASE("a secret file that others can read or change is refused (C03)", "[server][config]") {
+  const ScratchDirectory directory;
+  for (const mode_t mode : {mode_t{0644}, mode_t{0660}, mode_t{0602}, mode_t{0641}}) {
+    CAPTURE(mode);
+    const std::string file = directory.write("secret", good_secret, mode);
+    const std::string text =
+        refusal("[auth]\nsecrets = [{ id = \"a\", file = \"" + file + "\" }]\n");
+    CHECK(contains(text, "t.toml:2:31: auth.secrets: the file \"" + file + "\" has mode 06"));
+    CHECK(contains(text, "run `chmod 640 " + file + "`"));
+  }
+  for (const mode_t mode : {mode_t{0400}, mode_t{0600}, mode_t{0440}, mode_t{0640}}) {
+    CAPTURE(mode);
+    CHECK(read_secret_file(directory.write("secret" + std::to_string(mode), good_secret, mode)) ==
+          good_secret);
+  }
+}
+
+TEST_CASE("a missing, weak or huge secret file is refused by name", "[server][config]") {
+  const ScratchDirectory directory;
+  const auto refused = [](const std::string& file) {
+    return refusal("[auth]\nsecrets = [{ id = \"a\", file = \"" + file + "\" }]\n");
+  };
+  CHECK(contains(refused(directory.path() + "/none"), "/none\" cannot be read: No such file"));
+  const std::string weak = directory.write("weak", "short\n");
+  CHECK(contains(refused(weak), "the secret has 5 bytes, fewer than 32 (in \"" + weak + "\")"));
+  CHECK(contains(refused(directory.write("huge", std::string(70'000, 'h'))),
+                 "larger than 65536 bytes"));
+  CHECK(contains(refused(directory.path()), "cannot be read"));
+}
+
+// --- Environment, settings, precedence
+// -----------------------------------------------------------------
+
+TEST_CASE("the environment overrides the file", "[server][config]") {
+  const Environment environment{
+      {"TURNPIKE__REALM", "from-environment"},
+      {"TURNPIKE__LISTEN__UDP", ":3478,[::1]:3479"},
+      {"TURNPIKE__WORKERS", "3"},
+      {"TURNPIKE__PUBLIC_IP", "203.0.113.10, 2001:db8::10"},
+      {"TURNPIKE__AUTH__STRICT_EXPIRY", "true"},
+      {"TURNPIKE__RELAY__ALLOW_PEERS", ""},
+      {"TURNPIKE__AUTH__USERS", "[{ name = \"bob\", password = \"builder\" }]"},
+      {"TURNPIKE_SEED", "7"},
+      {"PATH", "/bin"}};
+  const Config config =
+      loaded("realm = \"from-file\"\n[relay]\nallow_peers = [\"10.0.0.0/8\"]\n", environment);
+  CHECK(config.realm == "from-environment");
+  CHECK(config.listen.udp.size() == 2);
+  CHECK(config.workers == 3);
+  CHECK(config.public_ip.size() == 2);
+  CHECK(config.auth.strict_expiry);
+  CHECK(config.relay.allow_peers.empty());
+  REQUIRE(config.auth.users.size() == 1);
+  CHECK(config.auth.users[0].name == "bob");
+}
+
+TEST_CASE("a setting overrides the environment, which overrides the file", "[server][config]") {
+  const auto result =
+      load("realm = \"file\"\ndomain = \"file.example\"\nworkers = 1\n",
+           {{"TURNPIKE__REALM", "environment"}, {"TURNPIKE__DOMAIN", "environment.example"}},
+           {{"realm", "first"}, {"realm", "flag"}, {"relay.deny_peers", "10.0.0.0/8,192.0.2.1"}});
+  REQUIRE(result);
+  CHECK(result->config.realm == "flag");
+  CHECK(result->config.domain == "environment.example");
+  CHECK(result->config.relay.deny_peers.size() == 2);
+  CHECK(result->origins.at("realm") == "--set realm");
+  CHECK(result->origins.at("domain") == "env TURNPIKE__DOMAIN");
+  CHECK(result->origins.at("workers") == "t.toml:3");
+  CHECK(result->origins.at("relay.ports") == "default");
+}
+
+TEST_CASE("unknown or wrong variables are refused by name (C01)", "[server][config]") {
+  CHECK(
+      refusal("", {{"TURNPIKE__RELAY__PORT", "1"}}) ==
+      "environment variable TURNPIKE__RELAY__PORT: turnpike 0.1.0 knows no such key; did you mean "
+      "TURNPIKE__RELAY__PORTS?");
+  CHECK(contains(refusal("", {{"TURNPIKE__realm", "x"}}), "did you mean TURNPIKE__REALM?"));
+  CHECK(contains(refusal("", {{"TURNPIKE__REALM_FILE", "x"}}), "knows no such key"));
+  CHECK(refusal("", {{"TURNPIKE__WORKERS", "four"}}) ==
+        "environment variable TURNPIKE__WORKERS: workers: the text \"four\" was given where a "
+        "whole number is expected; "
+        "write for example 4");
+  CHECK(contains(refusal("", {{"TURNPIKE__AUTH__STRICT_EXPIRY", "yes"}}),
+                 "where true or false is expected"));
+  CHECK(contains(refusal("", {{"TURNPIKE__AUTH__USERS", "bob:canary"}}), "this is no TOML value"));
+}
+
+TEST_CASE("one secret may come from the environment, as a value or a file", "[server][config]") {
+  const ScratchDirectory directory;
+  const std::string file = directory.write("secret", good_secret + "\n");
+  for (const auto& [name, value] : Environment{{"TURNPIKE__AUTH__SECRET", good_secret},
+                                               {"TURNPIKE__AUTH__SECRET_FILE", file}}) {
+    CAPTURE(name);
+    const Config config =
+        loaded("[auth]\nsecrets = [{ id = \"file\", value = \"" + good_secret + "!\" }]\n",
+               {{name, value}});
+    REQUIRE(config.auth.secrets.size() == 1);
+    CHECK(config.auth.secrets[0].id == "env");
+    CHECK(config.auth.secrets[0].value == good_secret);
+  }
+  CHECK(contains(
+      refusal("", {{"TURNPIKE__AUTH__SECRET", good_secret}, {"TURNPIKE__AUTH__SECRET_FILE", file}}),
+      "TURNPIKE__AUTH__SECRET sets the same; unset one of the two"));
+  CHECK(contains(
+      refusal("", {{"TURNPIKE__AUTH__SECRET", "short"}}),
+      "environment variable TURNPIKE__AUTH__SECRET: auth.secrets: the secret has 5 bytes"));
+  const std::string users =
+      directory.write("users", "[{ name = \"bob\", password = \"builder\" }]\n");
+  CHECK(loaded("", {{"TURNPIKE__AUTH__USERS_FILE", users}}).auth.users.size() == 1);
+}
+
+TEST_CASE("secrets are not taken from the command line", "[server][config]") {
+  const std::string text = refusal(
+      load("", {}, {{"auth.secrets", "[{ id = \"a\", value = \"" + good_secret + "\" }]"}}));
+  CHECK(contains(text, "--set auth.secrets: secrets are not taken from the command line"));
+  CHECK_FALSE(contains(text, good_secret));
+  CHECK(contains(refusal(load("", {}, {{"relay.port", "1"}})), "did you mean relay.ports?"));
+}
+
+TEST_CASE("the quickstart's values are a layer of their own", "[server][config]") {
+  Config quickstart;
+  quickstart.listen.udp = {ListenAddress{IpAddress::parse("127.0.0.1"), 3478}};
+  quickstart.auth.secrets = {{"quickstart", good_secret}};
+  ConfigSources sources;
+  sources.quickstart = quickstart;
+  sources.environment = {{"TURNPIKE__LOG__LEVEL", "debug"}};
+  const auto result = load_config(sources);
+  REQUIRE(result);
+  CHECK(result->config.listen.udp == quickstart.listen.udp);
+  CHECK(result->config.log.level == LogLevel::debug);
+  CHECK(result->origins.at("listen.udp") == "quickstart");
+  CHECK(result->origins.at("log.level") == "env TURNPIKE__LOG__LEVEL");
+  CHECK(result->origins.at("log.format") == "default");
+}
+
+// --- Showing
+// -------------------------------------------------------------------------------------------
+
+TEST_CASE("what is shown of the configuration has no secrets (I08)", "[server][config]") {
+  const auto result =
+      load(some_auth + "auth.users = [{ name = \"alice\", password = \"canary-password\" }]\n");
+  REQUIRE(result);
+  std::string everything;
+  for (const ShownKey& key : shown_config(*result)) {
+    everything += key.path + " = " + to_toml(key.value) + " # " + key.origin + "\n";
+  }
+  CHECK(contains(everything, "auth.secrets = [{ id = \"a\", value = \"(hidden)\" }] # t.toml:1\n"));
+  CHECK(contains(everything,
+                 "auth.users = [{ name = \"alice\", password = \"(hidden)\" }] # t.toml:2\n"));
+  CHECK_FALSE(contains(everything, "canary-password"));
+  CHECK_FALSE(contains(everything, good_secret));
+}
+
+TEST_CASE("every key's default and example are accepted by the key itself", "[server][config]") {
+  for (const ConfigKey& key : config_keys()) {
+    CAPTURE(std::string{key.path});
+    const std::string line = std::string{key.path} + " = ";
+    CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
+    if (key.path != "auth.secrets") {  // names a file that is not here
+      CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");
+    }
+    CHECK_FALSE(key.meaning.empty());
+  }
+}
+
+TEST_CASE("a configuration with secrets that anyone may read is worth a warning",
+          "[server][config]") {
+  const ScratchDirectory directory;
+  const auto warnings_of = [&](const std::string& text, mode_t mode) {
+    ConfigSources sources;
+    auto file = read_config_file(directory.write("t.toml", text, mode));
+    REQUIRE(file);
+    sources.file = std::move(*file);
+    sources.require_credentials = false;
+    const auto result = load_config(sources);
+    REQUIRE(result);
+    return result->warnings;
+  };
+  CHECK(warnings_of(some_auth, 0644).size() == 1);
+  CHECK(warnings_of(some_auth, 0640).empty());
+  CHECK(warnings_of("workers = 1\n", 0644).empty());
+}
+
+TEST_CASE("a configuration file that cannot be read is refused by name", "[server][config]") {
+  const ScratchDirectory directory;
+  const auto missing = read_config_file(directory.path() + "/none.toml");
+  REQUIRE_FALSE(missing);
+  CHECK(contains(missing.error().to_string(),
+                 "/none.toml: cannot be read: No such file or directory"));
+  REQUIRE_FALSE(read_config_file(directory.path()));
+  REQUIRE_FALSE(read_config_file(directory.write("big", std::string(1'100'000, '#'))));
+}
