@@ -1,0 +1,131 @@
+// Two browsers hold a call that can only go through our relay: audio, video and a data channel.
+//
+// iceTransportPolicy is 'relay', so a browser offers no address but its relayed one; the only
+// ICE server is the server under test. It runs without --insecure-allow-peers: each relay's peer
+// is the other relay, and two relays of one server may always meet.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { startBrowser } from './lib/browser.mjs';
+import { explained } from './lib/logs.mjs';
+import { mintRestCredential, staticPassword, startServer } from './lib/server.mjs';
+import { until } from './lib/until.mjs';
+
+const oneMinuteMs = 60_000;
+const framesExpected = 30;
+const bigMessageBytes = 256 * 1024; // the most that Chromium takes in one message
+
+/// One side of the call: a page in a browser context of its own.
+class Side {
+  constructor(name, page) {
+    this.name = name;
+    this.page = page;
+  }
+
+  do(action, argument) {
+    return this.page.evaluate(([name, value]) => window.peer[name](value), [action, argument]);
+  }
+
+  /// Waits until the report of this side satisfies `isTrue`, and returns that report.
+  async until(what, isTrue) {
+    const report = () => this.do('report');
+    const probe = async () => {
+      const now = await report();
+      return isTrue(now) && now;
+    };
+    return until(`${what} at the ${this.name}`, probe, { describe: report });
+  }
+}
+
+describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
+  let server;
+  let browser;
+
+  before(explained(async () => {
+    [server, browser] = await Promise.all([startServer({ users: ['alice'] }), startBrowser()]);
+  }));
+  after(async () => {
+    await browser?.close();
+    await server?.discard();
+  });
+
+  const iceServers = (address, { username, credential }) => [{ urls: server.uri(address), username, credential }];
+
+  /// Opens two pages and carries the offer, the answer and the candidates between them as they
+  /// come. Returns the two sides once each is ready to call or be called.
+  async function introduce(address, credentialOf) {
+    const sides = [];
+    await Promise.all(['caller', 'callee'].map(async (name, index) => {
+      const signal = (message) => sides[1 - index].do('receive', message);
+      const side = new Side(name, await browser.openPage(name, { signal }));
+      sides[index] = side;
+      await side.do('prepare', iceServers(address, credentialOf(name)));
+    }));
+    return sides;
+  }
+
+  /// Media arrives and goes on arriving.
+  async function assertMediaFlows(side) {
+    const enough = ({ framesDecoded, audioBytes }) => framesDecoded >= framesExpected && audioBytes > 0;
+    const first = await side.until(`${framesExpected} decoded frames and some audio`, enough);
+    await side.until('more frames and more audio', (now) =>
+      now.framesDecoded >= first.framesDecoded + framesExpected && now.audioBytes > first.audioBytes);
+  }
+
+  async function assertDataChannelWorks(side) {
+    await until('an open data channel', async () => (await side.do('channelState')) === 'open');
+    assert.equal(await side.do('echo', `hello from ${side.name}`), `echo of hello from ${side.name}`);
+    const { here, there } = await side.do('checksums', bigMessageBytes);
+    assert.equal(there, here, 'the bytes that arrive are the bytes that were sent');
+  }
+
+  async function assertCallWorks(address, credentialOf) {
+    const sides = await introduce(address, credentialOf);
+    await sides[0].do('offer');
+
+    for (const side of sides) {
+      const throughRelays = ({ path }) => path === 'relay/relay';
+      const { relayProtocol, url } = await side.until('a path from relay to relay', throughRelays);
+      assert.equal(relayProtocol, 'udp');
+      assert.equal(url, server.uri(address), 'the relay is ours');
+    }
+    await Promise.all(sides.map(assertMediaFlows));
+    for (const side of sides) await assertDataChannelWorks(side);
+
+    // Media and data went where the path said, to the end.
+    for (const side of sides) assert.equal((await side.do('report')).path, 'relay/relay');
+    await Promise.all(sides.map((side) => side.do('hangUp')));
+    await Promise.all(sides.map((side) => side.page.context().close()));
+  }
+
+  it('goes through the relay with time-limited credentials', explained(() =>
+    assertCallWorks('127.0.0.1', (name) => mintRestCredential(name))));
+
+  it('goes through the relay with the password of a static user', explained(() =>
+    assertCallWorks('127.0.0.1', () => ({ username: 'alice', credential: staticPassword }))));
+
+  it('goes through the relay when the browsers reach it over IPv6', explained(() =>
+    assertCallWorks('::1', (name) => mintRestCredential(name))));
+
+  const refused = [
+    { when: 'the password is wrong', credential: () => ({ username: 'alice', credential: 'wrong' }) },
+    { when: 'the time-limited credential has expired', credential: () => mintRestCredential('bob', { lifetimeS: -60 }) },
+  ];
+  for (const { when, credential } of refused) {
+    it(`finds no relay, and error 401, when ${when}`, explained(async () => {
+      const page = await browser.openPage('stranger');
+      const servers = iceServers('127.0.0.1', credential());
+      const { candidates, errorCodes } = await new Side('stranger', page).do('gather', servers);
+      assert.deepEqual(candidates, []);
+      assert.ok(errorCodes.length > 0, 'the browser tells of an error');
+      assert.deepEqual([...new Set(errorCodes)], [401]);
+    }));
+  }
+
+  it('was counted by the server, which then stops cleanly', explained(async () => {
+    const counters = await server.stop();
+    const leastPackets = 2 * framesExpected; // a frame is a packet at least, and each call has more
+    assert.ok(counters.relayed_to_peer >= leastPackets, `${counters.relayed_to_peer} relayed to peers`);
+    assert.ok(counters.relayed_to_client >= leastPackets, `${counters.relayed_to_client} relayed to clients`);
+  }));
+});
