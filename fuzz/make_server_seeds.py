@@ -54,6 +54,8 @@ STRANGER = {
     "refresh": message(0x0004, attribute(0x000D, bytes(4))),
     "create-permission": message(0x0008, PEER),
     "channel-bind": message(0x0009, attribute(0x000C, bytes.fromhex("40000000")) + PEER),
+    "allocate-indication": message(0x0013, UDP),
+    "binding-indication": message(0x0011),
     "send": message(0x0016, PEER + attribute(0x0013, b"hello")),
     "data": message(0x0017, PEER + attribute(0x0013, b"hello")),
     "connect": message(0x000A, PEER),
@@ -132,6 +134,30 @@ ALLOCATED = {
                + operation(OPENS) + b"\x0a" + signed(ALLOCATE, TRANSPORT, ADDITIONAL, client=3),
     "late": operation(OPENS) + b"\x0f" + signed(ALLOCATE, TRANSPORT, ADDITIONAL, client=1) + pause(10)
             + operation(LATE) + b"\x00" + operation(LATE) + b"\x00",
+    "late-pair-refused": operation(OPENS) + b"\x03" + signed(ALLOCATE, TRANSPORT, EVEN_AND_NEXT, client=1)
+                         + operation(LATE) + b"\x02",
+    "always-in-use": operation(OPENS) + b"\x55" + signed(ALLOCATE, TRANSPORT, client=1),
+    "many-channels": b"".join(signed(BIND, channel(2 + i), peer(p)) for i, p in enumerate((0, 16, 17))),
+    "many-permissions": signed(ALLOCATE, TRANSPORT, ADDITIONAL, client=1) + signed(
+        PERMISSION, peer(0), peer(1), peer(2), peer(3), peer(4), client=1)
+        + signed(PERMISSION, peer(9), peer(10), client=1) + signed(BIND, channel(1), peer(26), client=1),
+    "ends-to-the-second": pause(300) + sends(0) + says(0) + operation(CHANNEL) + b"\x00\x02hi"
+                          + signed(PERMISSION, peer(1)) + operation(CHANNEL) + b"\x00\x02hi"
+                          + signed(REFRESH, b"\x0b\x00\x00\x0b\xb8") + pause(300)
+                          + signed(BIND, channel(1), peer(0)) + sends(0),
+    "channel-without-permission": pause(301) + operation(CHANNEL) + b"\x00\x02hi" + sends(1)
+                                  + signed(BIND, channel(1), peer(1)) + sends(1),
+    "half": signed(ALLOCATE, TRANSPORT, ADDITIONAL, client=1) + signed(BIND, channel(1), peer(2), client=1)
+            + signed(REFRESH, DELETE, FAMILY_6, client=1) + operation(CHANNEL, 1) + b"\x00\x02hi"
+            + says(2, 1) + signed(PERMISSION, peer(2), client=1) + signed(REFRESH, DELETE, FAMILY_4, client=1),
+    "delete-all": signed(ALLOCATE, TRANSPORT, ADDITIONAL, client=1) + signed(REFRESH, DELETE, client=1),
+    "channel-to-relay": signed(ALLOCATE, TRANSPORT, client=1) + b"".join(
+        signed(BIND, channel(2 + i), peer(0x49) + bytes([port])) for i, port in enumerate((0, 29)))
+        + signed(REFRESH, DELETE, client=1) + b"".join(
+        operation(CHANNEL) + bytes([i]) + b"\x02hi" for i in range(4)),
+    "reservation-ends": signed(ALLOCATE, TRANSPORT, EVEN_AND_NEXT, client=1) + pause(60)
+                        + signed(ALLOCATE, TRANSPORT, TOKEN, client=2),
+    "refresh-again": pause(500) + signed(REFRESH, b"\x01") + pause(500) + sends(0) + pause(101) + sends(0),
     "late-pair": operation(OPENS) + b"\x03" + signed(ALLOCATE, TRANSPORT, EVEN_AND_NEXT, client=1)
                  + operation(LATE) + b"\x01" + operation(LATE) + b"\x00",
     "too-late": operation(OPENS) + b"\x03" + signed(ALLOCATE, TRANSPORT, client=1) + pause(700)
@@ -148,6 +174,9 @@ ALLOCATED = {
 def allocated_seeds():
     seeds = {name: b"\x03" + data for name, data in ALLOCATED.items()}
     seeds["quota"] = b"\x00" + b"".join(signed(ALLOCATE, TRANSPORT, client=c) for c in (1, 2, 3))
+    seeds["few-ports"] = b"\x07" + b"".join(
+        signed(ALLOCATE, TRANSPORT, *more, client=c) for c, more in ((1, (EVEN_AND_NEXT,)), (2, ()), (3, (EVEN,)))
+    ) + operation(OPENS) + b"\x15" + signed(REFRESH, DELETE) + signed(ALLOCATE, TRANSPORT) * 2
     seeds["all"] = b"\x03" + b"".join(ALLOCATED.values())
     return seeds
 

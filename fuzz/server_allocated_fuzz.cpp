@@ -4,7 +4,7 @@
 // A model written from the promises, not from the server, runs beside it: who is permitted until
 // when, which sockets are open, where every port is (HOSTILE.md I-4, I-5, I-6, I-8, I-11, I-13).
 //
-// Input: u8 settings, then repeated { u8 operation, its operands }; see Session::step().
+// Input: u8 settings (2 bits quota, 1 bit: few ports), then repeated { u8 operation, its operands }; see Session::step().
 #include <deque>
 #include <map>
 
@@ -47,11 +47,15 @@ turn::Limits limits_for(std::uint8_t settings) {
   return limits;
 }
 
+PortRange ports_for(std::uint8_t settings) {
+  return (settings & 4) != 0 ? PortRange{50000, 50002} : Bench::relay_ports;
+}
+
 /// The shell and the model around one server.
 class Session {
  public:
   Session(Input input, std::uint8_t settings)
-      : input_(input), limits_(limits_for(settings)), bench_(limits_), total_ports_(bench_.ledger.free_ports()) {}
+      : input_(input), limits_(limits_for(settings)), bench_(limits_, ports_for(settings)), total_ports_(bench_.ledger.free_ports()) {}
 
   void run() {
     open_with_script();
@@ -67,6 +71,8 @@ class Session {
   struct Client {
     std::string nonce;
     Instant nonce_until{};
+    std::map<Family, Instant> expires;  // by the last LIFETIME, which is rounded up to whole seconds
+    bool is_answered = false;           // the Allocate
     std::map<IpAddress, Instant> permissions;
     std::map<std::uint16_t, std::pair<Endpoint, Instant>> channels;
   };
@@ -75,6 +81,8 @@ class Session {
     Endpoint bind;
     bool is_open = false;
     std::size_t client;
+    std::uint32_t attempts = 1;
+    Instant opening_until{};       // when its allocation ends if nobody refreshes it
     bool holds_next_port = false;  // EVEN-PORT with R, not answered yet
   };
 
@@ -126,7 +134,20 @@ class Session {
             }) <= 1);
     check_forward_to_peer(client, handled, datagram);
     learn(client, handled.reason, datagram);
+    is_deleting_ = handled.reason == Reason::answered_delete;
     carry_out();
+    if (is_deleting_) check_deleted(client, datagram);
+    is_deleting_ = false;
+  }
+
+  /// Refresh with LIFETIME 0 closes everything, or all of one family.
+  void check_deleted(std::size_t client, ByteView datagram) const {
+    const auto request = stun::MessageView::parse(datagram).value();
+    const auto family = request.find(AttributeType::requested_address_family);
+    for (const auto& [relay, socket] : sockets_) {
+      const auto number = static_cast<std::uint8_t>(socket.bind.family());
+      PROMISE(socket.client != client || (family && (*family)[0] != number));
+    }
   }
 
   void signed_request(std::size_t client) {
@@ -173,13 +194,15 @@ class Session {
       // A peer with a live permission is not dropped (I-8: nothing dies early).
       const bool is_open = socket != sockets_.end() && socket->second.is_open;
       PROMISE(!is_open || !permits(socket->second.client, peer.address) ||
-              handled.reason == Reason::dropped_too_large);
+              handled.reason == Reason::dropped_too_large ||
+              (is_own(peer.address) && handled.reason == Reason::dropped_peer_denied));
       return;
     }
     PROMISE(handled.reason == Reason::relayed_to_client);
     PROMISE(socket != sockets_.end() && socket->second.is_open);
     const std::size_t client = socket->second.client;
     PROMISE(permits(client, peer.address));
+    PROMISE(!is_own(peer.address) || bench_.ledger.live_relays().contains(peer));
     const turn::Forward& forward = *handled.forward;
     PROMISE(forward.client_route() != nullptr && forward.peer_route() == nullptr);
     PROMISE(forward.client_route()->tuple == Bench::flow(client).tuple);
@@ -299,10 +322,21 @@ class Session {
 
   // --- the model ---
 
+  static bool is_own(const IpAddress& address) {
+    return address == ip("203.0.113.1") || address == ip("2001:db8::1");
+  }
+
   bool permits(std::size_t client, const IpAddress& address) const {
     const auto& permissions = clients_.at(client).permissions;
     const auto found = permissions.find(address);
     return found != permissions.end() && found->second > bench_.now.instant;
+  }
+
+  bool has_open_socket(std::size_t client, Family family) const {
+    return std::any_of(sockets_.begin(), sockets_.end(), [&](const auto& entry) {
+      const Socket& socket = entry.second;
+      return socket.client == client && socket.is_open && socket.bind.family() == family;
+    });
   }
 
   /// What a success answer promises the client.
@@ -312,13 +346,22 @@ class Session {
     if (reason == Reason::answered_allocate) {
       client.permissions.clear();
       client.channels.clear();
+      client.is_answered = false;
       opening_for_ = index;
       const auto message = stun::MessageView::parse(datagram).value();
       const auto even = message.find(AttributeType::even_port);
+      const auto lifetime = message.find(AttributeType::lifetime);
+      const seconds wanted = lifetime ? stun::decode_lifetime(*lifetime).value() : limits_.default_lifetime;
+      opening_until_ = now + std::clamp(wanted, limits_.default_lifetime, limits_.max_lifetime);
       opening_pair_ = even && stun::decode_even_port(*even) == true;
       if (const auto token = message.find(AttributeType::reservation_token)) {
         PROMISE(reserved_.erase(stun::decode_reservation_token(*token).value()) == 1);
       }
+    }
+    if (reason == Reason::answered_refresh) {
+      const auto message = stun::MessageView::parse(datagram).value();
+      const auto family = message.find(AttributeType::requested_address_family);
+      refreshed_only_ = family ? stun::decode_address_family(*family) : std::nullopt;
     }
     if (reason == Reason::answered_create_permission || reason == Reason::answered_channel_bind) {
       const auto message = stun::MessageView::parse(datagram).value();
@@ -329,7 +372,9 @@ class Session {
         if (!first) first = peer;
         if (reason == Reason::answered_channel_bind && peer != first) continue;
         client.permissions[peer->address] = now + limits_.permission_lifetime;
-        PROMISE(bench_.policy.may_permit(peer->address, turn::PeerTransport::udp));
+        PROMISE(has_open_socket(index, peer->address.family()));
+        PROMISE(bench_.policy.scope_of(peer->address, turn::PeerTransport::udp) !=
+                turn::PermissionScope::nothing);
       }
       if (reason == Reason::answered_channel_bind) {
         const auto number = stun::decode_channel_number(message.find(AttributeType::channel_number).value());
@@ -397,7 +442,17 @@ class Session {
       const turn::Effect effect = bench_.effects.list()[i];
       if (const auto* open = std::get_if<turn::OpenRelay>(&effect)) carry_out(*open);
       if (const auto* close = std::get_if<turn::CloseRelay>(&effect)) {
-        PROMISE(sockets_.erase(close->relay) == 1 || orphans_.erase(close->relay) == 1);
+        if (orphans_.erase(close->relay) == 1) continue;
+        const auto socket = sockets_.find(close->relay);
+        PROMISE(socket != sockets_.end() && socket->second.is_open);
+        Client& client = clients_.at(socket->second.client);
+        const Family family = socket->second.bind.family();
+        PROMISE(is_deleting_ || !client.is_answered ||
+                bench_.now.instant + seconds{1} > client.expires.at(family));  // nothing dies early
+        // With the relay of a family go its peers (RFC 8656 §8.1).
+        std::erase_if(client.permissions, [&](const auto& entry) { return entry.first.family() == family; });
+        std::erase_if(client.channels, [&](const auto& entry) { return entry.second.first.family() == family; });
+        sockets_.erase(socket);
       }
       if (const auto* send = std::get_if<turn::SendToClient>(&effect)) read_answer(*send);
     }
@@ -411,9 +466,10 @@ class Session {
       PROMISE(relay == open.relay || socket.bind != open.bind);  // a port has one owner
     }
     if (known == sockets_.end()) {
-      sockets_.emplace(open.relay, Socket{open.bind, false, opening_for_, opening_pair_});
+      sockets_.emplace(open.relay, Socket{open.bind, false, opening_for_, 1, opening_until_, opening_pair_});
     } else {
       known->second.bind = open.bind;
+      PROMISE(++known->second.attempts <= limits_.port_attempts);
     }
     if (next_open_ % 4 == 3) {
       late_.push_back(open.relay);
@@ -441,7 +497,9 @@ class Session {
     // Either the same relay is tried on another port, or it is given up.
     for (std::size_t i = before; i < bench_.effects.list().size(); ++i) {
       const auto* again = std::get_if<turn::OpenRelay>(&bench_.effects.list()[i]);
-      if (again != nullptr && again->relay == relay) return;
+      if (again == nullptr || !(again->relay == relay)) continue;
+      PROMISE(error == turn::RelayOpenError::port_in_use);
+      return;
     }
     sockets_.erase(relay);
   }
@@ -449,9 +507,22 @@ class Session {
   void read_answer(const turn::SendToClient& send) {
     const auto message = stun::MessageView::parse(bench_.effects.bytes_of(send));
     PROMISE(message);
-    if (message->method() != Method::allocate || message->message_class() == stun::Class::request) return;
+    const bool has_lifetime = message->method() == Method::allocate || message->method() == Method::refresh;
     for (std::size_t client = 0; client < clients; ++client) {
       if (!(Bench::flow(client).tuple == send.flow.tuple)) continue;
+      const bool is_success = message->message_class() == stun::Class::success;
+      if (has_lifetime && is_success && !is_deleting_) {
+        const auto lifetime = stun::decode_lifetime(message->find(AttributeType::lifetime).value());
+        PROMISE(lifetime && *lifetime > seconds{0} && *lifetime <= limits_.max_lifetime);
+        const bool is_refresh = message->method() == Method::refresh;
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+          const bool is_meant = is_refresh ? !refreshed_only_ || *refreshed_only_ == static_cast<std::uint8_t>(family)
+                                           : !clients_.at(client).is_answered;
+          if (is_meant) clients_.at(client).expires[family] = bench_.now.instant + *lifetime;
+        }
+        clients_.at(client).is_answered = true;
+      }
+      if (message->method() != Method::allocate) continue;
       for (auto& [relay, socket] : sockets_) {
         if (socket.client == client && socket.is_open) socket.holds_next_port = false;
       }
@@ -479,21 +550,25 @@ class Session {
     PROMISE(orphans_.empty());
     for (const auto& [relay, socket] : sockets_) {
       PROMISE(bench_.ledger.live_relays().contains(socket.bind) == socket.is_open);
+      PROMISE(!socket.is_open || waits_for_answer(socket.client) ||
+              clients_.at(socket.client).expires.at(socket.bind.family()) > now);
     }
+  }
+
+  /// One of two sockets is open, the other one not yet: LIFETIME is still to come.
+  bool waits_for_answer(std::size_t client) const {
+    return std::any_of(sockets_.begin(), sockets_.end(), [client](const auto& entry) {
+      return entry.second.client == client && !entry.second.is_open;
+    });
   }
 
   /// An allocation that ends while its sockets are being opened ends without CloseRelay for those:
   /// there is nothing to close yet. Their ports are free again.
   void forget_closed_by_time() {
     std::erase_if(sockets_, [this](const auto& entry) {
-      return !entry.second.is_open && is_over(entry.first);
+      return !entry.second.is_open && entry.second.opening_until <= bench_.now.instant;
     });
   }
-  bool is_over(RelayId relay) {
-    return bench_.server.on_peer_datagram(relay, endpoint("8.8.8.8:1"), {}, bench_.now).reason ==
-           Reason::dropped_closed_relay;
-  }
-
   /// Two hours later nothing is left.
   void wind_up() {
     bench_.effects.clear();
@@ -533,7 +608,10 @@ class Session {
   bool repeat_id_ = false;
   std::uint8_t next_open_ = 0;  // outcomes of the next opens, two bits each
   std::size_t opening_for_ = 0;
+  Instant opening_until_{};
   bool opening_pair_ = false;
+  bool is_deleting_ = false;
+  std::optional<std::uint8_t> refreshed_only_;
   std::array<std::uint8_t, 8192> scratch_{};
 };
 

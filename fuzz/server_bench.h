@@ -75,9 +75,9 @@ inline const auth::CredentialBook& credential_book() {
 struct Bench {
   static constexpr PortRange relay_ports{50000, 50031};
 
-  explicit Bench(const turn::Limits& limits)
+  explicit Bench(const turn::Limits& limits, PortRange ports = relay_ports)
       : ledger({{ip("203.0.113.1"), ip("203.0.113.1")}, {ip("2001:db8::1"), ip("2001:db8::1")}},
-               relay_ports, limits),
+               ports, limits),
         policy(policy_settings(), ledger.live_relays()),
         server(server_settings(limits), credential_book(), policy, ledger, random) {}
 

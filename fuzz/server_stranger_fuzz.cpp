@@ -2,6 +2,8 @@
 // more comes back than the amplification bounds allow (HOSTILE.md I-2, I-3, I-11).
 //
 // Input: repeated { u8: sender and pause, u16: size, that many bytes }.
+#include <map>
+
 #include "server_bench.h"
 
 namespace turnpike::fuzz {
@@ -9,11 +11,16 @@ namespace {
 
 constexpr std::size_t senders = 8;
 
+constexpr std::uint32_t challenges_a_second = 20;
+
+/// Senders 4 to 6: a reflector's port, 6to4 and Teredo (HOSTILE.md P07, M08).
+bool is_unanswerable(std::size_t index) { return index >= 4 && index <= 6; }
+
 turn::ClientFlow stranger(std::size_t index) {
   if (index < 4) return Bench::flow(index);
   turn::ClientFlow flow = Bench::flow(0);
-  constexpr std::array<std::string_view, 4> odd{"198.51.100.9:53", "203.0.113.1:50001", "8.8.8.8:1024",
-                                                "203.0.113.1:3478"};
+  constexpr std::array<std::string_view, 4> odd{"198.51.100.9:53", "[2002:c633:6407::1]:40000",
+                                                "[2001:0:c633:6407::1]:40000", "203.0.113.1:3478"};
   flow.tuple.client = endpoint(odd.at(index - 4));
   return flow;
 }
@@ -39,12 +46,14 @@ void check_answer(ByteView request, ByteView answer) {
 
 void run(ByteView bytes) {
   turn::Limits limits;
-  limits.challenge_rate = 20;
+  limits.challenge_rate = challenges_a_second;
   Bench bench{limits};
   const std::size_t free_ports = bench.ledger.free_ports();
   std::size_t bytes_in = 0;
   std::size_t bytes_out = 0;
   std::size_t datagrams = 0;
+  std::map<IpAddress, std::int64_t> challenges;
+  const Instant start = bench.now.instant;
 
   Input input{bytes};
   while (!input.empty()) {
@@ -71,6 +80,13 @@ void run(ByteView bytes) {
       PROMISE(is_request(datagram));
       check_answer(datagram, bench.effects.bytes_of(*answer));
       bytes_out += answer->size;
+      PROMISE(!is_unanswerable(control % senders));
+      const bool is_binding = stun::MessageView::parse(datagram)->method() == stun::Method::binding;
+      if (!is_binding) {
+        const milliseconds elapsed = std::chrono::duration_cast<milliseconds>(bench.now.instant - start);
+        const std::int64_t most = challenges_a_second * (1000 + elapsed.count());
+        PROMISE(++challenges[flow.tuple.client.address] * 1000 <= most);
+      }
     }
     PROMISE(bench.server.allocation_count() == 0);
     PROMISE(!bench.server.next_deadline());

@@ -123,15 +123,16 @@ std::optional<Denial> Authenticator::read_algorithm(const stun::MessageView& req
     if (offers(static_cast<std::uint16_t>(claim.algorithm))) return std::nullopt;
     return Denial::no_credentials;  // a client too old for this server: the challenge says why
   }
-  if (!chosen || !list) return Denial::bad_algorithms;
-  std::array<std::uint8_t, 128> expected{};
-  stun::MessageBuilder offer{expected, stun::Class::indication, stun::Method::binding, {}};
-  offer.put_password_algorithms(book_.algorithms());
-  const ByteView offered = offer.bytes().subspan(stun::header_bytes + 4);
-  const auto algorithm = stun::decode_password_algorithm(*chosen);
-  const bool same_list = std::equal(list->begin(), list->end(), offered.begin(), offered.end());
-  if (!same_list || !algorithm || !offers(*algorithm)) return Denial::bad_algorithms;
-  claim.algorithm = static_cast<PasswordAlgorithm>(*algorithm);
+  constexpr std::uint16_t reserved = 0;  // never offered (§18.5)
+  const std::uint16_t algorithm =
+      chosen ? stun::decode_password_algorithm(*chosen).value_or(reserved) : reserved;
+  const bool is_possible = list && offers(algorithm);
+  // A nonce without our cookie came with no offer to compare with, and will be found stale.
+  if (nonces_.has_own_cookie(claim.nonce) && !(is_possible && is_offered_list(*list))) {
+    return Denial::bad_algorithms;
+  }
+  if (!is_possible) return std::nullopt;
+  claim.algorithm = static_cast<PasswordAlgorithm>(algorithm);
   claim.algorithm_was_explicit = true;
   return std::nullopt;
 }
@@ -167,6 +168,15 @@ const stun::IntegrityKey* Authenticator::matching_key(const stun::MessageView& r
     if (integrity_matches(request, key)) return cache_.insert(claim.username, claim.algorithm, key);
   }
   return nullptr;
+}
+
+/// Is `list` byte for byte the PASSWORD-ALGORITHMS that this server sends?
+bool Authenticator::is_offered_list(ByteView list) const {
+  std::array<std::uint8_t, 128> buffer{};
+  stun::MessageBuilder offer{buffer, stun::Class::indication, stun::Method::binding, {}};
+  offer.put_password_algorithms(book_.algorithms());
+  const ByteView offered = offer.bytes().subspan(stun::header_bytes + 4);
+  return std::equal(list.begin(), list.end(), offered.begin(), offered.end());
 }
 
 bool Authenticator::offers(std::uint16_t algorithm) const {

@@ -82,6 +82,7 @@ class Authenticator {
   [[nodiscard]] std::optional<Denial> check_account(Claim& claim, Now now, ExpiryRule expiry) const;
   [[nodiscard]] const stun::IntegrityKey* matching_key(const stun::MessageView& request,
                                                        const Claim& claim);
+  [[nodiscard]] bool is_offered_list(ByteView list) const;
   [[nodiscard]] bool offers(std::uint16_t algorithm) const;
 
   const CredentialBook& book_;

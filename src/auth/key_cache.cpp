@@ -37,8 +37,9 @@ const stun::IntegrityKey* KeyCache::insert(std::string_view username,
 
 std::span<std::unique_ptr<KeyCache::Entry>> KeyCache::set_of(std::string_view username,
                                                              stun::PasswordAlgorithm algorithm) {
-  const HashSeed seed{seed_.value ^ static_cast<std::uint64_t>(algorithm)};
-  const std::uint64_t set = hash_bytes(bytes_of(username), seed) & (entries_.size() / ways - 1);
+  const std::uint64_t name = hash_bytes(bytes_of(username), seed_);
+  const std::uint64_t hash = hash_and(name, static_cast<std::uint64_t>(algorithm));
+  const std::uint64_t set = hash & (entries_.size() / ways - 1);
   return std::span{entries_}.subspan(set * ways, ways);
 }
 

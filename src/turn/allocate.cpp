@@ -45,12 +45,15 @@ Reason Server::on_allocate(const Request& request) {
 
   // Step 10: quota, by user.
   const auto& principal = request.principal;
-  if (!ledger_.charge(principal.account)) return refuse(request, ErrorCode::allocation_quota_reached);
+  switch (ledger_.charge(principal.account)) {
+    case Charge::accepted: break;
+    case Charge::user_is_full: return refuse(request, ErrorCode::allocation_quota_reached);
+    case Charge::server_is_full: return refuse(request, ErrorCode::insufficient_capacity);
+  }
 
   Allocation& allocation = allocations_.create(request.flow);
   allocation.transaction = request.message.transaction_id();
   allocation.user = users_.acquire(principal.username, principal.account);
-  allocation.expires = request.now.instant + plan->lifetime;
   allocation.pending = std::make_unique<PendingAllocate>(
       PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(), plan->wish,
                       plan->token.has_value(), std::nullopt});
@@ -58,10 +61,10 @@ Reason Server::on_allocate(const Request& request) {
     end_allocation(allocation, request.effects);
     return refuse(request, *error);
   }
-  deadlines_.set(allocation.slot, allocation.expires);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const Relay& relay = allocation.relay(family);
     if (relay.state != Relay::State::opening) continue;
+    set_expiry(allocation, family, request.now.instant + plan->lifetime);
     request.effects.open(AllocationTable::relay_id(allocation, family), ledger_.bind_endpoint(relay.lease));
   }
   return Reason::answered_allocate;
@@ -114,6 +117,10 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
     plan.family = *family;
   } else if (!additional && settings_.address_family == AddressFamilyRule::follow_client) {
     plan.family = request.flow.tuple.client.family();
+  }
+  const bool family_is_fixed = !token && !additional;
+  if (family_is_fixed && !ledger_.choose_address(request.flow.tuple.server.address, plan.family)) {
+    return Failure{ErrorCode::address_family_not_supported};
   }
 
   // Step 8: EVEN-PORT.
@@ -200,7 +207,7 @@ void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, No
     relay.state = Relay::State::failed;
     allocation->pending->additional_error = ErrorCode::insufficient_capacity;
   }
-  const auto& relays = allocation->relays;
+  const auto& relays = allocation->relay_pair;
   const bool still_opening = std::any_of(relays.begin(), relays.end(), [](const Relay& r) {
     return r.state == Relay::State::opening;
   });
@@ -230,7 +237,7 @@ bool Server::retry_on_another_port(Allocation& allocation, Family family, Now no
 void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
   const auto pending = std::move(allocation.pending);
   const auth::Principal signer{{}, {}, &pending->key, pending->integrity};
-  const bool any_open = allocation.has_relay(Family::ipv4) || allocation.has_relay(Family::ipv6);
+  const bool any_open = allocation.has_any_relay();
   const auto message_class = any_open ? stun::Class::success : stun::Class::error;
   stun::MessageBuilder response{scratch_, message_class, stun::Method::allocate, allocation.transaction};
   if (!any_open) {
@@ -254,12 +261,13 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
 
 void Server::put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
                                   Instant now) {
+  Instant expires = now;
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     if (!allocation.has_relay(family)) continue;
     response.put_xor_address(AttributeType::xor_relayed_address, allocation.relay(family).relayed);
+    expires = std::max(expires, allocation.relay(family).expires);
   }
-  const auto remaining = std::chrono::ceil<seconds>(allocation.expires - now);
-  response.put_lifetime(remaining);
+  response.put_lifetime(std::chrono::ceil<seconds>(expires - now));
   if (allocation.reservation_token) {
     response.put_u64(AttributeType::reservation_token, *allocation.reservation_token);
   }
@@ -285,6 +293,8 @@ void Server::drop_relay(Allocation& allocation, Family family, Effects& effects)
       ledger_.give_back({relay.lease.address, static_cast<std::uint16_t>(relay.lease.port + 1)});
     }
   }
+  deadlines_.clear(AllocationTable::relay_id(allocation, family).slot);
+  allocation.drop_peers(family);
   const std::uint32_t next_generation = relay.generation + 1;
   relay = Relay{};
   relay.generation = next_generation;
@@ -292,10 +302,14 @@ void Server::drop_relay(Allocation& allocation, Family family, Effects& effects)
 
 void Server::end_allocation(Allocation& allocation, Effects& effects) {
   for (const Family family : {Family::ipv4, Family::ipv6}) drop_relay(allocation, family, effects);
-  deadlines_.clear(allocation.slot);
   ledger_.release(users_.account(allocation.user));
   users_.release(allocation.user);
   allocations_.destroy(allocation);
+}
+
+void Server::set_expiry(Allocation& allocation, Family family, Instant expires) {
+  allocation.relay(family).expires = expires;
+  deadlines_.set(AllocationTable::relay_id(allocation, family).slot, expires);
 }
 
 /// §7.2: the client's wish up to the maximum, but never less than the default.

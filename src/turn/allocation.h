@@ -17,6 +17,7 @@ namespace turnpike::turn {
 struct Permission {
   IpAddress address;
   Instant expires;
+  bool only_live_relays = false;  // the policy opens nothing else on this address
 };
 
 /// A channel binding (RFC 8656 §12).
@@ -35,6 +36,7 @@ struct Relay {
   std::uint32_t generation = 0; // of the RelayId; survives the allocation's end
   PortLease lease;
   Endpoint relayed;             // what peers see
+  Instant expires{};            // each family of a dual allocation is refreshed on its own (§8.1)
 };
 
 /// What an Allocate that waits for its relays needs for its answer. Gone once answered.
@@ -47,31 +49,39 @@ struct PendingAllocate {
   std::optional<stun::ErrorCode> additional_error;  // why there is no second relay
 };
 
-/// One allocation. Relays stand at relay_index(family).
+/// One allocation. The relays stand at relay_index(family).
 struct Allocation {
   ClientFlow flow;
   stun::TransactionId transaction{};  // of the Allocate that made it, to know it again
   UserId user{};
   std::uint32_t slot = 0;  // its number in the table
   bool in_use = false;
-  Instant expires{};
   std::optional<std::uint64_t> reservation_token;   // repeated in repeated answers
   std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
-  std::array<Relay, 2> relays;
+  std::array<Relay, 2> relay_pair;
   InlineVector<Permission, 4> permissions;
   InlineVector<Channel, 2> channels;
   std::unique_ptr<PendingAllocate> pending;
 
   [[nodiscard]] static std::size_t relay_index(Family family) { return family == Family::ipv4 ? 0 : 1; }
-  [[nodiscard]] Relay& relay(Family family) { return relays[relay_index(family)]; }
-  [[nodiscard]] const Relay& relay(Family family) const { return relays[relay_index(family)]; }
+  [[nodiscard]] Relay& relay(Family family) { return relay_pair[relay_index(family)]; }
+  [[nodiscard]] const Relay& relay(Family family) const { return relay_pair[relay_index(family)]; }
   [[nodiscard]] bool has_relay(Family family) const { return relay(family).state == Relay::State::open; }
+  [[nodiscard]] bool has_any_relay() const { return has_relay(Family::ipv4) || has_relay(Family::ipv6); }
+  /// The same at a given time: nothing is relayed past the deadline, swept or not.
+  [[nodiscard]] bool relays(Family family, Instant now) const {
+    return has_relay(family) && relay(family).expires > now;
+  }
+  [[nodiscard]] bool relays_any(Instant now) const {
+    return relays(Family::ipv4, now) || relays(Family::ipv6, now);
+  }
 
-  [[nodiscard]] bool permits(const IpAddress& address, Instant now) const {
-    for (const Permission& permission : permissions.span()) {
-      if (permission.address == address) return permission.expires > now;
+  /// The live permission for `address`, or null.
+  [[nodiscard]] const Permission* permission(const IpAddress& address, Instant now) const {
+    for (const Permission& each : permissions.span()) {
+      if (each.address == address) return each.expires > now ? &each : nullptr;
     }
-    return false;
+    return nullptr;
   }
   [[nodiscard]] const Channel* channel(stun::ChannelNumber number, Instant now) const {
     for (const Channel& channel : channels.span()) {
@@ -87,11 +97,13 @@ struct Allocation {
   }
 
   /// Installs the permission or starts its time anew; the caller has checked the limit.
-  void permit(const IpAddress& address, Instant expires_at);
-  /// How many of the permissions would be live if `address` were added.
+  void permit(const Permission& wanted);
+  /// How many of the permissions would be live if `added` were among them.
   [[nodiscard]] std::size_t permissions_with(std::span<const IpAddress> added, Instant now) const;
   /// Forgets permissions and channels that have run out.
   void drop_expired(Instant now);
+  /// Forgets the permissions and channels of one family, whose relay is gone (§8.1).
+  void drop_peers(Family family);
 };
 
 }  // namespace turnpike::turn

@@ -36,8 +36,8 @@ Allocation& AllocationTable::create(const ClientFlow& flow) {
 void AllocationTable::destroy(Allocation& allocation) {
   by_flow_.erase(allocation.flow.tuple, allocation.slot);
   Allocation fresh;
-  for (std::size_t i = 0; i < fresh.relays.size(); ++i) {
-    fresh.relays[i].generation = allocation.relays[i].generation + 1;
+  for (std::size_t i = 0; i < fresh.relay_pair.size(); ++i) {
+    fresh.relay_pair[i].generation = allocation.relay_pair[i].generation + 1;
   }
   free_.push_back(allocation.slot);
   allocation = std::move(fresh);

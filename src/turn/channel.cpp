@@ -47,6 +47,7 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   }
   const auto permitted = policy_.check(peer, PeerTransport::udp);
   if (!permitted) return refuse(request, ErrorCode::forbidden);
+  const auto scope = policy_.scope_of(peer.address, PeerTransport::udp);
 
   const Limits& limits = settings_.limits;
   const std::array<IpAddress, 1> address{peer.address};
@@ -60,7 +61,8 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   } else {
     allocation.channels.push_back(binding);
   }
-  allocation.permit(peer.address, now + limits.permission_lifetime);
+  allocation.permit({peer.address, now + limits.permission_lifetime,
+                     scope == PermissionScope::only_live_relays});
   succeed(request);
   return Reason::answered_channel_bind;
 }
@@ -69,15 +71,15 @@ Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Insta
   const auto message = parse_channel_data(datagram);
   if (!message) return Reason::dropped_malformed;
   const Allocation* const allocation = allocations_.find(flow.tuple);
-  if (allocation == nullptr || allocation->expires <= now) return Reason::dropped_no_allocation;
+  if (allocation == nullptr || !allocation->relays_any(now)) return Reason::dropped_no_allocation;
   const Channel* const channel = allocation->channel(message->channel, now);
   if (channel == nullptr) return Reason::dropped_unbound_channel;
 
   const Endpoint& peer = channel->peer.endpoint();
   // Stricter than §12.6, which does not ask for the permission here: what may not come back may not
   // go out either.
-  if (!allocation->permits(peer.address, now)) return Reason::dropped_no_permission;
-  if (!allocation->has_relay(peer.family())) return Reason::dropped_peer_family;
+  if (allocation->permission(peer.address, now) == nullptr) return Reason::dropped_no_permission;
+  if (!allocation->relays(peer.family(), now)) return Reason::dropped_peer_family;
   if (!policy_.still_permits(channel->peer)) return Reason::dropped_peer_denied;
   const RelayId via = AllocationTable::relay_id(*allocation, peer.family());
   return {Reason::relayed_to_peer, Forward::to_peer(via, channel->peer, message->payload, false)};

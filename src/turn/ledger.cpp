@@ -89,14 +89,18 @@ std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view ac
   return lease;
 }
 
-bool Ledger::charge(std::string_view account) {
+Charge Ledger::charge(std::string_view account) {
   const std::lock_guard lock{mutex_};
-  if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) return false;
+  if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
+    return Charge::server_is_full;
+  }
   std::uint32_t& count = allocations_of_[std::string{account}];
-  if (limits_.max_allocations_per_user != 0 && count >= limits_.max_allocations_per_user) return false;
+  if (limits_.max_allocations_per_user != 0 && count >= limits_.max_allocations_per_user) {
+    return Charge::user_is_full;
+  }
   ++count;
   ++allocations_;
-  return true;
+  return Charge::accepted;
 }
 
 void Ledger::release(std::string_view account) {

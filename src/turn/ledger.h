@@ -36,6 +36,13 @@ struct PortLease {
 /// What kind of port a client asked for (RFC 8656 §18.7).
 enum class PortWish : std::uint8_t { any, even, even_and_next };
 
+/// Whether one more allocation was counted.
+enum class Charge : std::uint8_t {
+  accepted,
+  user_is_full,    ///< 486: "using this username" (RFC 8656 §19)
+  server_is_full,  ///< 508
+};
+
 /// The shared account of scarce things. Every method may be called from any thread.
 class Ledger {
  public:
@@ -68,8 +75,8 @@ class Ledger {
   [[nodiscard]] std::optional<PortLease> redeem(std::uint64_t token, std::string_view account, Instant now);
 
   // ---- allocation quotas ----
-  /// Counts one more allocation of `account`; false, and nothing counted, when it has its fill.
-  [[nodiscard]] bool charge(std::string_view account);
+  /// Counts one more allocation of `account`, or nothing when there are too many.
+  [[nodiscard]] Charge charge(std::string_view account);
   void release(std::string_view account);
   [[nodiscard]] std::size_t allocations() const;
 

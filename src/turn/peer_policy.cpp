@@ -112,9 +112,10 @@ Result<PermittedPeer, PeerDenial> PeerPolicy::check(const Endpoint& peer,
   return PermittedPeer{peer, false};
 }
 
-bool PeerPolicy::may_permit(const IpAddress& address, PeerTransport transport) const {
-  if (transport == PeerTransport::udp && live_.contains_any(address)) return true;
-  return !judge(address, std::nullopt, transport);
+PermissionScope PeerPolicy::scope_of(const IpAddress& address, PeerTransport transport) const {
+  if (!judge(address, std::nullopt, transport)) return PermissionScope::peers;
+  const bool has_relays = transport == PeerTransport::udp && live_.contains_any(address);
+  return has_relays ? PermissionScope::only_live_relays : PermissionScope::nothing;
 }
 
 std::optional<PeerDenial> PeerPolicy::judge(const IpAddress& address,

@@ -40,6 +40,13 @@ enum class PeerDenial : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(PeerDenial denial);
 
+/// What a permission for an address covers.
+enum class PermissionScope : std::uint8_t {
+  nothing,           ///< there must be none
+  only_live_relays,  ///< relays of this server on that address, and nothing else there
+  peers,             ///< whatever the policy allows
+};
+
 /// The three tiers: what is never allowed, what is denied unless opened, and this host itself
 /// (HOSTILE.md §3, DESIGN.md §5). Immutable and shared by the workers.
 class PeerPolicy {
@@ -58,9 +65,9 @@ class PeerPolicy {
 
   /// May payload be sent to `peer`?
   [[nodiscard]] Result<PermittedPeer, PeerDenial> check(const Endpoint& peer, PeerTransport transport) const;
-  /// May a permission for `address` exist at all, that is: is there a port on which check() could
-  /// say yes? Permissions carry no port (RFC 8656 §9); every send is checked again with its own.
-  [[nodiscard]] bool may_permit(const IpAddress& address, PeerTransport transport) const;
+  /// What a permission for `address` may cover, that is: on which ports could check() say yes?
+  /// Permissions carry no port (RFC 8656 §9); every send is checked again with its own.
+  [[nodiscard]] PermissionScope scope_of(const IpAddress& address, PeerTransport transport) const;
   /// False once a peer that was let through as a live relay is one no more.
   [[nodiscard]] bool still_permits(const PermittedPeer& peer) const {
     return !peer.is_live_relay_ || live_.contains(peer.endpoint_);

@@ -33,7 +33,7 @@ Reason Server::on_create_permission(const Request& request, Allocation& allocati
   });
   if (!families_fit) return refuse(request, ErrorCode::peer_address_family_mismatch);
   const bool all_allowed = std::all_of(peers->begin(), peers->end(), [&](const IpAddress& peer) {
-    return policy_.may_permit(peer, PeerTransport::udp);
+    return policy_.scope_of(peer, PeerTransport::udp) != PermissionScope::nothing;
   });
   if (!all_allowed) return refuse(request, ErrorCode::forbidden);
 
@@ -43,7 +43,9 @@ Reason Server::on_create_permission(const Request& request, Allocation& allocati
     return refuse(request, ErrorCode::insufficient_capacity);
   }
   for (const IpAddress& peer : *peers) {
-    allocation.permit(peer, now + settings_.limits.permission_lifetime);
+    const auto scope = policy_.scope_of(peer, PeerTransport::udp);
+    allocation.permit({peer, now + settings_.limits.permission_lifetime,
+                       scope == PermissionScope::only_live_relays});
   }
   succeed(request);
   return Reason::answered_create_permission;

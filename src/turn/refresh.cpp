@@ -7,7 +7,7 @@ using stun::AttributeType;
 using stun::ErrorCode;
 
 Reason Server::on_refresh(const Request& request, Allocation& allocation) {
-  std::optional<Family> only;  // with LIFETIME 0: delete this family alone (§8.1)
+  std::optional<Family> only;  // of a dual allocation, this family alone is meant (§8.1)
   if (const auto value = request.message.find(AttributeType::requested_address_family)) {
     const auto byte = stun::decode_address_family(*value);
     if (!byte) return refuse(request, ErrorCode::bad_request);
@@ -27,15 +27,16 @@ Reason Server::on_refresh(const Request& request, Allocation& allocation) {
   response.put_lifetime(lifetime);
   finish(request, response);
 
-  if (is_delete) {
-    if (only) drop_relay(allocation, *only, request.effects);
-    const bool any_left = allocation.has_relay(Family::ipv4) || allocation.has_relay(Family::ipv6);
-    if (!only || !any_left) end_allocation(allocation, request.effects);
-    return Reason::answered_delete;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    if (!allocation.has_relay(family) || (only && *only != family)) continue;
+    if (is_delete) {
+      drop_relay(allocation, family, request.effects);
+    } else {
+      set_expiry(allocation, family, request.now.instant + lifetime);
+    }
   }
-  allocation.expires = request.now.instant + lifetime;
-  deadlines_.set(allocation.slot, allocation.expires);
-  return Reason::answered_refresh;
+  if (!allocation.has_any_relay()) end_allocation(allocation, request.effects);
+  return is_delete ? Reason::answered_delete : Reason::answered_refresh;
 }
 
 }  // namespace turnpike::turn

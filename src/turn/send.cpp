@@ -23,7 +23,7 @@ bool carries_mtu(Family family, const stun::Icmp& icmp) {
 
 Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now) {
   const Allocation* const allocation = allocations_.find(flow.tuple);
-  if (allocation == nullptr || allocation->expires <= now) return Reason::dropped_no_allocation;
+  if (allocation == nullptr || !allocation->relays_any(now)) return Reason::dropped_no_allocation;
   if (has_unknown_attribute(message)) return Reason::dropped_bad_indication;
   const auto peer_value = message.find(AttributeType::xor_peer_address);
   const auto payload = message.find(AttributeType::data);
@@ -31,8 +31,8 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
       peer_value ? stun::decode_xor_address(*peer_value, message.transaction_id()) : std::nullopt;
   if (!peer || !payload) return Reason::dropped_bad_indication;
 
-  if (!allocation->has_relay(peer->family())) return Reason::dropped_peer_family;
-  if (!allocation->permits(peer->address, now)) return Reason::dropped_no_permission;
+  if (!allocation->relays(peer->family(), now)) return Reason::dropped_peer_family;
+  if (allocation->permission(peer->address, now) == nullptr) return Reason::dropped_no_permission;
   const auto permitted = policy_.check(*peer, PeerTransport::udp);
   if (!permitted) return Reason::dropped_peer_denied;
   const RelayId via = AllocationTable::relay_id(*allocation, peer->family());
@@ -41,9 +41,15 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
 }
 
 Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Now now) {
+  const Family family = AllocationTable::family_of(relay);
   const Allocation* const allocation = allocations_.find(relay);
-  if (allocation == nullptr || allocation->expires <= now.instant) return Reason::dropped_closed_relay;
-  if (!allocation->permits(peer.address, now.instant)) return Reason::dropped_no_permission;
+  if (allocation == nullptr || !allocation->relays(family, now.instant)) return Reason::dropped_closed_relay;
+  const Permission* const permission = allocation->permission(peer.address, now.instant);
+  if (permission == nullptr) return Reason::dropped_no_permission;
+  // A permission for our own address is meant for other clients' relays, not for what else runs here.
+  if (permission->only_live_relays && !ledger_.live_relays().contains(peer)) {
+    return Reason::dropped_peer_denied;
+  }
 
   if (const Channel* const channel = allocation->channel_to(peer, now.instant)) {
     Forward::Header header;
@@ -61,11 +67,12 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
 
 Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
                             Effects& effects) {
+  const Family family = AllocationTable::family_of(relay);
   const Allocation* const allocation = allocations_.find(relay);
-  if (allocation == nullptr || allocation->expires <= now.instant) return Reason::dropped_closed_relay;
+  if (allocation == nullptr || !allocation->relays(family, now.instant)) return Reason::dropped_closed_relay;
   if (!is_relayed_icmp(peer.family(), icmp.type)) return Reason::dropped_icmp;
   // The permission looked at is that of the datagram's destination, not of the ICMP's sender.
-  if (!allocation->permits(peer.address, now.instant)) return Reason::dropped_no_permission;
+  if (allocation->permission(peer.address, now.instant) == nullptr) return Reason::dropped_no_permission;
 
   stun::TransactionId id{};
   random_.fill(id);

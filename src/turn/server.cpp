@@ -161,7 +161,9 @@ Reason Server::on_authenticated(const Request& request) {
 
 void Server::on_deadline(Now now, Effects& effects) {
   while (const auto slot = deadlines_.pop_due(now.instant)) {
-    end_allocation(allocations_.at(*slot), effects);
+    Allocation& allocation = allocations_.at(*slot / 2);
+    drop_relay(allocation, AllocationTable::family_of({*slot, 0}), effects);
+    if (allocation.pending || !allocation.has_any_relay()) end_allocation(allocation, effects);
   }
 }
 

@@ -114,6 +114,7 @@ class Server {
   static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation, Instant now);
   void drop_relay(Allocation& allocation, Family family, Effects& effects);
   void end_allocation(Allocation& allocation, Effects& effects);
+  void set_expiry(Allocation& allocation, Family family, Instant expires);
   [[nodiscard]] seconds granted_lifetime(std::optional<seconds> requested) const;
 
   // refresh.cpp
@@ -138,7 +139,7 @@ class Server {
   ChallengeBudget challenges_;
   AllocationTable allocations_;
   UserTable users_;
-  DeadlineQueue deadlines_;  // of allocations, by slot; everything else is checked when it is used
+  DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };
 

@@ -242,7 +242,7 @@ TEST_CASE("before the relay is open nothing else is served on the five-tuple", "
   CHECK(alice.permit("8.8.8.8").reason == Reason::dropped_pending);
   CHECK(alice.refresh().reason == Reason::dropped_pending);
   CHECK(alice.bind_channel(0x4000, "8.8.8.8:5000").reason == Reason::dropped_pending);
-  CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::dropped_peer_family);
+  CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::dropped_no_allocation);
   CHECK(alice.allocate().code() == 437);  // a new transaction
   world.open_held();
   CHECK(alice.receive().value().code() == ok);
@@ -759,7 +759,7 @@ TEST_CASE("the server as a whole may have a limit", "[turn][Q02]") {
   auto alice = world.client("198.51.100.7:4000");
   auto bob = world.client("198.51.100.7:4001");
   CHECK(alice.allocate().code() == ok);
-  CHECK(bob.is("bob", "builder").allocate().code() == 486);
+  CHECK(bob.is("bob", "builder").allocate().code() == 508);
   alice.refresh(0s);
   CHECK(bob.allocate().code() == ok);
 }

@@ -54,10 +54,10 @@ TEST_CASE("allocations do not move when others come", "[turn]") {
 TEST_CASE("a new allocation in a used slot begins with nothing of the old one", "[turn]") {
   AllocationTable table{HashSeed{1}};
   Allocation& old = open(table, 0);
-  old.permit(ip("8.8.8.8"), after(seconds{300}));
+  old.permit({ip("8.8.8.8"), after(seconds{300})});
   old.reservation_token = 7;
   old.additional_error = stun::ErrorCode::insufficient_capacity;
-  old.expires = after(seconds{600});
+  old.relay(Family::ipv4).expires = after(seconds{600});
   const std::uint32_t slot = old.slot;
   table.destroy(old);
   const Allocation& next = table.create(flow_of(1));
@@ -66,7 +66,7 @@ TEST_CASE("a new allocation in a used slot begins with nothing of the old one", 
   CHECK(next.channels.size() == 0);
   CHECK_FALSE(next.reservation_token);
   CHECK_FALSE(next.additional_error);
-  CHECK(next.expires == Instant{});
+  CHECK(next.relay(Family::ipv4).expires == Instant{});
   CHECK_FALSE(next.pending);
   CHECK(next.relay(Family::ipv4).state == Relay::State::absent);
   CHECK(next.relay(Family::ipv4).lease.port == 0);

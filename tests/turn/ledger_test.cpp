@@ -128,29 +128,29 @@ TEST_CASE("EVEN-PORT takes one port, and with R the next as well", "[turn][rfc86
 TEST_CASE("[q02] a user's quota is exact and does not touch the next user", "[turn][q02][q08]") {
   const std::uint32_t most = GENERATE(1U, 2U, 12U);
   Ledger ledger{{}, small_range, quota(most, 0)};
-  for (std::uint32_t i = 0; i < most; ++i) CHECK(ledger.charge("alice"));
-  CHECK_FALSE(ledger.charge("alice"));
-  CHECK_FALSE(ledger.charge("alice"));
+  for (std::uint32_t i = 0; i < most; ++i) CHECK(ledger.charge("alice") == Charge::accepted);
+  CHECK(ledger.charge("alice") == Charge::user_is_full);
+  CHECK(ledger.charge("alice") == Charge::user_is_full);
   CHECK(ledger.allocations() == most);
-  CHECK(ledger.charge("bob"));
+  CHECK(ledger.charge("bob") == Charge::accepted);
   ledger.release("alice");
-  CHECK(ledger.charge("alice"));
-  CHECK_FALSE(ledger.charge("alice"));
+  CHECK(ledger.charge("alice") == Charge::accepted);
+  CHECK(ledger.charge("alice") == Charge::user_is_full);
   CHECK(ledger.allocations() == most + 1);
 }
 
 TEST_CASE("[q02] the total is exact and a refusal is not counted", "[turn][q02]") {
   Ledger ledger{{}, small_range, quota(2, 3)};
-  CHECK(ledger.charge("alice"));
-  CHECK(ledger.charge("alice"));
-  CHECK_FALSE(ledger.charge("alice"));
-  CHECK(ledger.charge("bob"));
-  CHECK_FALSE(ledger.charge("bob"));  // the total
-  CHECK_FALSE(ledger.charge("carol"));
+  CHECK(ledger.charge("alice") == Charge::accepted);
+  CHECK(ledger.charge("alice") == Charge::accepted);
+  CHECK(ledger.charge("alice") == Charge::user_is_full);
+  CHECK(ledger.charge("bob") == Charge::accepted);
+  CHECK(ledger.charge("bob") == Charge::server_is_full);
+  CHECK(ledger.charge("carol") == Charge::server_is_full);
   CHECK(ledger.allocations() == 3);
   ledger.release("alice");
-  CHECK(ledger.charge("carol"));
-  CHECK_FALSE(ledger.charge("alice"));
+  CHECK(ledger.charge("carol") == Charge::accepted);
+  CHECK(ledger.charge("alice") == Charge::server_is_full);
   ledger.release("carol");
   ledger.release("alice");
   ledger.release("bob");
@@ -159,7 +159,7 @@ TEST_CASE("[q02] the total is exact and a refusal is not counted", "[turn][q02]"
 
 TEST_CASE("limits of zero limit nothing", "[turn]") {
   Ledger ledger{{}, small_range, quota(0, 0)};
-  for (int i = 0; i < 5000; ++i) REQUIRE(ledger.charge("alice"));
+  for (int i = 0; i < 5000; ++i) REQUIRE(ledger.charge("alice") == Charge::accepted);
   CHECK(ledger.allocations() == 5000);
 }
 
@@ -280,7 +280,7 @@ TEST_CASE("two threads that share a ledger leave it as they found it", "[turn][t
     for (int step = 0; step < 20'000; ++step) {
       const Instant now = after(milliseconds{step});
       const auto address = static_cast<std::uint16_t>(random.below(2));
-      if (ledger.charge(account)) ++charged;
+      if (ledger.charge(account) == Charge::accepted) ++charged;
       const auto pair = ledger.take_port(address, PortWish::even_and_next, random, now);
       if (pair) {
         leases.push_back(*pair);

@@ -8,7 +8,8 @@ the real policy and compares (HOSTILE.md P15). Written from the papers, not from
     allow|deny CIDR FIRST LAST PROTO   FIRST is - for every port, PROTO is udp, tcp or -
     insecure CIDR | own ADDRESS | listener ADDRESS PORT | live ADDRESS PORT
     ? ADDRESS PORT PROTO VERDICT       VERDICT: allowed, or the tier that denies
-    permit ADDRESS PROTO no|maybe|yes  maybe: no port is open, but telling so exactly is not promised
+    permit ADDRESS PROTO SCOPE         what a permission covers: nothing, only_live_relays, peers, or
+                                       maybe: no port is open, but telling so exactly is not promised
 """
 
 import contextlib
@@ -153,6 +154,9 @@ class Policy:
     def verdict(self, a, port, proto):
         if proto == "udp" and any(r.key() == a.key() and p == port for r, p in self.live):
             return "allowed"
+        return self.verdict_by_rules(a, port, proto)
+
+    def verdict_by_rules(self, a, port, proto):
         if port == 0:
             return "port"
         v4 = inside(a)
@@ -186,14 +190,14 @@ class Policy:
         for rule in self.allow + self.deny:
             for port in rule.ports or ():
                 edges.update((port - 1, port, port + 1))
-        for _, port in self.listeners + self.live:
+        for _, port in self.listeners:
             edges.update((port - 1, port, port + 1))
-        if any(self.verdict(a, p, proto) == "allowed" for p in edges if 1 <= p <= 65535):
-            return "yes"
-        if proto == "udp" and any(r.key() == a.key() for r, _ in self.live):
-            return "yes"
-        names_ports = any(r.ports for r in self.allow + self.deny)
-        return "maybe" if names_ports else "no"
+        if any(self.verdict_by_rules(a, p, proto) == "allowed" for p in edges if 1 <= p <= 65535):
+            return "peers"
+        if any(r.ports for r in self.allow + self.deny):
+            return "maybe"
+        has_relays = proto == "udp" and any(r.key() == a.key() for r, _ in self.live)
+        return "only_live_relays" if has_relays else "nothing"
 
 
 def ask(policy, a, port, proto="udp"):

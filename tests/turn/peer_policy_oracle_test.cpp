@@ -96,8 +96,11 @@ class Comparison {
     std::string expected;
     words >> address >> proto >> expected;
     if (expected == "maybe") return;
-    const bool verdict = policy().may_permit(ip(address), transport(proto));
-    compare("permission " + address + " " + proto, expected, verdict ? "yes" : "no");
+    const PermissionScope scope = policy().scope_of(ip(address), transport(proto));
+    const std::string_view verdict = scope == PermissionScope::peers              ? "peers"
+                                     : scope == PermissionScope::only_live_relays ? "only_live_relays"
+                                                                                  : "nothing";
+    compare("permission " + address + " " + proto, expected, verdict);
   }
 
   void compare(const std::string& question, const std::string& expected, std::string_view verdict) {

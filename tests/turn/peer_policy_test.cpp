@@ -139,7 +139,11 @@ struct Fixture {
   }
   [[nodiscard]] bool may_permit(std::string_view address,
                                 PeerTransport transport = PeerTransport::udp) const {
-    return policy.may_permit(ip(address), transport);
+    return scope(ip(address), transport) != PermissionScope::nothing;
+  }
+  [[nodiscard]] PermissionScope scope(const IpAddress& address,
+                                      PeerTransport transport = PeerTransport::udp) const {
+    return policy.scope_of(address, transport);
   }
 
   LiveRelays live;
@@ -163,8 +167,9 @@ void check_everywhere(const Fixture& world, const IpAddress& address, const Verd
   CAPTURE(address.to_string(), name(expected));
   CHECK(name(world.verdict({address, 50000})) == name(expected));
   CHECK(name(world.verdict({address, 50000}, PeerTransport::tcp)) == name(expected));
-  CHECK(world.policy.may_permit(address, PeerTransport::udp) == !expected.has_value());
-  CHECK(world.policy.may_permit(address, PeerTransport::tcp) == !expected.has_value());
+  const auto scope = expected ? PermissionScope::nothing : PermissionScope::peers;
+  CHECK((world.scope(address, PeerTransport::udp) == scope));
+  CHECK((world.scope(address, PeerTransport::tcp) == scope));
 }
 
 // --- Embeddings of IPv4 in IPv6 ------------------------------------------------------------------
@@ -271,7 +276,7 @@ TEST_CASE("[p05] a denied IPv4 address is denied in every IPv6 embedding", "[tur
       CHECK(embedded_ipv4(address) == inner);
       CHECK(world.verdict({address, 50000}).has_value());
       CHECK(world.verdict({address, 50000}, PeerTransport::tcp).has_value());
-      CHECK_FALSE(world.policy.may_permit(address, PeerTransport::udp));
+      CHECK(world.scope(address) == PermissionScope::nothing);
     }
   }
 }
@@ -284,7 +289,7 @@ TEST_CASE("[p05] opening the outer range does not open the denied IPv4 address i
       const IpAddress address = embedding.embed(inner);
       CAPTURE(embedding.label, inner.to_string(), address.to_string());
       CHECK(name(world.verdict({address, 50000})) == "hard_range");
-      CHECK_FALSE(world.policy.may_permit(address, PeerTransport::udp));
+      CHECK(world.scope(address) == PermissionScope::nothing);
     }
     // A public address inside is let through where the embedding as such is not hard.
     CAPTURE(embedding.label);
@@ -603,7 +608,7 @@ TEST_CASE("[p11] a live relay here is always allowed, and only while it lives", 
   REQUIRE(permitted);
   CHECK(permitted->endpoint() == relay);
   CHECK(world.policy.still_permits(*permitted));
-  CHECK(world.may_permit(address));
+  CHECK(world.policy.scope_of(relay.address, PeerTransport::udp) == PermissionScope::only_live_relays);
   // Neither its neighbours nor its TCP side.
   CHECK(world.verdict({relay.address, 50001}).has_value());
   CHECK(world.verdict(relay, PeerTransport::tcp).has_value());
@@ -617,6 +622,15 @@ TEST_CASE("[p11] a live relay here is always allowed, and only while it lives", 
   // The port's next owner is a live relay again.
   world.live.insert(relay);
   CHECK(world.policy.still_permits(*permitted));
+}
+
+TEST_CASE("where the rules open an address its permission is for all peers there", "[turn]") {
+  PeerPolicy::Settings settings = allowing({rule("192.0.2.1")});
+  settings.own_addresses = {ip("192.0.2.1")};
+  Fixture world{settings};
+  CHECK(world.scope(ip("192.0.2.1")) == PermissionScope::peers);
+  world.live.insert(endpoint("192.0.2.1:50000"));
+  CHECK(world.scope(ip("192.0.2.1")) == PermissionScope::peers);
 }
 
 TEST_CASE("a peer that the rules let through stays permitted", "[turn]") {
@@ -668,7 +682,7 @@ TEST_CASE("where some port is allowed a permission may exist", "[turn]") {
     const IpAddress address = IpAddress::v4(static_cast<std::uint32_t>((10U << 24) + random.below(8)));
     bool any = false;
     for (std::uint16_t port = 0; port < 8; ++port) any = any || !world.verdict({address, port});
-    if (any) REQUIRE(world.policy.may_permit(address, PeerTransport::udp));
+    if (any) REQUIRE(world.scope(address) == PermissionScope::peers);
   }
 }
 

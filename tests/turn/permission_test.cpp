@@ -263,6 +263,17 @@ TEST_CASE("two clients of this server reach each other, whatever range its addre
   }
 }
 
+TEST_CASE("what else runs on this host cannot use the permission meant for other clients' relays",
+          "[turn][p16]") {
+  World world;
+  auto alice = allocated(world);
+  auto bob = allocated(world, {}, "198.51.100.8:4000");
+  SECTION("by CreatePermission") { alice.permit("192.0.2.1"); }
+  SECTION("by ChannelBind") { alice.bind_channel(0x4000, bob.relayed().to_string()); }
+  CHECK(world.peer_sends("192.0.2.1:9641", alice, "hi") == Reason::dropped_peer_denied);
+  CHECK(world.peer_sends(bob.relayed(), alice.relayed(), "hi") == Reason::relayed_to_client);
+}
+
 TEST_CASE("the exemption ends with the other's allocation", "[turn][c57]") {
   World world;
   auto alice = allocated(world);

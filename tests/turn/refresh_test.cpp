@@ -97,6 +97,36 @@ TEST_CASE("Refresh of a family that the allocation does not have gets 443", "[tu
   CHECK(alice.refresh(std::nullopt, with_family(Family::ipv4)).code() == ok);
 }
 
+TEST_CASE("each family of a dual allocation is refreshed on its own", "[turn][rfc8656-8.1][c43]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000");
+  alice.allocate(with_additional(Family::ipv6));
+  world.advance(500s);
+  CHECK(alice.refresh(std::nullopt, with_family(Family::ipv6)).code() == ok);
+  alice.permit_all({"8.8.8.8", "2001:4860:4860::8888"});
+  world.advance(100s);  // IPv4 was last refreshed by the Allocate
+
+  CHECK(world.balance().sockets == 1);
+  CHECK(world.balance().allocations == 1);
+  CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::dropped_peer_family);
+  CHECK(world.peer_sends("8.8.8.8:5000", alice, "hi") == Reason::dropped_closed_relay);
+  CHECK(alice.send("[2001:4860:4860::8888]:5000", "hi") == Reason::relayed_to_peer);
+  CHECK(alice.refresh(std::nullopt, with_family(Family::ipv4)).code() == 443);
+
+  SECTION("without a family the request is for all that is left") {
+    world.advance(100s);
+    CHECK(alice.refresh().code() == ok);
+    world.advance(599s);
+    CHECK(world.balance().allocations == 1);
+    world.advance(1s);
+    CHECK(world.balance().allocations == 0);
+  }
+  SECTION("the last family ends the allocation") {
+    world.advance(500s);
+    CHECK(world.balance().allocations == 0);
+  }
+}
+
 TEST_CASE("a dual allocation can lose one family and keep the other", "[turn][rfc8656-8.1][c43]") {
   World world;
   const Balance before = world.balance();
@@ -114,7 +144,7 @@ TEST_CASE("a dual allocation can lose one family and keep the other", "[turn][rf
 
   // IPv4 is gone with its permissions and channels; IPv6 is as before.
   CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::dropped_peer_family);
-  CHECK(alice.send_channel(0x4004, "hi") == Reason::dropped_peer_family);
+  CHECK(alice.send_channel(0x4004, "hi") == Reason::dropped_unbound_channel);
   CHECK(world.peer_sends("8.8.8.8:5000", alice, "hi") == Reason::dropped_closed_relay);
   CHECK(alice.permit("8.8.8.8").code() == 443);
   CHECK(alice.refresh(0s, with_family(Family::ipv4)).code() == 443);
