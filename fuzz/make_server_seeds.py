@@ -104,7 +104,7 @@ def signed(method, *attributes, client=0, flags=0):
 
 
 def pause(seconds):
-    return operation(TIME) + struct.pack(">H", seconds * 25)
+    return operation(TIME) + struct.pack(">H", round(seconds * 25))
 
 
 def sends(index, relay=0, payload=b"hi"):
@@ -116,7 +116,8 @@ def says(index, client=0):
 
 
 ALLOCATED = {
-    "data-both-ways": sends(0) + says(0) + sends(1) + operation(CHANNEL) + b"\x00\x02hi" + sends(2, 0, b""),
+    "data-both-ways": sends(0) + says(0) + sends(1) + operation(CHANNEL) + b"\x00\x02hi" + sends(2, 0, b"")
+                      + pause(299.96) + sends(0) + says(0),
     "permit": signed(PERMISSION, peer(0), peer(1)) + signed(PERMISSION, peer(6)) + signed(PERMISSION, peer(2))
               + signed(PERMISSION, peer(4)) + says(4) + says(7) + pause(301) + sends(0) + says(0),
     "channels": signed(BIND, channel(2), peer(0)) + signed(BIND, channel(3), peer(1)) + sends(0)
@@ -157,6 +158,8 @@ ALLOCATED = {
         operation(CHANNEL) + bytes([i]) + b"\x02hi" for i in range(4)),
     "reservation-ends": signed(ALLOCATE, TRANSPORT, EVEN_AND_NEXT, client=1) + pause(60)
                         + signed(ALLOCATE, TRANSPORT, TOKEN, client=2),
+    "reservation-lasts": signed(ALLOCATE, TRANSPORT, EVEN_AND_NEXT, client=1) + pause(59.96)
+                         + signed(ALLOCATE, TRANSPORT, TOKEN, client=2),
     "refresh-again": pause(500) + signed(REFRESH, b"\x01") + pause(500) + sends(0) + pause(101) + sends(0),
     "late-pair": operation(OPENS) + b"\x03" + signed(ALLOCATE, TRANSPORT, EVEN_AND_NEXT, client=1)
                  + operation(LATE) + b"\x01" + operation(LATE) + b"\x00",
