@@ -96,6 +96,10 @@ struct Endpoint {
 enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
 
 [[nodiscard]] std::string_view to_string(Transport transport);
+/// True for transports that deliver bytes in order, not datagrams.
+[[nodiscard]] constexpr bool is_stream(Transport transport) {
+  return transport == Transport::tcp || transport == Transport::tls;
+}
 
 /// The five-tuple that names a client's conversation with the server (RFC 8656 §3).
 struct FiveTuple {

@@ -85,27 +85,13 @@ struct Basis {
   std::string secret;
   seconds ttl{3600};
   std::vector<server::ServerAddress> servers;
+  server::Config::Listen listen{{{std::nullopt, default_port}}, {}, {}};  ///< as far as is known
 };
-
-/// Where clients would find a server with this configuration.
-std::vector<server::ServerAddress> servers_of(const server::Config& config) {
-  const std::uint16_t port = config.listen.udp.front().port;
-  if (!config.domain.empty()) return {{config.domain, port}};
-  std::vector<server::ServerAddress> servers;
-  for (const IpAddress& address : config.public_ip) servers.push_back({address.to_string(), port});
-  if (!servers.empty()) return servers;
-  for (const server::ListenAddress& listener : config.listen.udp) {
-    if (listener.address && !listener.address->is_any()) {
-      servers.push_back({listener.address->to_string(), listener.port});
-    }
-  }
-  return servers;
-}
 
 Basis basis_from_config(const Options& options, const Io& io) {
   const FoundConfig found = require_config(options.config, QuickstartSecret::leave_out, io);
   const server::Config& config = found.loaded.config;
-  Basis basis{{}, config.auth.credential_ttl, servers_of(config)};
+  Basis basis{{}, config.auth.credential_ttl, server::servers_of(config), config.listen};
   if (!config.auth.secrets.empty()) basis.secret = config.auth.secrets.front().value;
   return basis;
 }
@@ -140,22 +126,33 @@ seconds chosen_ttl(const Options& options, seconds otherwise) {
   return *ttl;
 }
 
+/// The listeners on `port`. None there: the port is one of a NAT in front, taken to be for UDP.
+server::Config::Listen listeners_on(std::uint16_t port, server::Config::Listen listen) {
+  for (auto* addresses : {&listen.udp, &listen.tcp, &listen.tls}) {
+    std::erase_if(*addresses, [&](const server::ListenAddress& a) { return a.port != port; });
+  }
+  if (server::listeners_of(listen).empty()) listen.udp = {{std::nullopt, port}};
+  return listen;
+}
+
 std::vector<server::ServerAddress> chosen_servers(const Options& options, const Basis& basis,
                                                   const Io& io) {
   std::vector<server::ServerAddress> servers;
   for (const std::string& text : options.hosts) {
-    auto parsed = parse_host_port(text);
+    const auto parsed = parse_host_port(text);
     if (!parsed) throw usage("--host: " + parsed.error());
-    servers.push_back({parsed->host, parsed->port.value_or(default_port)});
+    const auto listen = parsed->port ? listeners_on(*parsed->port, basis.listen) : basis.listen;
+    const auto at_host = server::servers_at(parsed->host, listen);
+    servers.insert(servers.end(), at_host.begin(), at_host.end());
   }
   if (!servers.empty()) return servers;
   if (!basis.servers.empty()) return basis.servers;
   if (const auto domain = io.environment.find("TURNPIKE__DOMAIN"); domain != io.environment.end()) {
-    return {{domain->second, default_port}};
+    return server::servers_at(domain->second, basis.listen);
   }
   io.err
       << "turnpike: the URLs name this host, 127.0.0.1; say --host turn.example.com for others\n";
-  return {{"127.0.0.1", default_port}};
+  return server::servers_at("127.0.0.1", basis.listen);
 }
 
 std::string checked_user(const std::string& user) {
@@ -214,10 +211,11 @@ std::string to_curl(const server::IceServers& ice) {
 /// The form of GStreamer and ffmpeg, one per line; RFC 7065 knows no user part.
 std::string to_uris(const server::IceServers& ice) {
   std::string out;
-  for (const server::ServerAddress& server : ice.servers) {
-    out += fmt::format("{}turn://{}:{}@{}?transport=udp", out.empty() ? "" : "\n",
+  for (const std::string& url : ice.turn_urls()) {
+    const std::size_t colon = url.find(':');
+    out += fmt::format("{}{}://{}:{}@{}", out.empty() ? "" : "\n", url.substr(0, colon),
                        percent_encoded(ice.username), percent_encoded(ice.credential),
-                       server.to_string());
+                       url.substr(colon + 1));
   }
   return out;
 }
@@ -301,7 +299,8 @@ void add_credential(CLI::App& app, Context& context) {
 TURNPIKE__AUTH__SECRET or TURNPIKE__AUTH__SECRET_FILE, or from --config; never from the command
 line itself. Formats: json is what RTCPeerConnection takes, with "expiresAt"; js a line to paste
 into a page; env shell variables; curl a command that posts the JSON to $URL; uri turn://user:pass@…
-as GStreamer wants it.
+as GStreamer wants it. With --config there is a URL for each listener (UDP, TCP, TLS), else for UDP
+alone.
 
 Examples:
   turnpike credential mint --secret @secret.txt --user alice --ttl 10m --host turn.example.com

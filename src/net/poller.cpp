@@ -57,6 +57,14 @@ std::error_code Poller::add(int descriptor, std::uint64_t token) {
   return {errno, std::system_category()};
 }
 
+void Poller::watch_writable(int descriptor, std::uint64_t token, bool wanted) {
+  epoll_event interest{};
+  interest.events = EPOLLIN | (wanted ? EPOLLOUT : 0U);
+  interest.data.u64 = token;
+  const int failed = epoll_ctl(epoll_, EPOLL_CTL_MOD, descriptor, &interest);
+  TURNPIKE_ASSERT(failed == 0);
+}
+
 void Poller::remove(int descriptor) {
   const int failed = epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
   TURNPIKE_ASSERT(failed == 0);
@@ -72,6 +80,7 @@ std::span<const Event> Poller::wait(std::optional<nanoseconds> timeout) {
     const std::uint64_t token = native_[i].data.u64;
     events_[i] = {.token = token,
                   .readable = (happened & EPOLLIN) != 0,
+                  .writable = (happened & EPOLLOUT) != 0,
                   .error = (happened & (EPOLLERR | EPOLLHUP)) != 0};
     if (token == wake_token) drain_wake();
   }

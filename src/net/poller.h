@@ -19,6 +19,8 @@ namespace turnpike::net {
 struct Event {
   std::uint64_t token = 0;
   bool readable = false;
+  /// Only for descriptors with watch_writable().
+  bool writable = false;
   /// An error waits (a UdpPort's next_icmp()), or the other side hung up.
   bool error = false;
 };
@@ -38,6 +40,9 @@ class Poller {
 
   /// Watches `descriptor` for reading and errors. Error: what the kernel says (ENOSPC, ENOMEM, …).
   [[nodiscard]] std::error_code add(int descriptor, std::uint64_t token);
+
+  /// Also reports, or reports no more, when `descriptor`, added with `token`, takes more bytes.
+  void watch_writable(int descriptor, std::uint64_t token, bool wanted);
 
   /// Stops watching. Call it before closing the descriptor. Events that the latest wait() has
   /// already returned still carry the token.

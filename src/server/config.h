@@ -16,7 +16,7 @@
 
 namespace turnpike::server {
 
-/// One entry of `listen.udp`.
+/// One entry of `listen.udp`, `listen.tcp` or `listen.tls`.
 struct ListenAddress {
   std::optional<IpAddress> address;  ///< nothing: every address of both families (":3478")
   std::uint16_t port = 0;
@@ -46,6 +46,16 @@ enum class LogFormat : std::uint8_t {
 struct Config {
   struct Listen {
     std::vector<ListenAddress> udp{ListenAddress{std::nullopt, 3478}};
+    std::vector<ListenAddress> tcp{ListenAddress{std::nullopt, 3478}};
+    std::vector<ListenAddress> tls;  ///< unless given: ":5349" and ":443" once `tls` is there
+  };
+
+  /// Paths of PEM files, as they are to be opened. Both or neither.
+  struct Tls {
+    std::string certificate;  ///< the chain, the server's own certificate first
+    std::string key;
+
+    [[nodiscard]] bool is_configured() const { return !certificate.empty() && !key.empty(); }
   };
 
   struct Relay {
@@ -62,6 +72,8 @@ struct Config {
 
   struct Limits {
     std::uint32_t challenge_rate = 50;  ///< 401/438 a second per source /24 or /56; 0: no limit
+    std::uint32_t tcp_connections_per_address = 64;  ///< TCP and TLS together; 0: no limit
+    seconds unauthenticated_timeout{10};  ///< how long a connection may go without an allocation
   };
 
   struct Auth {
@@ -83,6 +95,7 @@ struct Config {
   std::string realm;                 ///< empty: see effective_realm()
   std::vector<IpAddress> public_ip;  ///< at most one per family; empty: "auto"
   std::uint32_t workers = 0;         ///< 0: one per core
+  Tls tls;
   Listen listen;
   Relay relay;
   Limits limits;

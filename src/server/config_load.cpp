@@ -51,6 +51,61 @@ void check_relay_ports(const Config& config, const Places& places,
   }
 }
 
+/// True when only one of two TCP sockets could be bound.
+bool collide(const ListenAddress& a, const ListenAddress& b) {
+  if (a.port != b.port) return false;
+  if (!a.address || !b.address || *a.address == *b.address) return true;
+  return a.address->family() == b.address->family() && (a.address->is_any() || b.address->is_any());
+}
+
+void check_listeners(const Config& config, const Places& places, std::vector<ConfigError>& errors) {
+  const auto report = [&](const std::string& first, const std::string& second, std::string problem,
+                          std::string remedy) {
+    const auto [key, place] = blamed(places, first, second);
+    errors.push_back({place.to_string(), key, std::move(problem), std::move(remedy)});
+  };
+  const Config::Listen& listen = config.listen;
+  if (listen.udp.empty() && listen.tcp.empty() && listen.tls.empty()) {
+    // A list whose entries were all refused is empty too; their own errors say what to do.
+    if (!errors.empty()) return;
+    report("listen.udp", "listen.tcp", "all lists are empty: the server would listen nowhere",
+           R"(write for example listen.udp = [":3478"])");
+  }
+  for (const ListenAddress& tls : listen.tls) {
+    for (const ListenAddress& tcp : listen.tcp) {
+      if (!collide(tcp, tls)) continue;
+      report("listen.tls", "listen.tcp",
+             fmt::format("{} in listen.tls and {} in listen.tcp want the same TCP port",
+                         in_quotes(tls.to_string()), in_quotes(tcp.to_string())),
+             R"(keep the two apart, for example listen.tcp = [":3478"], listen.tls = [":5349"])");
+    }
+  }
+}
+
+void check_tls(const Config& config, const Places& places, std::vector<ConfigError>& errors) {
+  const bool has_certificate = !config.tls.certificate.empty();
+  const bool has_key = !config.tls.key.empty();
+  if (has_certificate != has_key) {
+    const auto [key, place] =
+        has_key ? blamed(places, "tls.key", {}) : blamed(places, "tls.certificate", {});
+    errors.push_back({place.to_string(), key,
+                      fmt::format("there is a {} without its {}", has_key ? "key" : "certificate",
+                                  has_key ? "certificate" : "key"),
+                      fmt::format("set {} as well", has_key ? "tls.certificate" : "tls.key")});
+  } else if (!has_key && !config.listen.tls.empty()) {
+    const auto [key, place] = blamed(places, "listen.tls", {});
+    errors.push_back({place.to_string(), key, "TLS listeners need a certificate and its key",
+                      "set tls.certificate and tls.key, or remove listen.tls"});
+  }
+}
+
+/// TLS listeners for whoever has a certificate and did not say where. The quickstart stays on
+/// loopback: it has none that nobody asked for.
+void add_default_tls(const ConfigSources& sources, const Places& places, Config& config) {
+  if (sources.quickstart || places.contains("listen.tls") || !config.tls.is_configured()) return;
+  config.listen.tls = {ListenAddress{std::nullopt, 5349}, ListenAddress{std::nullopt, 443}};
+}
+
 void check_credentials(const Config& config, const ConfigSources& sources, const Places& places,
                        std::vector<ConfigError>& errors) {
   const bool tried = places.contains("auth.secrets") || places.contains("auth.users");
@@ -154,6 +209,9 @@ ConfigResult load_config(const ConfigSources& sources) {
   apply(read_environment(sources.environment, errors), loaded.config, places, errors);
   apply(read_settings(sources.settings, errors), loaded.config, places, errors);
 
+  add_default_tls(sources, places, loaded.config);
+  check_listeners(loaded.config, places, errors);
+  check_tls(loaded.config, places, errors);
   check_relay_ports(loaded.config, places, errors);
   check_credentials(loaded.config, sources, places, errors);
   if (!errors.empty()) return Failure{std::move(errors)};

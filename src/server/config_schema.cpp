@@ -313,12 +313,13 @@ void apply_public_ip(Config& config, const ConfigValue& value, KeyProblems& prob
   config.public_ip = std::move(addresses);
 }
 
-void apply_listen_udp(Config& config, const ConfigValue& value, KeyProblems& problems) {
-  with_list(value, problems, parse_listen_address, config.listen.udp);
-  if (value.list() != nullptr && value.list()->empty()) {
-    problems.add(value.place, {"the list is empty: the server would listen nowhere",
-                               R"(write for example [":3478"])"});
-  }
+/// Stores the path even if the file will not do: check_tls() is to see that one was given.
+void read_path(const ConfigValue& value, FileSecrecy secrecy, KeyProblems& problems,
+               std::string& out) {
+  if (value.text() == nullptr) return wrong_type(value, "text", problems);
+  out = value.text()->empty() ? std::string{} : resolved_path(*value.text(), value.place);
+  if (out.empty()) return;
+  if (auto complaint = check_file(out, secrecy)) problems.add(value.place, std::move(*complaint));
 }
 
 void apply_relay_ports(Config& config, const ConfigValue& value, KeyProblems& problems) {
@@ -379,7 +380,7 @@ std::string listener_text(const ListenAddress& address) { return address.to_stri
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 23> keys{{
+const std::array<ConfigKey, 29> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -417,12 +418,51 @@ const std::array<ConfigKey, 23> keys{{
      .apply = [](Config& config, const ConfigValue& value,
                  KeyProblems& problems) { read_integer(value, 256, problems, config.workers); },
      .show = [](const Config& config) { return shown(config.workers); }},
+    {.path = "tls.certificate",
+     .type = ConfigType::text,
+     .example = R"("/etc/turnpike/fullchain.pem")",
+     .meaning = "PEM file with the certificate chain of the TLS listeners.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_path(value, FileSecrecy::open, problems, config.tls.certificate);
+         },
+     .show = [](const Config& config) { return shown(config.tls.certificate); }},
+    {.path = "tls.key",
+     .type = ConfigType::text,
+     .example = R"("/etc/turnpike/privkey.pem")",
+     .meaning = "PEM file with the key of that certificate, which not everybody may read.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_path(value, FileSecrecy::secret, problems, config.tls.key);
+         },
+     .show = [](const Config& config) { return shown(config.tls.key); }},
     {.path = "listen.udp",
      .type = ConfigType::text_list,
      .example = R"([":3478"])",
      .meaning = "UDP listeners; \":port\" is every address of both families.",
-     .apply = apply_listen_udp,
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_listen_address, config.listen.udp);
+         },
      .show = [](const Config& config) { return shown_list(config.listen.udp, listener_text); }},
+    {.path = "listen.tcp",
+     .type = ConfigType::text_list,
+     .example = R"([":3478"])",
+     .meaning = "TCP listeners.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_listen_address, config.listen.tcp);
+         },
+     .show = [](const Config& config) { return shown_list(config.listen.tcp, listener_text); }},
+    {.path = "listen.tls",
+     .type = ConfigType::text_list,
+     .example = R"([":5349", ":443"])",
+     .meaning = "TLS listeners, over TCP; they need tls.certificate and tls.key.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_listen_address, config.listen.tls);
+         },
+     .show = [](const Config& config) { return shown_list(config.listen.tls, listener_text); }},
     {.path = "relay.addresses",
      .type = ConfigType::text_list,
      .example = R"(["192.0.2.1"])",
@@ -512,6 +552,28 @@ const std::array<ConfigKey, 23> keys{{
            read_integer(value, max_count, problems, config.limits.challenge_rate);
          },
      .show = [](const Config& config) { return shown(config.limits.challenge_rate); }},
+    {.path = "limits.tcp_connections_per_address",
+     .type = ConfigType::integer,
+     .example = "64",
+     .meaning = "TCP and TLS connections that one address may have open; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.limits.tcp_connections_per_address);
+         },
+     .show = [](const Config& config) { return shown(config.limits.tcp_connections_per_address); }},
+    {.path = "limits.unauthenticated_timeout",
+     .type = ConfigType::text,
+     .example = R"("10s")",
+     .meaning = "How long a TCP or TLS connection may stay open without an allocation.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{1}, seconds{300}, problems,
+                         config.limits.unauthenticated_timeout);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(duration_text(config.limits.unauthenticated_timeout));
+         }},
     {.path = "auth.secrets",
      .type = ConfigType::table_list,
      .example = R"([{ id = "2026-11", file = "/etc/turnpike/secret" }])",

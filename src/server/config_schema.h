@@ -2,6 +2,7 @@
 // keys, and showing the configuration are all driven by it: a key exists by being a row of it.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,5 +88,12 @@ struct ConfigKey {
 /// Reads a shared secret or the like from a file: at most 64 KiB, line breaks at the end taken off,
 /// and nobody but owner and group may read it, nobody but the owner write it (HOSTILE C03).
 [[nodiscard]] Parsed<std::string> read_secret_file(const std::string& path);
+
+/// Whether everybody may read a file, as a certificate, or only owner and group, as its key.
+enum class FileSecrecy : std::uint8_t { open, secret };
+
+/// What is wrong with a file that is to be opened later on: it is not there, is no plain file, may
+/// not be read, or is secret and not kept so. Nothing when it will do.
+[[nodiscard]] std::optional<Complaint> check_file(const std::string& path, FileSecrecy secrecy);
 
 }  // namespace turnpike::server

@@ -1,4 +1,5 @@
-// Reading secrets from files, with the checks that belong to it.
+// The files that the configuration names: secrets, which are read, and certificates and keys, which
+// are only checked here.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -38,6 +39,17 @@ Complain unreadable(const std::string& path, int error) {
                    "check its name, and that the user of the server may read it"}};
 }
 
+/// Who may do what with a secret: HOSTILE C03.
+std::optional<Complaint> check_mode(const struct stat& status, const std::string& path) {
+  constexpr mode_t too_open = S_IWGRP | S_IRWXO;
+  if ((status.st_mode & too_open) == 0) return std::nullopt;
+  return Complaint{
+      fmt::format("the file {} has mode {:04o}: others than its owner may change it or "
+                  "anyone may read it",
+                  in_quotes(path), status.st_mode & 07777U),
+      fmt::format("run `chmod 640 {}`, or 600", path)};
+}
+
 /// Everything in `file`, at most 64 KiB.
 Parsed<std::string> read_all(const File& file, const std::string& path) {
   constexpr std::size_t max_bytes = 65'536;
@@ -64,17 +76,20 @@ Parsed<std::string> read_secret_file(const std::string& path) {
   if (file.get() < 0) return unreadable(path, errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return unreadable(path, errno);
-  constexpr mode_t too_open = S_IWGRP | S_IRWXO;
-  if ((status.st_mode & too_open) != 0) {
-    return Complain{
-        {fmt::format("the file {} has mode {:04o}: others than its owner may change it or "
-                     "anyone may read it",
-                     in_quotes(path), status.st_mode & 07777U),
-         fmt::format("run `chmod 640 {}`, or 600", path)}};
-  }
+  if (auto complaint = check_mode(status, path)) return Complain{std::move(*complaint)};
   auto text = read_all(file, path);
   while (text && (text->ends_with('\n') || text->ends_with('\r'))) text->pop_back();
   return text;
+}
+
+std::optional<Complaint> check_file(const std::string& path, FileSecrecy secrecy) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return unreadable(path, errno).value();
+  if (!S_ISREG(status.st_mode)) {  // before opening it: a FIFO would block
+    return Complaint{fmt::format("{} is no file", in_quotes(path)), "name a PEM file"};
+  }
+  if (const File file{path}; file.get() < 0) return unreadable(path, errno).value();
+  return secrecy == FileSecrecy::secret ? check_mode(status, path) : std::nullopt;
 }
 
 }  // namespace turnpike::server

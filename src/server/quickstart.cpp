@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -77,10 +78,31 @@ std::error_code create_private_directory(const std::string& path) {
 }
 
 /// `listener` as a client on this host reaches it.
-ServerAddress reachable(const ListenAddress& listener) {
-  if (!listener.address) return {"127.0.0.1", listener.port};
-  if (!listener.address->is_any()) return {listener.address->to_string(), listener.port};
-  return {listener.address->family() == Family::ipv4 ? "127.0.0.1" : "::1", listener.port};
+ServerAddress reachable(const ConfiguredListener& listener) {
+  const auto& [address, port] = listener.address;
+  const bool is_bound = address && !address->is_any();
+  const bool is_ipv6 = address && address->family() == Family::ipv6;
+  return {is_bound  ? address->to_string()
+          : is_ipv6 ? "::1"
+                    : "127.0.0.1",
+          port, listener.transport};
+}
+
+/// Lines that try out the first UDP server with other programs; none without one.
+std::string lines_to_try(const IceServers& ice) {
+  const auto is_udp = [](const ServerAddress& server) {
+    return server.transport == Transport::udp;
+  };
+  const auto udp = std::find_if(ice.servers.begin(), ice.servers.end(), is_udp);
+  if (udp == ice.servers.end()) return {};
+  // -s, Send indications: the tool draws its channels from RFC 5766's range, three quarters of
+  // which RFC 8656 §12 has us refuse.
+  return fmt::format(
+      "Try it:\n"
+      "  turnpike stun {}\n"
+      "  turnutils_uclient -y -s -u '{}' -w '{}' -p {} {}\n"
+      "\n",
+      udp->to_string(), ice.username, ice.credential, udp->port, udp->host);
 }
 
 }  // namespace
@@ -112,6 +134,7 @@ Config quickstart_listeners(bool with_ipv6) {
   Config config;
   config.listen.udp = {ListenAddress{IpAddress::parse("127.0.0.1"), stun_port}};
   if (with_ipv6) config.listen.udp.push_back(ListenAddress{IpAddress::parse("::1"), stun_port});
+  config.listen.tcp = config.listen.udp;
   return config;
 }
 
@@ -147,15 +170,14 @@ Result<Config, std::string> quickstart_config(const std::string& state_dir) {
 
 std::string quickstart_banner(const Config& config, WallTime now) {
   std::vector<ServerAddress> servers;
-  for (const ListenAddress& listener : config.listen.udp) servers.push_back(reachable(listener));
+  std::string listeners;
+  for (const ConfiguredListener& listener : listeners_of(config.listen)) {
+    servers.push_back(reachable(listener));
+    listeners +=
+        fmt::format("  {}  {}\n", to_string(listener.transport), servers.back().to_string());
+  }
   const auto ice = mint_ice_servers(servers, config.auth.secrets.front().value, "quickstart",
                                     now + banner_lifetime);
-
-  std::string listeners;
-  for (const ServerAddress& server : servers) listeners += "  udp  " + server.to_string() + "\n";
-  const ServerAddress& first = servers.front();
-  // -s, Send indications: the tool draws its channels from RFC 5766's range, three quarters of
-  // which RFC 8656 §12 has us refuse.
   return fmt::format(
       "turnpike is running with its quickstart configuration (no configuration file was found).\n"
       "\n"
@@ -166,14 +188,10 @@ std::string quickstart_banner(const Config& config, WallTime now) {
       "\n"
       "{}\n"
       "\n"
-      "Try it:\n"
-      "  turnpike stun {}\n"
-      "  turnutils_uclient -y -s -u '{}' -w '{}' -p {} {}\n"
-      "\n"
+      "{}"
       "Relaying to loopback and private addresses is refused unless it is configured.\n"
       "Stop it with Ctrl-C.\n",
-      listeners, to_javascript(ice), first.to_string(), ice.username, ice.credential, first.port,
-      first.host);
+      listeners, to_javascript(ice), lines_to_try(ice));
 }
 
 }  // namespace turnpike::server

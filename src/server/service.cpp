@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 
+#include "net/certificate_watcher.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
 #include "server/log.h"
@@ -19,11 +20,23 @@ namespace {
 
 constexpr int exit_ok = 0;
 constexpr int exit_unavailable = 69;
+constexpr int exit_configuration = 78;
 
 /// What stops the start: a sentence for the operator.
 struct StartError {
   std::string sentence;
+  int exit_code = exit_unavailable;
 };
+
+/// A listening address and what is spoken there.
+struct Listener {
+  Transport transport;
+  Endpoint endpoint;
+};
+
+std::string described(const Listener& listener) {
+  return std::string{to_string(listener.transport)} + " " + listener.endpoint.to_string();
+}
 
 /// One allocation needs one descriptor: take as many as the system allows this process.
 void raise_descriptor_limit() {
@@ -37,44 +50,64 @@ bool can_bind(const IpAddress& address) {
   return net::UdpPort::open({.bind = {address, 0}}).has_value();
 }
 
-/// The endpoints to listen on; ":3478" is every address of both families.
-std::vector<Endpoint> listen_endpoints(const Config& config) {
-  std::vector<Endpoint> endpoints;
-  for (const ListenAddress& listen : config.listen.udp) {
+/// Adds the endpoints to listen on; ":3478" is every address of both families.
+void add_listeners(Transport transport, const std::vector<ListenAddress>& configured,
+                   std::vector<Listener>& listeners) {
+  for (const ListenAddress& listen : configured) {
     if (listen.address) {
-      endpoints.push_back({*listen.address, listen.port});
+      listeners.push_back({transport, {*listen.address, listen.port}});
       continue;
     }
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       const IpAddress any = IpAddress::any(family);
-      if (can_bind(any)) endpoints.push_back({any, listen.port});
+      if (can_bind(any)) listeners.push_back({transport, {any, listen.port}});
     }
   }
-  return endpoints;
 }
 
-/// relay.addresses, or every listening address; what peers see of them by public_ip (1:1 NAT).
-std::vector<turn::RelayAddress> relay_addresses(const Config& config,
-                                                const std::vector<Endpoint>& listeners) {
-  std::vector<IpAddress> binds = config.relay.addresses;
-  if (binds.empty()) {
-    const auto interfaces = net::interface_addresses();
-    for (const Endpoint& listener : listeners) {
-      if (!listener.address.is_any()) binds.push_back(listener.address);
-      std::copy_if(interfaces.begin(), interfaces.end(), std::back_inserter(binds),
-                   [&](const IpAddress& address) {
-                     return listener.address.is_any() && address.family() == listener.family();
-                   });
-    }
+std::vector<Listener> all_listeners(const Config& config) {
+  std::vector<Listener> listeners;
+  add_listeners(Transport::udp, config.listen.udp, listeners);
+  add_listeners(Transport::tcp, config.listen.tcp, listeners);
+  add_listeners(Transport::tls, config.listen.tls, listeners);
+  return listeners;
+}
+
+/// relay.addresses, or every listening address.
+std::vector<IpAddress> relay_binds(const Config& config, const std::vector<Listener>& listeners) {
+  if (!config.relay.addresses.empty()) return config.relay.addresses;
+  std::vector<IpAddress> binds;
+  const auto interfaces = net::interface_addresses();
+  for (const auto& [transport, listener] : listeners) {
+    if (!listener.address.is_any()) binds.push_back(listener.address);
+    std::copy_if(interfaces.begin(), interfaces.end(), std::back_inserter(binds),
+                 [&at = listener](const IpAddress& address) {
+                   return at.address.is_any() && address.family() == at.family();
+                 });
   }
+  return binds;
+}
+
+/// Where relays are bound and what peers see of them. Behind 1:1 NAT a family has one public address,
+/// so its relays share one bind address too: two pools of ports would make relayed addresses twice
+/// (RFC 8656 §6: they must be unique).
+std::vector<turn::RelayAddress> relay_addresses(const Config& config,
+                                                const std::vector<Listener>& listeners) {
   std::vector<turn::RelayAddress> addresses;
-  for (const IpAddress& bind : binds) {
-    turn::RelayAddress address{bind, bind};
-    for (const IpAddress& public_ip : config.public_ip) {
-      if (public_ip.family() == bind.family() && !bind.is_loopback()) address.advertised = public_ip;
-    }
+  const auto add = [&](const IpAddress& bind, const IpAddress& advertised) {
+    const turn::RelayAddress address{bind, advertised};
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
       addresses.push_back(address);
+    }
+  };
+  for (const IpAddress& bind : relay_binds(config, listeners)) {
+    const auto public_ip =
+        std::find_if(config.public_ip.begin(), config.public_ip.end(),
+                     [&](const IpAddress& address) { return address.family() == bind.family(); });
+    if (bind.is_loopback() || public_ip == config.public_ip.end()) {
+      add(bind, bind);
+    } else {
+      add(config.relay.addresses.empty() ? IpAddress::any(bind.family()) : bind, *public_ip);
     }
   }
   return addresses;
@@ -90,14 +123,21 @@ turn::Limits limits_of(const Config& config) {
 }
 
 turn::PeerPolicy::Settings policy_settings(const Config& config, const ServeOptions& options,
-                                           const std::vector<Endpoint>& listeners,
+                                           const std::vector<Listener>& listeners,
                                            const std::vector<turn::RelayAddress>& relays) {
   turn::PeerPolicy::Settings settings;
   settings.allow = config.relay.allow_peers;
   settings.deny = config.relay.deny_peers;
   settings.peer_ports = config.relay.peer_ports;
   settings.insecure_allow = options.insecure_allow_peers;
-  settings.own_listeners = listeners;
+  for (const Listener& listener : listeners) {
+    settings.own_listeners.push_back(listener.endpoint);
+    for (const IpAddress& public_ip : config.public_ip) {  // the same port seen through 1:1 NAT
+      if (!listener.endpoint.address.is_loopback()) {
+        settings.own_listeners.push_back({public_ip, listener.endpoint.port});
+      }
+    }
+  }
   settings.own_addresses = net::interface_addresses();
   for (const auto& relay : relays) {
     settings.own_addresses.push_back(relay.bind);
@@ -133,58 +173,128 @@ class Service {
  public:
   Service(const Config& config, const ServeOptions& options)
       : config_(config),
-        listen_(listen_endpoints(config)),
+        listen_(all_listeners(config)),
         relay_addresses_(relay_addresses(config, listen_)),
         book_(credential_settings(config)),
         ledger_(relay_addresses_, config.relay.ports, limits_of(config)),
-        policy_(policy_settings(config, options, listen_, relay_addresses_), ledger_.live_relays()) {}
+        policy_(policy_settings(config, options, listen_, relay_addresses_), ledger_.live_relays()),
+        connections_(config.limits.tcp_connections_per_address) {}
 
   /// Binds all sockets. Throws StartError.
   void open();
   void start();
   void stop();
+  /// Takes renewed certificate files into use. Call it about once a second.
+  void refresh_certificate();
   void log_start(const ServeOptions& options) const;
   void log_counters() const;
 
  private:
-  [[nodiscard]] net::UdpPort open_listener(const Endpoint& endpoint) const;
+  void load_certificate();
+  [[nodiscard]] WorkerListeners open_listeners() const;
+  [[nodiscard]] net::UdpPort open_udp(const Endpoint& endpoint) const;
   [[nodiscard]] unsigned worker_count() const;
 
   const Config& config_;
-  std::vector<Endpoint> listen_;
+  std::vector<Listener> listen_;
   std::vector<turn::RelayAddress> relay_addresses_;
   auth::CredentialBook book_;
   turn::Ledger ledger_;
   turn::PeerPolicy policy_;
+  ConnectionLimits connections_;
+  TlsCredentials tls_;
+  std::optional<net::CertificateWatcher> certificate_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
 };
+
+/// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server join
+/// the first one's ports in silence.
+std::error_code probe(const Listener& listener) {
+  if (listener.transport == Transport::udp) {
+    const auto port = net::UdpPort::open({.bind = listener.endpoint});
+    return port ? std::error_code{} : port.error();
+  }
+  const auto socket = net::TcpListener::open({.bind = listener.endpoint});
+  return socket ? std::error_code{} : socket.error();
+}
+
+StartError cannot_listen(const Listener& listener, const std::error_code& error) {
+  std::string remedy = "stop the program that has the port, or change listen.";
+  if (error == std::errc::permission_denied) {
+    remedy = "ports below 1024 need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=); or change listen.";
+  } else if (error == std::errc::address_not_available) {
+    remedy = "this host has no such address; change listen.";
+  }
+  return {"cannot listen on " + described(listener) + ": " + error.message() + "; " + remedy +
+          std::string{to_string(listener.transport)}};
+}
 
 void Service::open() {
   for (const auto& relay : relay_addresses_) {
     if (can_bind(relay.bind)) continue;
     throw StartError{"relay address " + relay.bind.to_string() +
-                     " is not an address of this host; set relay.addresses to addresses that are, and "
-                     "public_ip to what peers see of them"};
+                         " is not an address of this host; set relay.addresses to addresses that are, "
+                         "and public_ip to what peers see of them",
+                     exit_configuration};
   }
-  // SO_REUSEPORT would let a second server join the first one's ports in silence. A bind without it
-  // tells.
-  for (const Endpoint& endpoint : listen_) {
-    const auto probe = net::UdpPort::open({.bind = endpoint});
-    if (probe) continue;
-    throw StartError{"cannot listen on udp " + endpoint.to_string() + ": " + probe.error().message() +
-                     "; stop the program that has the port, or change listen.udp"};
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto shares = std::count_if(relay_addresses_.begin(), relay_addresses_.end(), [&](const auto& r) {
+      return r.bind.family() == family && r.bind != r.advertised;
+    });
+    if (shares <= 1) continue;
+    throw StartError{"public_ip gives one address that several of relay.addresses would share; leave one "
+                     "address of that family in relay.addresses",
+                     exit_configuration};
+  }
+  load_certificate();
+  for (const Listener& listener : listen_) {
+    if (const auto error = probe(listener)) throw cannot_listen(listener, error);
   }
   SecureRandom random;
   const turn::Server::Settings settings = server_settings(config_, random);
+  const WorkerShared shared{book_, policy_, ledger_, connections_, tls_, config_.limits.unauthenticated_timeout};
   for (unsigned i = 0; i < worker_count(); ++i) {
-    std::vector<net::UdpPort> listeners;
-    for (const Endpoint& endpoint : listen_) listeners.push_back(open_listener(endpoint));
-    workers_.push_back(std::make_unique<Worker>(settings, book_, policy_, ledger_, std::move(listeners)));
+    workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
   }
 }
 
-net::UdpPort Service::open_listener(const Endpoint& endpoint) const {
+void Service::load_certificate() {
+  const Config::Tls& tls = config_.tls;
+  if (tls.certificate.empty()) return;
+  auto context = net::TlsContext::load(tls.certificate, tls.key, {.now = net::read_clock().wall});
+  if (!context) throw StartError{context.error(), exit_configuration};
+  tls_.set(*context);
+  certificate_.emplace(tls.certificate, tls.key, *context);
+}
+
+void Service::refresh_certificate() {
+  if (!certificate_) return;
+  const auto outcome = certificate_->poll({.now = net::read_clock().wall});
+  if (!outcome.error.empty()) {
+    log_event(LogLevel::error, "certificate_not_taken", {{"reason", outcome.error}});
+  }
+  if (!outcome.context) return;
+  tls_.set(outcome.context);
+  log_event(LogLevel::info, "certificate_taken",
+            {{"not_after", outcome.context->not_after().time_since_epoch().count()}});
+}
+
+WorkerListeners Service::open_listeners() const {
+  WorkerListeners listeners;
+  for (const Listener& listener : listen_) {
+    if (listener.transport == Transport::udp) {
+      listeners.udp.push_back(open_udp(listener.endpoint));
+      continue;
+    }
+    auto socket = net::TcpListener::open({.bind = listener.endpoint, .reuse_port = worker_count() > 1});
+    if (!socket) throw cannot_listen(listener, socket.error());
+    listeners.streams.push_back({std::move(*socket), listener.transport});
+  }
+  return listeners;
+}
+
+net::UdpPort Service::open_udp(const Endpoint& endpoint) const {
   constexpr int buffer_bytes = 4 << 20;  // bursts of many clients meet in one socket
   auto port = net::UdpPort::open({.bind = endpoint,
                                   .reuse_port = worker_count() > 1,
@@ -192,7 +302,7 @@ net::UdpPort Service::open_listener(const Endpoint& endpoint) const {
                                   .receive_buffer_bytes = buffer_bytes,
                                   .send_buffer_bytes = buffer_bytes});
   if (port) return std::move(*port);
-  throw StartError{"cannot listen on udp " + endpoint.to_string() + ": " + port.error().message()};
+  throw cannot_listen({Transport::udp, endpoint}, port.error());
 }
 
 unsigned Service::worker_count() const {
@@ -212,9 +322,10 @@ void Service::stop() {
 }
 
 void Service::log_start(const ServeOptions& options) const {
-  for (const Endpoint& endpoint : listen_) {
+  for (const auto& [transport, endpoint] : listen_) {
     log_event(LogLevel::info, "listening",
-              {{"transport", "udp"}, {"address", endpoint.to_string()}, {"workers", workers_.size()}});
+              {{"transport", to_string(transport)}, {"address", endpoint.to_string()},
+               {"workers", workers_.size()}});
   }
   for (const auto& relay : relay_addresses_) {
     log_event(LogLevel::info, "relaying",
@@ -236,6 +347,22 @@ void Service::log_counters() const {
     for (const auto& worker : workers_) total += worker->counters()[i];
     if (total > 0) fields.emplace_back(turn::to_string(static_cast<turn::Reason>(i)), total);
   }
+  StreamCounters streams;
+  for (const auto& worker : workers_) {
+    const StreamCounters& some = worker->stream_counters();
+    streams.accepted += some.accepted;
+    streams.refused_limit += some.refused_limit;
+    streams.timed_out += some.timed_out;
+    streams.broken += some.broken;
+    streams.dropped_full += some.dropped_full;
+  }
+  if (streams.accepted + streams.refused_limit > 0) {
+    fields.emplace_back("streams_accepted", streams.accepted);
+    fields.emplace_back("streams_refused_limit", streams.refused_limit);
+    fields.emplace_back("streams_timed_out", streams.timed_out);
+    fields.emplace_back("streams_broken", streams.broken);
+    fields.emplace_back("streams_dropped_full", streams.dropped_full);
+  }
   log_event(LogLevel::info, "counters", fields);
 }
 
@@ -247,9 +374,11 @@ class StopSignals {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
-  [[nodiscard]] int wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
+  /// The signal, or nothing after a second.
+  [[nodiscard]] std::optional<int> wait_a_second() const {
+    const timespec second{1, 0};
+    const int signal = sigtimedwait(&set_, nullptr, &second);
+    if (signal < 0) return std::nullopt;
     return signal;
   }
 
@@ -273,14 +402,15 @@ int run(const Config& config, const ServeOptions& options) {
     service.start();
     service.log_start(options);
     log_event(LogLevel::info, "started", {{"configuration", options.config_origin}});
-    const int signal = signals.wait();
-    log_event(LogLevel::info, "stopping", {{"signal", signal}});
+    auto signal = signals.wait_a_second();
+    for (; !signal; signal = signals.wait_a_second()) service.refresh_certificate();
+    log_event(LogLevel::info, "stopping", {{"signal", *signal}});
     service.stop();
     service.log_counters();
     return exit_ok;
   } catch (const StartError& error) {
     log_event(LogLevel::error, "start_failed", {{"reason", error.sentence}});
-    return exit_unavailable;
+    return error.exit_code;
   } catch (const std::system_error& error) {
     log_event(LogLevel::error, "start_failed", {{"reason", error.what()}});
     return exit_unavailable;

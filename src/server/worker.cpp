@@ -8,16 +8,6 @@
 namespace turnpike::server {
 namespace {
 
-// Poller tokens: a listener's index, or this bit with a relay's generation and slot.
-constexpr std::uint64_t relay_token_bit = std::uint64_t{1} << 63;
-constexpr std::uint32_t generation_mask = 0x7fffffff;
-
-std::uint64_t token_of(turn::RelayId id) {
-  return relay_token_bit | std::uint64_t{id.generation & generation_mask} << 32 | id.slot;
-}
-
-bool is_of(std::uint64_t token, turn::RelayId id) { return token == token_of(id); }
-
 /// Replies leave from the address the client wrote to, which a wildcard socket must be told.
 std::optional<IpAddress> source_on(const net::UdpPort& port, const FiveTuple& tuple) {
   if (!port.local().address.is_any()) return std::nullopt;
@@ -26,31 +16,45 @@ std::optional<IpAddress> source_on(const net::UdpPort& port, const FiveTuple& tu
 
 }  // namespace
 
-Worker::Worker(const turn::Server::Settings& settings, const auth::CredentialBook& book,
-               const turn::PeerPolicy& policy, turn::Ledger& ledger, std::vector<net::UdpPort> listeners)
-    : server_(settings, book, policy, ledger, random_), listeners_(std::move(listeners)) {
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    if (const auto error = poller_.add(listeners_[i].descriptor(), i)) {
+Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& shared,
+               WorkerListeners listeners)
+    : server_(settings, shared.book, shared.policy, shared.ledger, random_),
+      shared_(shared),
+      listeners_(std::move(listeners)) {
+  for (std::uint32_t i = 0; i < listeners_.udp.size(); ++i) {
+    const auto token = PollToken{PollKind::udp_listener, 0, i}.value();
+    if (const auto error = poller_.add(listeners_.udp[i].descriptor(), token)) {
       throw std::system_error{error, "epoll"};
     }
   }
+  resume_accepting();
 }
 
 // One `now` for all that is ready at once. What a batch produces is sent before the next batch
 // overwrites the payloads it refers to.
 void Worker::run() {
   while (!stopping_) {
-    std::optional<nanoseconds> timeout;
-    if (const auto deadline = server_.next_deadline()) {
-      timeout = *deadline - net::read_clock().instant;
-    }
-    const auto events = poller_.wait(timeout);
+    const auto events = poller_.wait(time_to_wait());
     now_ = net::read_clock();
     server_.on_deadline(now_, effects_);
     apply_effects();
     queue_.flush();
     for (const net::Event& event : events) on_event(event);
+    take_backlog();
+    end_overdue_sessions();
+    flush_sessions();
   }
+}
+
+/// Until the next deadline of any kind; not at all when input is left over.
+std::optional<nanoseconds> Worker::time_to_wait() {
+  if (!backlog_.empty()) return nanoseconds{0};
+  std::optional<Instant> next = accepting_again_at_;
+  for (const auto& deadline : {server_.next_deadline(), session_deadlines_.next()}) {
+    if (deadline && (!next || *deadline < *next)) next = deadline;
+  }
+  if (!next) return std::nullopt;
+  return *next - net::read_clock().instant;
 }
 
 void Worker::stop() {
@@ -60,15 +64,25 @@ void Worker::stop() {
 
 void Worker::on_event(const net::Event& event) {
   if (event.token == net::Poller::wake_token) return;
-  if ((event.token & relay_token_bit) == 0) {
-    on_listener_readable(turn::ListenerId{static_cast<std::uint32_t>(event.token)});
-    return;
+  const PollToken token = PollToken::of(event.token);
+  switch (token.kind) {
+    case PollKind::udp_listener: on_listener_readable(turn::ListenerId{token.slot}); return;
+    case PollKind::stream_listener: on_connections_waiting(listeners_.streams.at(token.slot)); return;
+    case PollKind::relay: on_relay_event(token, event); return;
+    case PollKind::session: break;
   }
-  const auto slot = static_cast<std::uint32_t>(event.token);
-  // The relay may have been closed by an earlier event of the same wait.
-  if (slot >= relays_.size() || !relays_[slot].port || !is_of(event.token, relays_[slot].id)) return;
-  if (event.error) on_relay_error(relays_[slot]);
-  if (event.readable) on_relay_readable(relays_[slot]);
+  // The session may have been closed by an earlier event of the same wait.
+  const SessionSlot& slot = sessions_[token.slot];
+  if (slot.session && PollToken{PollKind::session, slot.generation, token.slot} == token) {
+    on_session_event(token.slot, event);
+  }
+}
+
+void Worker::on_relay_event(const PollToken& token, const net::Event& event) {
+  RelaySocket& relay = relays_[token.slot];
+  if (!relay.port || PollToken{PollKind::relay, relay.id.generation, relay.id.slot} != token) return;
+  if (event.error) on_relay_error(relay);
+  if (event.readable) on_relay_readable(relay);
 }
 
 void Worker::on_listener_readable(turn::ListenerId id) {
@@ -119,6 +133,7 @@ void Worker::forward(const turn::Forward& forward) {
     return;
   }
   const turn::ClientFlow& flow = *forward.client_route();
+  if (const auto session = session_of(flow.listener)) return send_to_session(*session, forward);
   net::UdpPort& port = listener(flow.listener);
   outgoing.to = flow.tuple.client;
   if (const auto source = source_on(port, flow.tuple)) {
@@ -139,6 +154,9 @@ void Worker::apply_effects() {
 }
 
 void Worker::apply(const turn::SendToClient& effect) {
+  if (const auto session = session_of(effect.flow.listener)) {
+    return reply_to_session(*session, effects_.bytes_of(effect));
+  }
   net::UdpPort& port = listener(effect.flow.listener);
   queue_.queue_copy(port, effect.flow.tuple.client, source_on(port, effect.flow.tuple),
                     effects_.bytes_of(effect));
@@ -157,7 +175,8 @@ void Worker::apply(const turn::CloseRelay& effect) {
 
 std::optional<turn::RelayOpenError> Worker::open_relay(const turn::OpenRelay& effect) {
   auto port = net::UdpPort::open({.bind = effect.bind, .report_icmp = true});
-  std::error_code error = port ? poller_.add(port->descriptor(), token_of(effect.relay)) : port.error();
+  const PollToken token{PollKind::relay, effect.relay.generation, effect.relay.slot};
+  std::error_code error = port ? poller_.add(port->descriptor(), token.value()) : port.error();
   if (!error) {
     if (effect.relay.slot >= relays_.size()) relays_.resize(effect.relay.slot + std::size_t{1});
     RelaySocket& relay = relays_[effect.relay.slot];
@@ -181,7 +200,7 @@ Worker::RelaySocket* Worker::find_relay(turn::RelayId id) {
 }
 
 net::UdpPort& Worker::listener(turn::ListenerId id) {
-  return listeners_.at(static_cast<std::uint32_t>(id));
+  return listeners_.udp.at(static_cast<std::uint32_t>(id));
 }
 
 }  // namespace turnpike::server

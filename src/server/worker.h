@@ -12,6 +12,10 @@
 #include "net/poller.h"
 #include "net/send_queue.h"
 #include "net/udp_port.h"
+#include "server/connection_limits.h"
+#include "server/poll_token.h"
+#include "server/stream_session.h"
+#include "server/tls_credentials.h"
 #include "turn/server.h"
 
 namespace turnpike::server {
@@ -19,13 +23,42 @@ namespace turnpike::server {
 /// How many datagrams ended how, by turn::Reason.
 using ReasonCounters = std::array<std::uint64_t, turn::reason_count>;
 
+/// What became of TCP and TLS connections.
+struct StreamCounters {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused_limit = 0;  ///< too many of one address
+  std::uint64_t timed_out = 0;      ///< no allocation in time
+  std::uint64_t broken = 0;         ///< spoke no protocol of ours
+  std::uint64_t dropped_full = 0;   ///< datagrams for clients that do not read
+};
+
+/// What all workers use. The references must outlive them.
+struct WorkerShared {
+  const auth::CredentialBook& book;
+  const turn::PeerPolicy& policy;
+  turn::Ledger& ledger;
+  ConnectionLimits& connections;
+  const TlsCredentials& tls;
+  seconds unauthenticated_timeout;
+};
+
+/// A listening socket and what is spoken on it.
+struct StreamListener {
+  net::TcpListener socket;
+  Transport transport;  ///< tcp or tls
+};
+
+/// The bound sockets of one worker.
+struct WorkerListeners {
+  std::vector<net::UdpPort> udp;
+  std::vector<StreamListener> streams;
+};
+
 /// One worker. Everything but stop() belongs to the thread that calls run().
 class Worker {
  public:
-  /// `listeners` are bound already; their index is the ListenerId. The references must outlive the
-  /// worker. Throws std::system_error when the kernel has no descriptors left.
-  Worker(const turn::Server::Settings& settings, const auth::CredentialBook& book,
-         const turn::PeerPolicy& policy, turn::Ledger& ledger, std::vector<net::UdpPort> listeners);
+  /// Throws std::system_error when the kernel has no descriptors left.
+  Worker(const turn::Server::Settings& settings, const WorkerShared& shared, WorkerListeners listeners);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -36,6 +69,7 @@ class Worker {
 
   /// Read them after run() has returned.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
+  [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
   [[nodiscard]] const net::SendStats& send_stats() const { return queue_.stats(); }
 
  private:
@@ -43,8 +77,17 @@ class Worker {
     turn::RelayId id;
     std::optional<net::UdpPort> port;
   };
+  struct SessionSlot {
+    std::optional<StreamSession> session;
+    std::uint32_t generation = 0;
+    bool watches_writable = false;
+    bool is_touched = false;  // has output since the last flush, or must be closed
+    bool is_over = false;     // to be closed at the end of this turn
+  };
 
+  [[nodiscard]] std::optional<nanoseconds> time_to_wait();
   void on_event(const net::Event& event);
+  void on_relay_event(const PollToken& token, const net::Event& event);
   void on_listener_readable(turn::ListenerId id);
   void on_relay_readable(RelaySocket& relay);
   void on_relay_error(RelaySocket& relay);
@@ -56,6 +99,21 @@ class Worker {
   void apply(const turn::OpenRelay& effect);
   void apply(const turn::CloseRelay& effect);
   [[nodiscard]] std::optional<turn::RelayOpenError> open_relay(const turn::OpenRelay& effect);
+
+  // worker_streams.cpp
+  void on_connections_waiting(StreamListener& listener);
+  void admit(net::Accepted accepted, Transport transport);
+  void pause_accepting();
+  void resume_accepting();
+  void on_session_event(std::uint32_t slot, const net::Event& event);
+  void take_messages(std::uint32_t slot);
+  void take_backlog();
+  void send_to_session(std::uint32_t slot, const turn::Forward& forward);
+  void reply_to_session(std::uint32_t slot, ByteView bytes);
+  void touch(std::uint32_t slot);
+  void flush_sessions();
+  void end_overdue_sessions();
+  void close_session(std::uint32_t slot);
 
   [[nodiscard]] RelaySocket* find_relay(turn::RelayId id);
   [[nodiscard]] net::UdpPort& listener(turn::ListenerId id);
@@ -69,9 +127,19 @@ class Worker {
   net::Poller poller_;
   net::SendQueue queue_;  // before the ports, which leave it when they close
   net::ReceiveBatch batch_;
-  std::vector<net::UdpPort> listeners_;
+  WorkerShared shared_;
+  WorkerListeners listeners_;
   std::deque<RelaySocket> relays_;  // by RelayId::slot
+  std::deque<SessionSlot> sessions_;
+  std::vector<std::uint32_t> free_sessions_;
+  std::vector<std::uint32_t> touched_;  // sessions to be flushed at the end of this turn
+  std::vector<std::uint32_t> backlog_;  // sessions with whole messages left over for the next turn
+  DeadlineQueue session_deadlines_;
+  std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
+  std::vector<std::uint8_t> scratch_;
+
   ReasonCounters counters_{};
+  StreamCounters stream_counters_;
   Instant relay_warning_after_{};
   std::atomic<bool> stopping_{false};
 };

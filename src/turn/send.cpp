@@ -36,7 +36,9 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
   const auto permitted = policy_.check(*peer, PeerTransport::udp);
   if (!permitted) return Reason::dropped_peer_denied;
   const RelayId via = AllocationTable::relay_id(*allocation, peer->family());
-  const bool dont_fragment = message.has(AttributeType::dont_fragment);
+  // Only IPv4 has the bit; with IPv6 on either side the attribute MUST be ignored (§13).
+  const bool both_ipv4 = peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
+  const bool dont_fragment = both_ipv4 && message.has(AttributeType::dont_fragment);
   return {Reason::relayed_to_peer, Forward::to_peer(via, *permitted, *payload, dont_fragment)};
 }
 
@@ -51,16 +53,19 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
     return Reason::dropped_peer_denied;
   }
 
+  const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   if (const Channel* const channel = allocation->channel_to(peer, now.instant)) {
     Forward::Header header;
     put_channel_data_header(header.resize(channel_data_header_bytes), channel->number, datagram.size());
-    return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram, 0)};
+    // Streams pad, so that the next message is aligned; datagrams need not (§12.5).
+    const bool pads = is_stream(allocation->flow.tuple.transport);
+    return {Reason::relayed_to_client,
+            Forward::to_client(allocation->flow, header, datagram, pads ? padding : std::uint8_t{0})};
   }
   // XOR-PEER-ADDRESS, DATA's header and payload: more than a message's length can say (IPv6 only).
   if (12 + address_bytes(peer.family()) + padded_to_4(datagram.size()) > UINT16_MAX) {
     return Reason::dropped_too_large;
   }
-  const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   const auto header = data_indication_header(peer, datagram.size());
   return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram, padding)};
 }

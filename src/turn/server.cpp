@@ -127,7 +127,7 @@ Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& messa
                           Effects& effects) {
   // RFC 8489 §6.3: a method that is not supported is silence, not an error.
   if (!is_served_request(message.method())) return Reason::dropped_method;
-  if (is_unanswerable(flow.tuple.client)) return Reason::dropped_source;
+  if (is_unanswerable(flow.tuple)) return Reason::dropped_source;
   if (message.method() == Method::binding) return on_binding(flow, message, effects);
 
   on_deadline(now, effects);  // what has run out must not be found
@@ -167,9 +167,15 @@ void Server::on_deadline(Now now, Effects& effects) {
   }
 }
 
+void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {
+  Allocation* const allocation = allocations_.find(tuple);
+  if (allocation != nullptr) end_allocation(*allocation, effects);
+}
+
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
                     Now now, Effects& effects) {
-  if (!challenges_.spend(flow.tuple.client.address, now.instant)) {
+  const bool is_spoofable = !is_stream(flow.tuple.transport);
+  if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
     return Reason::dropped_challenge_budget;
   }
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
@@ -225,11 +231,14 @@ void Server::succeed(const Request& request) {
 
 /// Sources that would make a loop or an amplifier of us: tunnels that RFC 8656 §21.4 excludes, our
 /// own relays, and ports on which a stray datagram is answered by another (HOSTILE.md P07, M08).
-bool Server::is_unanswerable(const Endpoint& client) const {
+bool Server::is_unanswerable(const FiveTuple& tuple) const {
+  const Endpoint& client = tuple.client;
   static constexpr std::array<std::uint16_t, 13> reflector_ports{
       0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 5353, 11211};
+  if (is_forbidden_source(client.address)) return true;
+  if (is_stream(tuple.transport)) return false;  // whoever completed a connection is who he says
   return std::find(reflector_ports.begin(), reflector_ports.end(), client.port) != reflector_ports.end() ||
-         is_forbidden_source(client.address) || ledger_.live_relays().contains(client);
+         ledger_.live_relays().contains(client);
 }
 
 }  // namespace turnpike::turn

@@ -37,7 +37,7 @@ enum class RelayOpenError : std::uint8_t {
 
 /// One worker's TURN server.
 ///
-/// Feed it datagrams, peers' datagrams, ICMP errors and deadlines; carry out the effects it collects.
+/// Feed it datagrams (or a stream's messages, one by one), peers' datagrams, ICMP errors and deadlines; carry out the effects it collects.
 /// Nothing an unauthenticated sender does makes it keep state.
 class Server {
  public:
@@ -52,7 +52,7 @@ class Server {
   Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
          Ledger& ledger, Random& random);
 
-  /// One UDP datagram from a client. The Forward, if any, points into `datagram`.
+  /// One UDP datagram from a client, or one message of its stream. The Forward, if any, points into `datagram`.
   Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
 
   /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7).
@@ -65,12 +65,17 @@ class Server {
   /// The outcome of OpenRelay; once all relays of the allocation are known, the Allocate is answered.
   void on_relay_opened(RelayId relay, std::optional<RelayOpenError> error, Now now, Effects& effects);
 
+  /// The client's connection is gone: its allocation ends at once. Streams only; nothing happens
+  /// when there is none.
+  void on_client_gone(const FiveTuple& tuple, Effects& effects);
+
   /// Ends what has run out. Call it when next_deadline() has come.
   void on_deadline(Now now, Effects& effects);
   /// When on_deadline() is needed next. O(1).
   [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
 
   [[nodiscard]] std::size_t allocation_count() const { return allocations_.size(); }
+  [[nodiscard]] bool has_allocation(const FiveTuple& tuple) { return allocations_.find(tuple) != nullptr; }
 
  private:
   /// A request whose sender is known, on its way through a procedure.
@@ -96,7 +101,7 @@ class Server {
   [[nodiscard]] stun::MessageBuilder begin_success(const stun::MessageView& message);
   void finish(const Request& request, stun::MessageBuilder& response);
   void succeed(const Request& request);
-  [[nodiscard]] bool is_unanswerable(const Endpoint& client) const;
+  [[nodiscard]] bool is_unanswerable(const FiveTuple& tuple) const;
 
   // binding.cpp
   Reason on_binding(const ClientFlow& flow, const stun::MessageView& message, Effects& effects);

@@ -260,8 +260,24 @@ TEST_CASE("credential mint takes secret, lifetime and host from a configuration"
                           secret + "\" }]\n");
   const Ran ran = World{}.run({"credential", "mint", "--config", file, "--user", "alice"});
   CHECK(ran.code == 0);
-  CHECK(contains(ran.out, "turn:turn.example.com:3479?transport=udp"));
+  CHECK(contains(ran.out, R"(["turn:turn.example.com:3479?transport=udp",)"
+                          R"("turn:turn.example.com:3478?transport=tcp"])"));
   CHECK(contains(ran.out, "BTeyK8sRj/DDwHKHAQxxETUizr4="));
+
+  const auto urls_at = [&](const std::string& host) {
+    const std::string out =
+        World{}
+            .run({"credential", "mint", "--config", file, "--host", host, "--format", "uri"})
+            .out;
+    std::string urls;  // without user and password
+    for (std::size_t at = 0; (at = out.find('@', at)) != std::string::npos; ++at) {
+      urls += out.substr(at + 1, out.find('\n', at) - at);
+    }
+    return urls;
+  };
+  CHECK(urls_at("h") == "h:3479?transport=udp\nh:3478?transport=tcp\n");
+  CHECK(urls_at("h:3478") == "h:3478?transport=tcp\n");  // the listener with this port
+  CHECK(urls_at("h:99") == "h:99?transport=udp\n");      // there is none: some NAT's port
 }
 
 TEST_CASE("credential mint never takes the secret from the command line", "[cli]") {

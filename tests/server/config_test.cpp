@@ -1,5 +1,7 @@
 #include "server/config_load.h"
 
+#include <unistd.h>
+
 #include <sstream>
 
 #include "catch.h"
@@ -51,6 +53,21 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+/// A certificate and a key, as far as the configuration looks at them.
+struct TlsFiles {
+  explicit TlsFiles(const ScratchDirectory& directory)
+      : certificate(directory.write("certificate.pem", "-", 0644)),
+        key(directory.write("key.pem", "-", 0600)) {}
+
+  /// The lines that name both, for the top of a file.
+  [[nodiscard]] std::string section() const {
+    return "tls.certificate = \"" + certificate + "\"\ntls.key = \"" + key + "\"\n";
+  }
+
+  std::string certificate;
+  std::string key;
+};
+
 }  // namespace
 
 // --- Values
@@ -59,24 +76,33 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   const Config config = loaded("");
   CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478}});
+  CHECK(config.listen.tcp == std::vector{ListenAddress{std::nullopt, 3478}});
+  CHECK(config.listen.tls.empty());
+  CHECK_FALSE(config.tls.is_configured());
   CHECK(config.relay.ports == PortRange{49152, 65535});
   CHECK(config.relay.peer_ports == std::vector{PortRange{443, 443}, PortRange{1024, 65535}});
   CHECK(config.relay.max_allocations_per_user == 12);
   CHECK(config.relay.max_lifetime == seconds{3600});
   CHECK(config.limits.challenge_rate == 50);
+  CHECK(config.limits.tcp_connections_per_address == 64);
+  CHECK(config.limits.unauthenticated_timeout == seconds{10});
   CHECK(config.auth.nonce_lifetime == seconds{600});
   CHECK(config.public_ip.empty());
   CHECK(config.effective_realm() == "turnpike");
 }
 
 TEST_CASE("every key is read", "[server][config]") {
-  const Config config = loaded(R"(
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  const Config config = loaded(tls.section() + R"(
 domain = "turn.example.com"
 realm = "example.com"
 public_ip = ["203.0.113.10", "2001:db8::10"]
 workers = 4
 [listen]
 udp = [":3478", "192.0.2.1:3479", "[::1]:3480"]
+tcp = [":3478"]
+tls = ["192.0.2.1:443", "[::1]:5349"]
 [relay]
 addresses = ["192.0.2.1"]
 ports = "50000-50999"
@@ -89,6 +115,8 @@ max_allocations_per_user = 3
 max_lifetime = "90m"
 [limits]
 challenge_rate = 0
+tcp_connections_per_address = 0
+unauthenticated_timeout = "5m"
 [auth]
 credential_ttl = "12h"
 strict_expiry = true
@@ -110,6 +138,11 @@ format = "json"
   CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478},
                                          ListenAddress{IpAddress::parse("192.0.2.1"), 3479},
                                          ListenAddress{IpAddress::parse("::1"), 3480}});
+  CHECK(config.listen.tcp == std::vector{ListenAddress{std::nullopt, 3478}});
+  CHECK(config.listen.tls == std::vector{ListenAddress{IpAddress::parse("192.0.2.1"), 443},
+                                         ListenAddress{IpAddress::parse("::1"), 5349}});
+  CHECK(config.tls.certificate == tls.certificate);
+  CHECK(config.tls.key == tls.key);
   CHECK(config.relay.addresses == std::vector{*IpAddress::parse("192.0.2.1")});
   CHECK(config.relay.ports == PortRange{50000, 50999});
   REQUIRE(config.relay.allow_peers.size() == 3);
@@ -128,6 +161,8 @@ format = "json"
   CHECK(config.relay.max_allocations_per_user == 3);
   CHECK(config.relay.max_lifetime == seconds{5400});
   CHECK(config.limits.challenge_rate == 0);
+  CHECK(config.limits.tcp_connections_per_address == 0);
+  CHECK(config.limits.unauthenticated_timeout == seconds{300});
   CHECK(config.auth.credential_ttl == seconds{43200});
   CHECK(config.auth.strict_expiry);
   REQUIRE(config.auth.users.size() == 1);
@@ -205,7 +240,7 @@ TEST_CASE("an unknown section is refused once, not once per key (C01)", "[server
 TEST_CASE("sections that other versions know are refused like any unknown one",
           "[server][config]") {
   for (const char* section :
-       {"tls", "store", "signaling", "control", "metrics", "cluster", "nat_discovery"}) {
+       {"store", "signaling", "control", "metrics", "cluster", "nat_discovery"}) {
     CAPTURE(section);
     CHECK(contains(refusal("[" + std::string{section} + "]\nx = 1\n"), "knows no such section"));
   }
@@ -296,9 +331,149 @@ TEST_CASE("listening addresses that are none are refused (C02)", "[server][confi
         "t.toml:2:8: listen.udp: \"0\" is no port; use a number from 1 to 65535");
   CHECK(contains(refusal("[listen]\nudp = [\"*:3478\"]\n"), "write \":3478\" for every address"));
   CHECK(contains(refusal("[listen]\nudp = [\"localhost:3478\"]\n"), "names are not resolved"));
-  CHECK(contains(refusal("[listen]\nudp = []\n"), "the server would listen nowhere"));
-  CHECK(contains(refusal("[listen]\nudp = [\":3478\", \":3478\"]\n"),
-                 "t.toml:2:17: listen.udp: \":3478\" is listed twice"));
+  for (const std::string key : {"udp", "tcp", "tls"}) {
+    CAPTURE(key);
+    CHECK(contains(refusal("[listen]\n" + key + " = [\":0\"]\n"),
+                   "t.toml:2:8: listen." + key + ": \"0\" is no port"));
+    CHECK(contains(refusal("[listen]\n" + key + " = [\":3478\", \":3478\"]\n"),
+                   "t.toml:2:17: listen." + key + ": \":3478\" is listed twice"));
+    CHECK(contains(refusal("[listen]\n" + key + " = \":3478\"\n"),
+                   "t.toml:2:7: listen." + key + ": the text \":3478\" was given where a list"));
+  }
+}
+
+TEST_CASE("a server that would listen nowhere is refused", "[server][config]") {
+  CHECK(refusal("[listen]\ntcp = []\nudp = []\n") ==
+        "t.toml:3:7: listen.udp: all lists are empty: the server would listen nowhere; write for "
+        "example listen.udp = [\":3478\"]");
+  CHECK(loaded("[listen]\nudp = []\n").listen.udp.empty());
+  CHECK(loaded("[listen]\ntcp = []\n").listen.tcp.empty());
+  // What was refused is reported, not that the list is empty without it.
+  CHECK(refusal("[listen]\ntcp = []\nudp = [\":0\"]\n") ==
+        "t.toml:3:8: listen.udp: \"0\" is no port; use a number from 1 to 65535");
+}
+
+// --- TLS
+// ---------------------------------------------------------------------------------------------
+
+TEST_CASE("with a certificate and a key there are TLS listeners unless told otherwise",
+          "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  const std::vector usual{ListenAddress{std::nullopt, 5349}, ListenAddress{std::nullopt, 443}};
+  const auto result = load(tls.section());
+  REQUIRE(result);
+  CHECK(result->config.tls.is_configured());
+  CHECK(result->config.listen.tls == usual);
+  CHECK(result->origins.at("listen.tls") == "default");
+  CHECK(loaded(tls.section() + "listen.tls = [\":8443\"]\n").listen.tls ==
+        std::vector{ListenAddress{std::nullopt, 8443}});
+  CHECK(loaded(tls.section() + "listen.tls = []\n").listen.tls.empty());
+  CHECK(
+      loaded("", {{"TURNPIKE__TLS__CERTIFICATE", tls.certificate}, {"TURNPIKE__TLS__KEY", tls.key}})
+          .listen.tls == usual);
+}
+
+TEST_CASE("the quickstart gets no TLS listeners on every address", "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  ConfigSources sources;
+  sources.quickstart = Config{};
+  sources.require_credentials = false;
+  sources.environment = {{"TURNPIKE__TLS__CERTIFICATE", tls.certificate},
+                         {"TURNPIKE__TLS__KEY", tls.key}};
+  const auto result = load_config(sources);
+  REQUIRE(result);
+  CHECK(result->config.listen.tls.empty());
+}
+
+TEST_CASE("TLS listeners without a certificate are refused", "[server][config]") {
+  CHECK(refusal("[listen]\ntls = [\":5349\"]\n") ==
+        "t.toml:2:7: listen.tls: TLS listeners need a certificate and its key; set "
+        "tls.certificate and tls.key, or remove listen.tls");
+  CHECK(refusal("tls.certificate = \"\"\ntls.key = \"\"\nlisten.tls = []\n") == "(accepted)");
+}
+
+TEST_CASE("a certificate without its key is refused, and a key without its certificate",
+          "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  CHECK(refusal("[tls]\ncertificate = \"" + tls.certificate + "\"\n") ==
+        "t.toml:2:15: tls.certificate: there is a certificate without its key; set tls.key as "
+        "well");
+  CHECK(refusal("[tls]\nkey = \"" + tls.key + "\"\n[listen]\ntls = [\":5349\"]\n") ==
+        "t.toml:2:7: tls.key: there is a key without its certificate; set tls.certificate as well");
+}
+
+TEST_CASE("TLS files that cannot be used are refused, each in one sentence", "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  const std::string missing = directory.path() + "/none.pem";
+  const auto refused = [&](const std::string& certificate, const std::string& key) {
+    return refusal("[tls]\ncertificate = \"" + certificate + "\"\nkey = \"" + key +
+                   "\"\n[listen]\ntls = [\":5349\"]\n");
+  };
+  CHECK(refused(tls.certificate, tls.key) == "(accepted)");
+  CHECK(refused(missing, tls.key) ==
+        "t.toml:2:15: tls.certificate: the file \"" + missing +
+            "\" cannot be read: No such file or directory; check its name, and that the user of "
+            "the server may read it");
+  CHECK(contains(refused(tls.certificate, missing), "t.toml:3:7: tls.key: the file \"" + missing));
+  CHECK(refused(directory.path(), tls.key) ==
+        "t.toml:2:15: tls.certificate: \"" + directory.path() + "\" is no file; name a PEM file");
+  for (const mode_t mode : {mode_t{0644}, mode_t{0660}, mode_t{0604}}) {
+    CAPTURE(mode);
+    const std::string open = directory.write("open.pem", "-", mode);
+    const std::string text = refused(tls.certificate, open);
+    CHECK(contains(text, "t.toml:3:7: tls.key: the file \"" + open + "\" has mode 06"));
+    CHECK(contains(text, "run `chmod 640 " + open + "`"));
+    CHECK_FALSE(contains(text, "\n"));
+  }
+  CHECK(refused(tls.certificate, directory.write("group.pem", "-", 0640)) == "(accepted)");
+  if (geteuid() != 0) {  // root may read anything
+    CHECK(contains(refused(directory.write("unreadable.pem", "-", 0200), tls.key),
+                   "cannot be read: Permission denied"));
+  }
+}
+
+TEST_CASE("relative TLS files stand beside the configuration", "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  ConfigSources sources;
+  sources.file = ConfigFile{directory.path() + "/t.toml",
+                            "[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n"};
+  sources.require_credentials = false;
+  const auto result = load_config(sources);
+  REQUIRE(result);
+  CHECK(result->config.tls.certificate == tls.certificate);
+  CHECK(result->config.tls.key == tls.key);
+}
+
+TEST_CASE("one TCP port cannot be both for TCP and for TLS", "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  const auto refused = [&](const std::string& tcp, const std::string& tls_listeners) {
+    return refusal(tls.section() + "listen.tcp = [\"" + tcp + "\"]\nlisten.tls = [\"" +
+                   tls_listeners + "\"]\n");
+  };
+  CHECK(refused(":443", ":443") ==
+        "t.toml:4:14: listen.tls: \":443\" in listen.tls and \":443\" in listen.tcp want the same "
+        "TCP port; keep the two apart, for example listen.tcp = [\":3478\"], listen.tls = "
+        "[\":5349\"]");
+  const std::vector<std::pair<std::string, std::string>> collisions{
+      {":443", "192.0.2.1:443"},          {"[::1]:443", ":443"},
+      {"192.0.2.1:443", "192.0.2.1:443"}, {"0.0.0.0:443", "192.0.2.1:443"},
+      {"[::1]:443", "[::]:443"},
+  };
+  for (const auto& [tcp, tls_listener] : collisions) {
+    CAPTURE(tcp, tls_listener);
+    CHECK(contains(refused(tcp, tls_listener), "want the same TCP port"));
+  }
+  CHECK(refused("192.0.2.1:443", "192.0.2.2:443") == "(accepted)");
+  CHECK(refused("0.0.0.0:443", "[2001:db8::1]:443") == "(accepted)");
+  // The TLS listeners nobody asked for are in the way as well.
+  CHECK(contains(refusal(tls.section() + "listen.tcp = [\":443\"]\n"),
+                 "t.toml:3:14: listen.tcp: \":443\" in listen.tls"));
 }
 
 TEST_CASE("a weak secret is refused and never repeated (C03)", "[server][config]") {
@@ -388,6 +563,8 @@ TEST_CASE("relay ports below 1024 or around a listener are refused (C05)", "[ser
         "apart, for example relay.ports = \"49152-65535\"");
   CHECK(contains(refusal("[listen]\nudp = [\":50000\"]\n"),
                  "t.toml:2:7: listen.udp: the relay ports"));
+  // Relays are UDP: a TCP listener may have the same number.
+  CHECK(refusal("[listen]\ntcp = [\":50000\"]\n") == "(accepted)");
 }
 
 TEST_CASE("an overlap with the kernel's own port range is worth a hint (C05)", "[server][config]") {
@@ -411,6 +588,12 @@ TEST_CASE("numbers and durations out of range are refused (C06)", "[server][conf
   CHECK(contains(refusal("[relay]\nmax_lifetime = \"25h\"\n"), "out of range"));
   CHECK(contains(refusal("[auth]\ncredential_ttl = \"25h\"\n"), "out of range"));
   CHECK(contains(refusal("[auth]\nnonce_lifetime = \"59s\"\n"), "use a duration from 1m to 1h"));
+  CHECK(contains(refusal("[limits]\ntcp_connections_per_address = -1\n"), "is out of range"));
+  CHECK(refusal("[limits]\nunauthenticated_timeout = \"6m\"\n") ==
+        "t.toml:2:27: limits.unauthenticated_timeout: \"6m\" is out of range; use a duration from "
+        "1s to 5m");
+  CHECK(contains(refusal("[limits]\nunauthenticated_timeout = 10\n"),
+                 "write \"10s\" if seconds are meant"));
   CHECK(refusal("workers = 257\n") ==
         "t.toml:1:11: workers: 257 is out of range; use a number from 0 to 256");
   CHECK(contains(refusal("workers = -1\n"), "out of range"));
@@ -629,7 +812,8 @@ TEST_CASE("every key's default and example are accepted by the key itself", "[se
     CAPTURE(std::string{key.path});
     const std::string line = std::string{key.path} + " = ";
     CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
-    if (key.path != "auth.secrets") {  // names a file that is not here
+    // Not those that name files or need some.
+    if (key.path != "auth.secrets" && key.path != "listen.tls" && !key.path.starts_with("tls.")) {
       CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");
     }
     CHECK_FALSE(key.meaning.empty());

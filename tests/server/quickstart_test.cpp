@@ -49,6 +49,8 @@ TEST_CASE("the quickstart listens on loopback only, with a secret of its own",
     CHECK(listener.port == 3478);
   }
   CHECK(config->listen.udp.size() == (has_ipv6_loopback() ? 2U : 1U));
+  CHECK(config->listen.tcp == config->listen.udp);
+  CHECK(config->listen.tls.empty());
   REQUIRE(config->auth.secrets.size() == 1);
   CHECK(config->auth.secrets[0].value.size() == 64);
 }
@@ -85,13 +87,28 @@ TEST_CASE("the banner has all that is needed to try the server", "[server][quick
   const std::string banner = quickstart_banner(config, some_time);
   CHECK(contains(banner, "udp  127.0.0.1:3478"));
   CHECK(contains(banner, "udp  [::1]:3478"));
+  CHECK(contains(banner, "tcp  127.0.0.1:3478"));
+  CHECK(contains(banner, "tcp  [::1]:3478"));
+  CHECK_FALSE(contains(banner, "tls"));
   CHECK(contains(banner, "new RTCPeerConnection({"));
   CHECK(contains(banner, "turn:127.0.0.1:3478?transport=udp"));
+  CHECK(contains(banner, "turn:127.0.0.1:3478?transport=tcp"));
+  CHECK(contains(banner, "turn:[::1]:3478?transport=tcp"));
   CHECK(contains(banner, "1795305600:quickstart"));  // 24 hours later
   CHECK(contains(banner, "turnpike stun 127.0.0.1:3478"));
   CHECK(contains(banner, "turnutils_uclient"));
   CHECK(contains(banner, "Ctrl-C"));
   CHECK_FALSE(contains(banner, "north-of-the-river"));
+}
+
+TEST_CASE("the banner does without UDP", "[server][quickstart]") {
+  Config config = quickstart_listeners(false);
+  config.listen.udp.clear();
+  config.auth.secrets = {{"quickstart", "north-of-the-river-32-bytes-long-secret"}};
+  const std::string banner = quickstart_banner(config, some_time);
+  CHECK(contains(banner, "turn:127.0.0.1:3478?transport=tcp"));
+  CHECK_FALSE(contains(banner, "stun"));
+  CHECK_FALSE(contains(banner, "udp"));
 }
 
 TEST_CASE("minted credentials follow the TURN REST convention", "[server][quickstart]") {

@@ -1,0 +1,78 @@
+// TCP sockets, listening and connected. What the bytes mean is not known here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <system_error>
+
+#include "base/bytes.h"
+#include "base/endpoint.h"
+#include "base/result.h"
+
+namespace turnpike::net {
+
+/// Why a read or a write moved no bytes.
+enum class StreamStop : std::uint8_t {
+  would_block,  ///< later, when the Poller says so
+  ended,        ///< the other side has closed, or the connection broke
+};
+
+/// One connected, non-blocking socket; owns the descriptor.
+class TcpSocket {
+ public:
+  explicit TcpSocket(int descriptor) : descriptor_(descriptor) {}
+  ~TcpSocket();
+  TcpSocket(TcpSocket&& other) noexcept;
+  TcpSocket& operator=(TcpSocket&& other) noexcept;
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+  /// Reads up to out.size() bytes; how many, at least one.
+  [[nodiscard]] Result<std::size_t, StreamStop> read(MutableByteView out);
+  /// Writes what the kernel takes; how many bytes that were, at least one.
+  [[nodiscard]] Result<std::size_t, StreamStop> write(ByteView bytes);
+  /// Sends FIN: nothing more is written, what the other side still sends can be read.
+  void finish_writing();
+
+ private:
+  int descriptor_;
+};
+
+/// A new connection.
+struct Accepted {
+  TcpSocket socket;
+  Endpoint client;
+  Endpoint local;
+};
+
+/// How to open a TcpListener.
+struct TcpListenerOptions {
+  Endpoint bind;
+  bool reuse_port = false;  ///< several workers share the address (SO_REUSEPORT)
+};
+
+/// One listening socket. IPv6 listeners take no IPv4 connections.
+class TcpListener {
+ public:
+  /// Error: what the kernel says.
+  [[nodiscard]] static Result<TcpListener, std::error_code> open(const TcpListenerOptions& options);
+  ~TcpListener();
+  TcpListener(TcpListener&& other) noexcept;
+  TcpListener& operator=(TcpListener&& other) noexcept;
+
+  [[nodiscard]] const Endpoint& local() const { return local_; }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+  /// The next waiting connection. Error: `operation_would_block` when there is none; EMFILE and the
+  /// like when this host has no room for one more. Connections that broke while waiting are skipped.
+  [[nodiscard]] Result<Accepted, std::error_code> accept();
+
+ private:
+  explicit TcpListener(int descriptor) : descriptor_(descriptor) {}
+
+  int descriptor_;
+  Endpoint local_;
+};
+
+}  // namespace turnpike::net

@@ -1,0 +1,118 @@
+#include "server/stream_session.h"
+
+#include "turn/framing.h"
+
+namespace turnpike::server {
+namespace {
+
+constexpr std::size_t idle_capacity = 4096;  // larger buffers are given back when they are empty
+
+constexpr std::string_view not_found =
+    "HTTP/1.1 404 Not Found\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 56\r\n"
+    "Connection: close\r\n"
+    "\r\n"
+    "This is a STUN and TURN server. There is no page here.\r\n";
+
+void append(std::vector<std::uint8_t>& to, ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+
+void clear(std::vector<std::uint8_t>& buffer) {
+  if (buffer.capacity() > idle_capacity) {
+    buffer = {};
+  } else {
+    buffer.clear();
+  }
+}
+
+}  // namespace
+
+StreamSession::StreamSession(net::TcpSocket socket, const FiveTuple& tuple,
+                             std::shared_ptr<const net::TlsContext> tls)
+    : socket_(std::move(socket)), tuple_(tuple) {
+  if (tls) tls_.emplace(std::move(tls));
+}
+
+bool StreamSession::receive(MutableByteView scratch) {
+  const auto count = socket_.read(scratch);
+  if (!count) return count.error() == net::StreamStop::would_block;
+  if (is_closing_) return true;
+  const ByteView bytes = scratch.first(*count);
+  if (!tls_) {
+    append(input_, bytes);
+    return true;
+  }
+  return tls_->receive(bytes, input_, wire_) == net::TlsSession::Status::open;
+}
+
+StreamInput StreamSession::next(ByteView& message) {
+  const ByteView rest = ByteView{input_}.subspan(taken_);
+  if (rest.empty()) return StreamInput::incomplete;
+  const bool is_capital = 'A' <= rest[0] && rest[0] <= 'Z';
+  if (!has_spoken_turn_ && is_capital) return StreamInput::http;
+  turn::StreamFrame frame{};
+  switch (turn::find_frame(rest, frame)) {
+    case turn::StreamState::incomplete: return StreamInput::incomplete;
+    case turn::StreamState::broken: return StreamInput::broken;
+    case turn::StreamState::complete: break;
+  }
+  has_spoken_turn_ = true;
+  message = rest.first(frame.message_bytes);
+  taken_ += frame.total_bytes;
+  return StreamInput::message;
+}
+
+bool StreamSession::has_input() const {
+  turn::StreamFrame frame{};
+  const ByteView rest = ByteView{input_}.subspan(taken_);
+  return turn::find_frame(rest, frame) == turn::StreamState::complete;
+}
+
+void StreamSession::compact() {
+  if (taken_ == input_.size()) {
+    clear(input_);
+  } else {
+    input_.erase(input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(taken_));
+  }
+  taken_ = 0;
+}
+
+bool StreamSession::queue(ByteView header, ByteView payload, std::size_t padding_bytes) {
+  if (queued_bytes() + header.size() + payload.size() + padding_bytes > max_queued_bytes) return false;
+  std::vector<std::uint8_t>& out = tls_ ? plain_ : wire_;
+  append(out, header);
+  append(out, payload);
+  out.resize(out.size() + padding_bytes);
+  return true;
+}
+
+void StreamSession::answer_http() {
+  static_cast<void>(queue(bytes_of(not_found), {}, 0));
+  begin_close();
+}
+
+bool StreamSession::flush() {
+  if (tls_ && !plain_.empty()) {
+    if (tls_->send(plain_, wire_) == net::TlsSession::Status::failed) return false;
+    clear(plain_);
+  }
+  while (wants_to_write()) {
+    const auto count = socket_.write(ByteView{wire_}.subspan(sent_));
+    if (!count) return count.error() == net::StreamStop::would_block;
+    sent_ += *count;
+  }
+  clear(wire_);
+  sent_ = 0;
+  if (is_closing_ && !has_finished_) {
+    if (tls_) {
+      tls_->close(wire_);
+      static_cast<void>(socket_.write(wire_));
+      clear(wire_);
+    }
+    socket_.finish_writing();
+    has_finished_ = true;
+  }
+  return true;
+}
+
+}  // namespace turnpike::server

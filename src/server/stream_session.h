@@ -1,0 +1,73 @@
+// One TCP or TLS connection of a client: bytes in, messages out, and a bounded queue back.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "net/tcp.h"
+#include "net/tls.h"
+
+namespace turnpike::server {
+
+/// What the input of a session holds next.
+enum class StreamInput : std::uint8_t {
+  message,     ///< one whole STUN or ChannelData message
+  incomplete,  ///< nothing yet
+  http,        ///< a browser: answer_http() and close
+  broken,      ///< no protocol of ours: close
+};
+
+/// A connection with its buffers. An idle one holds no memory beyond this object and, for TLS, what
+/// OpenSSL keeps.
+class StreamSession {
+ public:
+  /// More than this is never queued towards a client that does not read.
+  static constexpr std::size_t max_queued_bytes = 256 * 1024;
+
+  /// `tls`: null for plain TCP.
+  StreamSession(net::TcpSocket socket, const FiveTuple& tuple, std::shared_ptr<const net::TlsContext> tls);
+
+  [[nodiscard]] const FiveTuple& tuple() const { return tuple_; }
+  [[nodiscard]] int descriptor() const { return socket_.descriptor(); }
+
+  /// Reads once, at most scratch.size() bytes. False when the connection is over; what was read
+  /// before that can still be taken.
+  [[nodiscard]] bool receive(MutableByteView scratch);
+  /// Takes the next message; `message` points into the session until compact().
+  [[nodiscard]] StreamInput next(ByteView& message);
+  /// True when next() has something to say without another receive().
+  [[nodiscard]] bool has_input() const;
+  /// Forgets what next() has given out.
+  void compact();
+
+  /// Queues header, payload and zero padding. False, and nothing queued, when the queue is full.
+  [[nodiscard]] bool queue(ByteView header, ByteView payload, std::size_t padding_bytes);
+  /// Queues an answer for a browser that came to the wrong door.
+  void answer_http();
+  /// Sends as much as the kernel takes. False when the connection is over.
+  [[nodiscard]] bool flush();
+  [[nodiscard]] bool wants_to_write() const { return sent_ < wire_.size(); }
+
+  /// From now on only what is queued is still sent; what comes in is thrown away.
+  void begin_close() { is_closing_ = true; }
+  [[nodiscard]] bool is_closing() const { return is_closing_; }
+
+ private:
+  [[nodiscard]] std::size_t queued_bytes() const { return plain_.size() + wire_.size() - sent_; }
+
+  net::TcpSocket socket_;
+  FiveTuple tuple_;
+  std::optional<net::TlsSession> tls_;
+
+  std::vector<std::uint8_t> input_;  // decrypted, from the first byte not yet understood
+  std::size_t taken_ = 0;            // of input_, given out by next()
+  std::vector<std::uint8_t> plain_;  // TLS only: to be encrypted by the next flush, as one record
+  std::vector<std::uint8_t> wire_;   // to be sent
+  std::size_t sent_ = 0;             // of wire_
+  bool has_spoken_turn_ = false;     // so a capital letter begins no HTTP request any more
+  bool is_closing_ = false;
+  bool has_finished_ = false;  // FIN is sent
+};
+
+}  // namespace turnpike::server

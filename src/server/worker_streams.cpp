@@ -1,0 +1,194 @@
+// The half of the worker that serves TCP and TLS clients: accepting, reading messages, writing back,
+// and closing whoever overstays.
+#include <algorithm>
+
+#include "server/log.h"
+#include "server/worker.h"
+
+namespace turnpike::server {
+namespace {
+
+constexpr std::size_t read_bytes = 64 * 1024;   // of one read
+constexpr int messages_per_turn = 64;           // of one session, then the others have their turn
+constexpr int connections_per_turn = 64;        // of one listener
+constexpr milliseconds accept_pause{200};       // when the host has no descriptors left
+constexpr seconds closing_time{2};              // to take the last answer and go
+
+}  // namespace
+
+void Worker::on_connections_waiting(StreamListener& listener) {
+  for (int i = 0; i < connections_per_turn; ++i) {
+    auto accepted = listener.socket.accept();
+    if (accepted) {
+      admit(std::move(*accepted), listener.transport);
+      continue;
+    }
+    if (accepted.error() == std::errc::operation_would_block) return;
+    log_event(LogLevel::warn, "accept_failed", {{"error", accepted.error().message()}});
+    pause_accepting();  // it would fail again at once, and again
+    return;
+  }
+}
+
+void Worker::admit(net::Accepted accepted, Transport transport) {
+  const IpAddress& client = accepted.client.address;
+  if (!shared_.connections.add(client)) {
+    ++stream_counters_.refused_limit;
+    return;  // closes the socket
+  }
+  if (free_sessions_.empty()) {
+    free_sessions_.push_back(static_cast<std::uint32_t>(sessions_.size()));
+    sessions_.emplace_back();
+  }
+  const std::uint32_t number = free_sessions_.back();
+  SessionSlot& slot = sessions_[number];
+  const PollToken token{PollKind::session, slot.generation, number};
+  if (poller_.add(accepted.socket.descriptor(), token.value())) {
+    shared_.connections.remove(client);
+    return;
+  }
+  free_sessions_.pop_back();
+  const FiveTuple tuple{accepted.client, accepted.local, transport};
+  slot.session.emplace(std::move(accepted.socket), tuple,
+                       transport == Transport::tls ? shared_.tls.get() : nullptr);
+  session_deadlines_.set(number, now_.instant + shared_.unauthenticated_timeout);
+  ++stream_counters_.accepted;
+}
+
+void Worker::pause_accepting() {
+  for (const StreamListener& listener : listeners_.streams) poller_.remove(listener.socket.descriptor());
+  accepting_again_at_ = now_.instant + accept_pause;
+}
+
+void Worker::resume_accepting() {
+  accepting_again_at_.reset();
+  for (std::uint32_t i = 0; i < listeners_.streams.size(); ++i) {
+    const PollToken token{PollKind::stream_listener, 0, i};
+    if (const auto error = poller_.add(listeners_.streams[i].socket.descriptor(), token.value())) {
+      throw std::system_error{error, "epoll"};
+    }
+  }
+}
+
+void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
+  SessionSlot& slot = sessions_[number];
+  if (event.writable) touch(number);
+  if (!event.readable && !event.error) return;
+  scratch_.resize(read_bytes);
+  const bool goes_on = slot.session->receive(scratch_);
+  take_messages(number);
+  if (!goes_on) slot.is_over = true;
+  touch(number);  // TLS may have something to say of its own
+}
+
+/// Handles whole messages, up to a turn's worth. What they forward points into the session's input,
+/// so it is sent before the input is let go.
+void Worker::take_messages(std::uint32_t number) {
+  SessionSlot& slot = sessions_[number];
+  StreamSession& session = *slot.session;
+  const turn::ClientFlow flow{session.tuple(), listener_of_session(number)};
+  int left = messages_per_turn;
+  ByteView message;
+  for (; left > 0 && !slot.is_over && !session.is_closing(); --left) {
+    const StreamInput input = session.next(message);
+    if (input == StreamInput::incomplete) break;
+    if (input == StreamInput::message) {
+      handle(server_.on_client_datagram(flow, message, now_, effects_));
+      apply_effects();
+    } else if (input == StreamInput::http) {
+      session.answer_http();
+      session_deadlines_.set(number, now_.instant + closing_time);
+    } else {
+      ++stream_counters_.broken;
+      slot.is_over = true;
+    }
+  }
+  queue_.flush();
+  session.compact();
+  if (left == 0 && session.has_input()) backlog_.push_back(number);
+}
+
+void Worker::take_backlog() {
+  std::vector<std::uint32_t> numbers;
+  numbers.swap(backlog_);
+  for (const std::uint32_t number : numbers) {
+    if (!sessions_[number].session) continue;
+    take_messages(number);
+    touch(number);
+  }
+}
+
+void Worker::send_to_session(std::uint32_t number, const turn::Forward& forward) {
+  SessionSlot& slot = sessions_.at(number);
+  if (!slot.session->queue(forward.header().view(), forward.payload(), forward.padding_bytes())) {
+    ++stream_counters_.dropped_full;  // as a router would: the newest datagram is lost
+    return;
+  }
+  touch(number);
+}
+
+void Worker::reply_to_session(std::uint32_t number, ByteView bytes) {
+  SessionSlot& slot = sessions_.at(number);
+  // Whoever does not even read the answers to his requests is beyond help.
+  if (!slot.session->queue(bytes, {}, 0)) slot.is_over = true;
+  touch(number);
+}
+
+void Worker::touch(std::uint32_t number) {
+  SessionSlot& slot = sessions_[number];
+  if (slot.is_touched) return;
+  slot.is_touched = true;
+  touched_.push_back(number);
+}
+
+/// What one turn has queued leaves in one write, and one TLS record.
+void Worker::flush_sessions() {
+  // Closing a session ends its allocation, which touches no other session.
+  for (const std::uint32_t number : touched_) {
+    SessionSlot& slot = sessions_[number];
+    slot.is_touched = false;
+    if (!slot.session->flush()) slot.is_over = true;
+    if (slot.is_over) {
+      close_session(number);
+      continue;
+    }
+    const bool wants = slot.session->wants_to_write();
+    if (wants == slot.watches_writable) continue;
+    const PollToken token{PollKind::session, slot.generation, number};
+    poller_.watch_writable(slot.session->descriptor(), token.value(), wants);
+    slot.watches_writable = wants;
+  }
+  touched_.clear();
+}
+
+/// A connection without an allocation has its time; with one, it is asked again later.
+void Worker::end_overdue_sessions() {
+  while (const auto number = session_deadlines_.pop_due(now_.instant)) {
+    SessionSlot& slot = sessions_[*number];
+    if (!slot.session->is_closing() && server_.has_allocation(slot.session->tuple())) {
+      session_deadlines_.set(*number, now_.instant + shared_.unauthenticated_timeout);
+      continue;
+    }
+    if (!slot.session->is_closing()) ++stream_counters_.timed_out;
+    slot.is_over = true;
+    touch(*number);
+  }
+  if (accepting_again_at_ && *accepting_again_at_ <= now_.instant) resume_accepting();
+}
+
+void Worker::close_session(std::uint32_t number) {
+  SessionSlot& slot = sessions_[number];
+  const FiveTuple tuple = slot.session->tuple();
+  poller_.remove(slot.session->descriptor());
+  session_deadlines_.clear(number);
+  slot.session.reset();
+  const std::uint32_t next_generation = slot.generation + 1;
+  slot = SessionSlot{};
+  slot.generation = next_generation;
+  free_sessions_.push_back(number);
+  shared_.connections.remove(tuple.client.address);
+  server_.on_client_gone(tuple, effects_);
+  apply_effects();
+}
+
+}  // namespace turnpike::server
