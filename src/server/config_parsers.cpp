@@ -342,7 +342,12 @@ Parsed<std::string> parse_domain(std::string_view text) {
            c == '.';
   });
   const bool has_empty_label = text.starts_with('.') || text.find("..") != std::string_view::npos;
-  if (IpAddress::parse(text) || (is_host_name && !has_empty_label && text.size() <= 253)) {
+  constexpr std::size_t max_characters = 127;  // of REALM, which is the domain by default (RFC 8489 §14.9)
+  if (text.size() > max_characters) {
+    return Complain{{fmt::format("the domain has {} characters", text.size()),
+                     fmt::format("use at most {}", max_characters)}};
+  }
+  if (IpAddress::parse(text) || (is_host_name && !has_empty_label)) {
     return std::string{text};
   }
   return Complain{
@@ -350,10 +355,23 @@ Parsed<std::string> parse_domain(std::string_view text) {
        R"(write the bare name, for example "turn.example.com", without scheme or port)"}};
 }
 
+namespace {
+
+bool has_quote(std::string_view text) { return text.find('"') != std::string_view::npos; }
+
+/// Clients strip quotes from names and realms before they make a key of them (RFC 8489 §9.2.2).
+Complain quote_complaint(std::string_view text) {
+  return Complain{{fmt::format("{} has a quotation mark, which clients leave out of the key", in_quotes(text)),
+                   "remove it"}};
+}
+
+}  // namespace
+
 Parsed<std::string> parse_realm(std::string_view text) {
   if (has_control_character(text)) {
     return Complain{{fmt::format("{} has a control character", in_quotes(text)), "remove it"}};
   }
+  if (has_quote(text)) return quote_complaint(text);
   if (!text.empty() && trimmed(text).empty()) {
     return Complain{{"the realm is blank", R"(write a name, or "" to use the domain)"}};
   }
@@ -376,6 +394,7 @@ Parsed<std::string> parse_user_name(std::string_view text) {
   if (has_control_character(text)) {
     return Complain{{fmt::format("{} has a control character", in_quotes(text)), "remove it"}};
   }
+  if (has_quote(text)) return quote_complaint(text);
   if (text.find(':') != std::string_view::npos) {
     return Complain{
         {fmt::format("{} has a colon, which separates name, realm and password", in_quotes(text)),

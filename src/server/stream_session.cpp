@@ -1,7 +1,5 @@
 #include "server/stream_session.h"
 
-#include "turn/framing.h"
-
 namespace turnpike::server {
 namespace {
 
@@ -45,27 +43,32 @@ bool StreamSession::receive(MutableByteView scratch) {
   return tls_->receive(bytes, input_, wire_) == net::TlsSession::Status::open;
 }
 
-StreamInput StreamSession::next(ByteView& message) {
+StreamInput StreamSession::peek(turn::StreamFrame& frame) const {
   const ByteView rest = ByteView{input_}.subspan(taken_);
   if (rest.empty()) return StreamInput::incomplete;
   const bool is_capital = 'A' <= rest[0] && rest[0] <= 'Z';
   if (!has_spoken_turn_ && is_capital) return StreamInput::http;
-  turn::StreamFrame frame{};
   switch (turn::find_frame(rest, frame)) {
     case turn::StreamState::incomplete: return StreamInput::incomplete;
     case turn::StreamState::broken: return StreamInput::broken;
     case turn::StreamState::complete: break;
   }
-  has_spoken_turn_ = true;
-  message = rest.first(frame.message_bytes);
-  taken_ += frame.total_bytes;
   return StreamInput::message;
+}
+
+StreamInput StreamSession::next(ByteView& message) {
+  turn::StreamFrame frame{};
+  const StreamInput input = peek(frame);
+  if (input != StreamInput::message) return input;
+  has_spoken_turn_ = true;
+  message = ByteView{input_}.subspan(taken_, frame.message_bytes);
+  taken_ += frame.total_bytes;
+  return input;
 }
 
 bool StreamSession::has_input() const {
   turn::StreamFrame frame{};
-  const ByteView rest = ByteView{input_}.subspan(taken_);
-  return turn::find_frame(rest, frame) == turn::StreamState::complete;
+  return peek(frame) != StreamInput::incomplete;
 }
 
 void StreamSession::compact() {
@@ -91,14 +94,26 @@ void StreamSession::answer_http() {
   begin_close();
 }
 
+/// A client that reads slower than its peers send may never empty the queue. Waiting for half of it
+/// keeps the cost of moving the rest in proportion to what was sent.
+void StreamSession::forget_sent() {
+  if (sent_ < wire_.size() - sent_) return;
+  wire_.erase(wire_.begin(), wire_.begin() + static_cast<std::ptrdiff_t>(sent_));
+  sent_ = 0;
+}
+
 bool StreamSession::flush() {
+  bool is_alive = true;
   if (tls_ && !plain_.empty()) {
-    if (tls_->send(plain_, wire_) == net::TlsSession::Status::failed) return false;
+    is_alive = tls_->send(plain_, wire_) == net::TlsSession::Status::open;
     clear(plain_);
   }
   while (wants_to_write()) {
     const auto count = socket_.write(ByteView{wire_}.subspan(sent_));
-    if (!count) return count.error() == net::StreamStop::would_block;
+    if (!count) {
+      forget_sent();
+      return count.error() == net::StreamStop::would_block;
+    }
     sent_ += *count;
   }
   clear(wire_);
@@ -112,7 +127,7 @@ bool StreamSession::flush() {
     socket_.finish_writing();
     has_finished_ = true;
   }
-  return true;
+  return is_alive;
 }
 
 }  // namespace turnpike::server

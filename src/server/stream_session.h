@@ -7,6 +7,7 @@
 #include "base/endpoint.h"
 #include "net/tcp.h"
 #include "net/tls.h"
+#include "turn/framing.h"
 
 namespace turnpike::server {
 
@@ -54,6 +55,9 @@ class StreamSession {
   [[nodiscard]] bool is_closing() const { return is_closing_; }
 
  private:
+  /// What next() would say; `frame` is set for a message.
+  [[nodiscard]] StreamInput peek(turn::StreamFrame& frame) const;
+  void forget_sent();
   [[nodiscard]] std::size_t queued_bytes() const { return plain_.size() + wire_.size() - sent_; }
 
   net::TcpSocket socket_;

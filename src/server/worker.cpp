@@ -27,7 +27,7 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
       throw std::system_error{error, "epoll"};
     }
   }
-  resume_accepting();
+  if (const auto error = resume_accepting()) throw std::system_error{error, "epoll"};
 }
 
 // One `now` for all that is ready at once. What a batch produces is sent before the next batch

@@ -81,8 +81,9 @@ class Worker {
     std::optional<StreamSession> session;
     std::uint32_t generation = 0;
     bool watches_writable = false;
-    bool is_touched = false;  // has output since the last flush, or must be closed
-    bool is_over = false;     // to be closed at the end of this turn
+    bool is_touched = false;     // has output since the last flush, or must be closed
+    bool is_in_backlog = false;  // is not read again before what is left over has been taken
+    bool is_over = false;        // to be closed at the end of this turn
   };
 
   [[nodiscard]] std::optional<nanoseconds> time_to_wait();
@@ -104,7 +105,7 @@ class Worker {
   void on_connections_waiting(StreamListener& listener);
   void admit(net::Accepted accepted, Transport transport);
   void pause_accepting();
-  void resume_accepting();
+  std::error_code resume_accepting();
   void on_session_event(std::uint32_t slot, const net::Event& event);
   void take_messages(std::uint32_t slot);
   void take_backlog();

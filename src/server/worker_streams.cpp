@@ -56,24 +56,29 @@ void Worker::admit(net::Accepted accepted, Transport transport) {
 }
 
 void Worker::pause_accepting() {
+  if (accepting_again_at_) return;  // another listener has met the same trouble in this turn
   for (const StreamListener& listener : listeners_.streams) poller_.remove(listener.socket.descriptor());
   accepting_again_at_ = now_.instant + accept_pause;
 }
 
-void Worker::resume_accepting() {
+std::error_code Worker::resume_accepting() {
   accepting_again_at_.reset();
   for (std::uint32_t i = 0; i < listeners_.streams.size(); ++i) {
     const PollToken token{PollKind::stream_listener, 0, i};
-    if (const auto error = poller_.add(listeners_.streams[i].socket.descriptor(), token.value())) {
-      throw std::system_error{error, "epoll"};
-    }
+    const auto error = poller_.add(listeners_.streams[i].socket.descriptor(), token.value());
+    if (!error) continue;
+    for (; i > 0; --i) poller_.remove(listeners_.streams[i - 1].socket.descriptor());
+    accepting_again_at_ = now_.instant + accept_pause;
+    return error;
   }
+  return {};
 }
 
 void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
   SessionSlot& slot = sessions_[number];
   if (event.writable) touch(number);
   if (!event.readable && !event.error) return;
+  if (slot.is_in_backlog) return;  // what is left over comes first, or the input grows without end
   scratch_.resize(read_bytes);
   const bool goes_on = slot.session->receive(scratch_);
   take_messages(number);
@@ -105,7 +110,9 @@ void Worker::take_messages(std::uint32_t number) {
   }
   queue_.flush();
   session.compact();
-  if (left == 0 && session.has_input()) backlog_.push_back(number);
+  if (left > 0 || !session.has_input()) return;
+  slot.is_in_backlog = true;
+  backlog_.push_back(number);
 }
 
 void Worker::take_backlog() {
@@ -113,6 +120,7 @@ void Worker::take_backlog() {
   numbers.swap(backlog_);
   for (const std::uint32_t number : numbers) {
     if (!sessions_[number].session) continue;
+    sessions_[number].is_in_backlog = false;
     take_messages(number);
     touch(number);
   }
@@ -173,7 +181,10 @@ void Worker::end_overdue_sessions() {
     slot.is_over = true;
     touch(*number);
   }
-  if (accepting_again_at_ && *accepting_again_at_ <= now_.instant) resume_accepting();
+  if (!accepting_again_at_ || *accepting_again_at_ > now_.instant) return;
+  if (const auto error = resume_accepting()) {
+    log_event(LogLevel::warn, "accept_failed", {{"error", error.message()}});
+  }
 }
 
 void Worker::close_session(std::uint32_t number) {

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startBrowser } from './lib/browser.mjs';
+import { localCertificate } from './lib/certificate.mjs';
 import { explained } from './lib/logs.mjs';
 import { mintRestCredential, staticPassword, startServer } from './lib/server.mjs';
 import { until } from './lib/until.mjs';
@@ -42,24 +43,27 @@ describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
   let browser;
 
   before(explained(async () => {
-    [server, browser] = await Promise.all([startServer({ users: ['alice'] }), startBrowser()]);
+    const certificate = await localCertificate();
+    const starting = [startServer({ users: ['alice'], tls: true }), startBrowser({ certificate })];
+    [server, browser] = await Promise.all(starting);
   }));
   after(async () => {
     await browser?.close();
     await server?.discard();
   });
 
-  const iceServers = (address, { username, credential }) => [{ urls: server.uri(address), username, credential }];
+  const iceServers = ({ address, transport }, { username, credential }) =>
+    [{ urls: server.uri(address, transport), username, credential }];
 
   /// Opens two pages and carries the offer, the answer and the candidates between them as they
   /// come. Returns the two sides once each is ready to call or be called.
-  async function introduce(address, credentialOf) {
+  async function introduce(ways, credentialOf) {
     const sides = [];
     await Promise.all(['caller', 'callee'].map(async (name, index) => {
       const signal = (message) => sides[1 - index].do('receive', message);
       const side = new Side(name, await browser.openPage(name, { signal }));
       sides[index] = side;
-      await side.do('prepare', iceServers(address, credentialOf(name)));
+      await side.do('prepare', iceServers(ways[name], credentialOf(name)));
     }));
     return sides;
   }
@@ -79,15 +83,17 @@ describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
     assert.equal(there, here, 'the bytes that arrive are the bytes that were sent');
   }
 
-  async function assertCallWorks(address, credentialOf) {
-    const sides = await introduce(address, credentialOf);
+  /// `ways` tells how each of the sides reaches the server.
+  async function assertCallWorks(ways, credentialOf = mintRestCredential) {
+    const sides = await introduce(ways, credentialOf);
     await sides[0].do('offer');
 
     for (const side of sides) {
       const throughRelays = ({ path }) => path === 'relay/relay';
       const { relayProtocol, url } = await side.until('a path from relay to relay', throughRelays);
-      assert.equal(relayProtocol, 'udp');
-      assert.equal(url, server.uri(address), 'the relay is ours');
+      const { address, transport } = ways[side.name];
+      assert.equal(relayProtocol, transport);
+      assert.equal(url, server.uri(address, transport), 'the relay is ours');
     }
     await Promise.all(sides.map(assertMediaFlows));
     for (const side of sides) await assertDataChannelWorks(side);
@@ -98,14 +104,29 @@ describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
     await Promise.all(sides.map((side) => side.page.context().close()));
   }
 
+  const udp = { address: '127.0.0.1', transport: 'udp' };
+  const udp6 = { address: '::1', transport: 'udp' };
+  const tcp = { address: '127.0.0.1', transport: 'tcp' };
+  const tcp6 = { address: '::1', transport: 'tcp' };
+  const tls = { address: 'localhost', transport: 'tls' };
+
   it('goes through the relay with time-limited credentials', explained(() =>
-    assertCallWorks('127.0.0.1', (name) => mintRestCredential(name))));
+    assertCallWorks({ caller: udp, callee: udp })));
 
   it('goes through the relay with the password of a static user', explained(() =>
-    assertCallWorks('127.0.0.1', () => ({ username: 'alice', credential: staticPassword }))));
+    assertCallWorks({ caller: udp, callee: udp }, () => ({ username: 'alice', credential: staticPassword }))));
 
   it('goes through the relay when the browsers reach it over IPv6', explained(() =>
-    assertCallWorks('::1', (name) => mintRestCredential(name))));
+    assertCallWorks({ caller: udp6, callee: udp6 })));
+
+  it('goes through the relay when nothing but TCP gets there', explained(() =>
+    assertCallWorks({ caller: tcp, callee: tcp })));
+
+  it('goes through the relay when nothing but TLS gets there', explained(() =>
+    assertCallWorks({ caller: tls, callee: tls })));
+
+  it('goes through the relay from UDP on one side to TCP, over IPv6, on the other', explained(() =>
+    assertCallWorks({ caller: udp, callee: tcp6 })));
 
   const refused = [
     { when: 'the password is wrong', credential: () => ({ username: 'alice', credential: 'wrong' }) },
@@ -114,7 +135,7 @@ describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
   for (const { when, credential } of refused) {
     it(`finds no relay, and error 401, when ${when}`, explained(async () => {
       const page = await browser.openPage('stranger');
-      const servers = iceServers('127.0.0.1', credential());
+      const servers = iceServers(udp, credential());
       const { candidates, errorCodes } = await new Side('stranger', page).do('gather', servers);
       assert.deepEqual(candidates, []);
       assert.ok(errorCodes.length > 0, 'the browser tells of an error');

@@ -7,20 +7,13 @@
 // -m counts flows, not clients.
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { explained } from './lib/logs.mjs';
-import { freeUdpPort } from './lib/ports.mjs';
-import { run, start } from './lib/process.mjs';
-import { restSecret, staticPassword, startServer } from './lib/server.mjs';
-import { exchange } from './lib/stun.mjs';
-import { until } from './lib/until.mjs';
+import { freePort } from './lib/ports.mjs';
+import { run } from './lib/process.mjs';
+import { restSecret, startServer } from './lib/server.mjs';
+import { assertNothingLost, byPassword, bySecret, messagesPerFlow, startEchoPeer, uclient } from './lib/turnutils.mjs';
 
-const messagesPerFlow = 20;
 const oneMinuteMs = 60_000;
 
 const v4 = '127.0.0.1';
@@ -31,7 +24,7 @@ const v6 = '::1';
 
 // Against the peer that sends everything back. Each case is a static user of its own name, so
 // that the allocations one user may hold never tie one case to another. `via` is the address at
-// which the client reaches the server.
+// which the client reaches the server, over UDP unless `over` says "tcp" or "tls".
 const echoCases = [
   { user: 'channels', does: 'channels over IPv4', via: v4, peer: v4, flags: [], flows: 2 },
   { user: 'single', does: 'channels without the RTCP pair', via: v4, peer: v4, flags: ['-c'], flows: 1 },
@@ -51,6 +44,22 @@ const echoCases = [
     flags: ['-m', '4', '-l', '1200', '-z', '5'],
     flows: 4,
   },
+  ...['tcp', 'tls'].flatMap((over) => [
+    { user: `${over}-channels`, does: 'channels over IPv4', over, via: v4, peer: v4, flags: [], flows: 2 },
+    { user: `${over}-send`, does: 'Send indications over IPv4', over, via: v4, peer: v4, flags: ['-s'], flows: 2 },
+    { user: `${over}-v6`, does: 'channels over IPv6', over, via: v6, peer: v6, flags: ['-x'], flows: 2 },
+    { user: `${over}-v6-send`, does: 'Send indications over IPv6', over, via: v6, peer: v6, flags: ['-x', '-s'], flows: 2 },
+    { user: `${over}-odd`, does: 'messages that need padding', over, via: v4, peer: v4, flags: ['-l', '101'], flows: 2 },
+    {
+      user: `${over}-large`,
+      does: 'channels of two clients at once, 1200 bytes every 5 ms',
+      over,
+      via: v4,
+      peer: v4,
+      flags: ['-m', '4', '-l', '1200', '-z', '5'],
+      flows: 4,
+    },
+  ]),
 ];
 
 // Between clients of the tool, each behind a relay of ours: they come in couples.
@@ -59,62 +68,14 @@ const pairCases = [
   { user: 'pair-single', does: 'channels without the RTCP pairs', via: v4, flags: ['-c'], flows: 2 },
   { user: 'pair-send', does: 'Send indications', via: v4, flags: ['-s'], flows: 4 },
   { user: 'pair-v6', does: 'channels over IPv6', via: v6, flags: ['-x'], flows: 4 },
+  { user: 'pair-tcp', does: 'channels', over: 'tcp', via: v4, flags: [], flows: 4 },
+  { user: 'pair-tcp-send', does: 'Send indications', over: 'tcp', via: v4, flags: ['-s'], flows: 4 },
+  { user: 'pair-tcp-v6', does: 'channels over IPv6', over: 'tcp', via: v6, flags: ['-x'], flows: 4 },
+  { user: 'pair-tls', does: 'channels', over: 'tls', via: v4, flags: [], flows: 4 },
 ];
 
 const usersOf = (cases) => cases.map(({ user }) => user);
 const messagesOf = (cases) => cases.reduce((sum, { flows }) => sum + flows * messagesPerFlow, 0);
-const byPassword = (user) => ['-u', user, '-w', staticPassword];
-const bySecret = (name, secret) => ['-u', name, '-W', secret];
-
-/// Compiles what keeps the tool's channel numbers in RFC 8656's range, and returns its path.
-async function buildChannelShim() {
-  const source = fileURLToPath(new URL('lib/rfc8656_channels.c', import.meta.url));
-  const library = path.join(await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-')), 'rfc8656_channels.so');
-  const { code } = await run('cc', 'cc', ['-shared', '-fPIC', '-O1', '-o', library, source]);
-  assert.equal(code, 0);
-  return library;
-}
-const channelShim = buildChannelShim();
-
-async function uclient({ name, port, via, credentials, flags }) {
-  const args = ['-p', String(port), '-n', String(messagesPerFlow), ...credentials, ...flags, via];
-  const env = { ...process.env, LD_PRELOAD: await channelShim };
-  return run(`turnutils_uclient: ${name}`, 'turnutils_uclient', args, { env });
-}
-
-/// The last sums that the tool printed; it prints them every second.
-function sums(output) {
-  const messages = [...output.matchAll(/tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/g)].at(-1);
-  const losses = /Total lost packets (\d+) .*total send dropped (\d+)/.exec(output);
-  assert.ok(messages && losses, 'turnutils_uclient prints its sums');
-  const [sent, received] = messages.slice(1).map(Number);
-  const [lost, dropped] = losses.slice(1).map(Number);
-  return { sent, received, lost, dropped };
-}
-
-function assertNothingLost({ code, output }, flows) {
-  const messages = flows * messagesPerFlow;
-  assert.deepEqual(sums(output), { sent: messages, received: messages, lost: 0, dropped: 0 });
-  assert.equal(code, 0);
-}
-
-/// turnutils_peer sends every datagram back to its sender. It listens on two ports, as the RTCP
-/// half of a client talks to the port after the one that was named.
-async function startEchoPeer() {
-  const port = await freeUdpPort({ following: 1 });
-  const listen = ['-L', '127.0.0.1', '-L', '::1', '-p', String(port)];
-  const peer = start('turnutils_peer', 'turnutils_peer', listen);
-  const greeting = randomBytes(16);
-  const isGreeting = (datagram) => datagram.equals(greeting);
-  for (const address of ['127.0.0.1', '::1']) {
-    for (const listening of [port, port + 1]) {
-      const endpoint = { address, port: listening };
-      const echoes = () => exchange(endpoint, greeting, isGreeting, 100);
-      await until('turnutils_peer to echo', echoes, { everyMs: 20 });
-    }
-  }
-  return { port, stop: () => peer.kill('SIGKILL') };
-}
 
 describe('turnutils_stunclient', { timeout: oneMinuteMs }, () => {
   let server;
@@ -143,7 +104,7 @@ describe('turnutils_uclient, with a peer on loopback that echoes', { timeout: on
   before(explained(async () => {
     peer = await startEchoPeer();
     // The peer is on loopback, which the server reaches for nobody unless told so.
-    server = await startServer({ users: usersOf(echoCases), allowPeers: ['127.0.0.0/8', '::1/128'] });
+    server = await startServer({ users: usersOf(echoCases), allowPeers: ['127.0.0.0/8', '::1/128'], tls: true });
   }));
   after(async () => {
     peer?.stop();
@@ -154,15 +115,15 @@ describe('turnutils_uclient, with a peer on loopback that echoes', { timeout: on
 
   // The tool spends most of its six seconds waiting, so all cases wait together.
   describe('gets every message back', { concurrency: true }, () => {
-    for (const { user, does, via, peer: address, flags, flows } of echoCases) {
-      it(`through ${[does, ...flags].join(' ')}`, explained(async () => {
-        const options = { name: does, port: server.port, via, credentials: byPassword(user) };
+    for (const { user, does, over = 'udp', via, peer: address, flags, flows } of echoCases) {
+      it(`through ${over}: ${[does, ...flags].join(' ')}`, explained(async () => {
+        const options = { name: user, server, over, via, credentials: byPassword(user) };
         assertNothingLost(await uclient({ ...options, flags: [...flags, ...towardsPeer(address)] }), flows);
       }));
     }
 
     it('with a time-limited credential made from the shared secret -W', explained(async () => {
-      const options = { name: 'REST secret', port: server.port, via: v4, flags: towardsPeer(v4) };
+      const options = { name: 'REST secret', server, via: v4, flags: towardsPeer(v4) };
       assertNothingLost(await uclient({ ...options, credentials: bySecret('rest', restSecret) }), 2);
     }));
   });
@@ -175,7 +136,7 @@ describe('turnutils_uclient, with a peer on loopback that echoes', { timeout: on
     ];
     for (const { when, credentials } of refused) {
       it(`when ${when}`, explained(async () => {
-        const options = { name: when, port: server.port, via: v4, flags: towardsPeer(v4) };
+        const options = { name: when, server, via: v4, flags: towardsPeer(v4) };
         const { code, output } = await uclient({ ...options, credentials });
         assert.match(output, /Cannot complete Allocation/);
         assert.notEqual(code, 0);
@@ -195,22 +156,22 @@ describe('turnutils_uclient, between two relays of the same server', { timeout: 
   let server;
   before(explained(async () => {
     // Without allowPeers: two relays of this server may meet even on loopback, and nobody else.
-    server = await startServer({ users: [...usersOf(pairCases), 'outsider'] });
+    server = await startServer({ users: [...usersOf(pairCases), 'outsider'], tls: true });
   }));
   after(() => server?.discard());
 
   describe('delivers every message', { concurrency: true }, () => {
-    for (const { user, does, via, flags, flows } of pairCases) {
-      it(`through ${[does, ...flags].join(' ')}`, explained(async () => {
-        const options = { name: `pair, ${does}`, port: server.port, via, credentials: byPassword(user) };
+    for (const { user, does, over = 'udp', via, flags, flows } of pairCases) {
+      it(`through ${over}: ${[does, ...flags].join(' ')}`, explained(async () => {
+        const options = { name: user, server, over, via, credentials: byPassword(user) };
         assertNothingLost(await uclient({ ...options, flags: [...flags, '-y'] }), flows);
       }));
     }
   });
 
   it('is refused a peer on loopback that is no relay of ours', explained(async () => {
-    const flags = ['-c', '-e', v4, '-r', String(await freeUdpPort())];
-    const options = { name: 'forbidden peer', port: server.port, via: v4, credentials: byPassword('outsider') };
+    const flags = ['-c', '-e', v4, '-r', String(await freePort())];
+    const options = { name: 'forbidden peer', server, via: v4, credentials: byPassword('outsider') };
     const { code, output } = await uclient({ ...options, flags });
     assert.match(output, /error 403/);
     assert.notEqual(code, 0);

@@ -1,5 +1,8 @@
 #include "net/poller.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <thread>
 
 #include "net/clock.h"
@@ -16,6 +19,25 @@ void send_to_itself(UdpPort& port) {
   queue.queue_copy(port, port.local(), std::nullopt, bytes_of("hi"));
   queue.flush();
 }
+
+/// Two ends of a stream that do not block.
+struct StreamPair {
+  StreamPair() {
+    std::array<int, 2> ends{};
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    here = ends[0];
+    there = ends[1];
+  }
+  ~StreamPair() {
+    ::close(here);
+    if (there >= 0) ::close(there);
+  }
+  StreamPair(const StreamPair&) = delete;
+  StreamPair& operator=(const StreamPair&) = delete;
+
+  int here = -1;
+  int there = -1;
+};
 
 }  // namespace
 
@@ -57,6 +79,64 @@ TEST_CASE("a descriptor cannot be added twice", "[net]") {
   Poller poller;
   REQUIRE_FALSE(poller.add(port.descriptor(), 1));
   CHECK(poller.add(port.descriptor(), 2) == std::errc::file_exists);
+}
+
+TEST_CASE("only who asks is told that a descriptor takes more bytes", "[net]") {
+  StreamPair pair;
+  Poller poller;
+  REQUIRE_FALSE(poller.add(pair.here, 7));
+  CHECK(poller.wait(0ns).empty());
+
+  poller.watch_writable(pair.here, 8, true);
+  for (int round = 0; round < 2; ++round) {  // until it is no longer asked for
+    const auto events = poller.wait(5s);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].token == 8);
+    CHECK(events[0].writable);
+    CHECK_FALSE(events[0].readable);
+    CHECK_FALSE(events[0].error);
+  }
+  REQUIRE(::write(pair.there, "hi", 2) == 2);
+  {
+    const auto events = poller.wait(5s);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].writable);
+    CHECK(events[0].readable);
+  }
+  poller.watch_writable(pair.here, 7, false);
+  const auto events = poller.wait(5s);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].token == 7);
+  CHECK_FALSE(events[0].writable);
+  CHECK(events[0].readable);  // reading is always watched
+}
+
+TEST_CASE("a full descriptor becomes writable when the other side reads", "[net]") {
+  StreamPair pair;
+  Poller poller;
+  REQUIRE_FALSE(poller.add(pair.here, 7));
+  const std::string much(4096, 'x');
+  while (::write(pair.here, much.data(), much.size()) > 0) continue;
+  poller.watch_writable(pair.here, 7, true);
+  CHECK(poller.wait(0ns).empty());
+  std::string taken(4096, ' ');
+  while (::read(pair.there, taken.data(), taken.size()) > 0) continue;
+  const auto events = poller.wait(5s);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].writable);
+}
+
+TEST_CASE("a hang-up is an error that can be read", "[net]") {
+  StreamPair pair;
+  Poller poller;
+  REQUIRE_FALSE(poller.add(pair.here, 7));
+  ::close(pair.there);
+  pair.there = -1;
+  const auto events = poller.wait(5s);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].error);
+  CHECK(events[0].readable);
+  CHECK_FALSE(events[0].writable);
 }
 
 TEST_CASE("an ICMP error is reported as an error until it is read", "[net]") {

@@ -603,6 +603,9 @@ TEST_CASE("other values that cannot be meant are refused", "[server][config]") {
   CHECK(contains(refusal("realm = \" \"\n"), "the realm is blank"));
   CHECK(contains(refusal("realm = \"" + std::string(128, 'r') + "\"\n"),
                  "the realm has 128 characters; use at most 127"));
+  CHECK(contains(refusal("realm = 'the \"best\"'\n"), "has a quotation mark"));
+  CHECK(contains(refusal("domain = \"" + std::string(128, 'd') + "\"\n"),
+                 "the domain has 128 characters; use at most 127"));
   CHECK(contains(refusal("domain = \"https://turn.example.com\"\n"), "without scheme or port"));
   CHECK(contains(refusal("public_ip = [\"203.0.113.10\", \"203.0.113.11\"]\n"),
                  "2 IPv4 addresses are given"));

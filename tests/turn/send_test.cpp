@@ -124,6 +124,37 @@ TEST_CASE("DONT-FRAGMENT sets the DF bit of its datagram alone", "[turn][rfc8656
   CHECK_FALSE(world.at_peer()->dont_fragment);
 }
 
+TEST_CASE("DONT-FRAGMENT is ignored when either side is IPv6", "[turn][rfc8656-13][c55]") {
+  const auto [from, peer, is_set] = GENERATE(table<std::string, std::string, bool>({
+      {"198.51.100.7:4000", "8.8.8.8:5000", true},
+      {"198.51.100.7:4000", "[2001:4860:4860::8888]:5000", false},
+      {"[2001:db8:7::7]:4000", "8.8.8.8:5000", false},
+      {"[2001:db8:7::7]:4000", "[2001:4860:4860::8888]:5000", false},
+  }));
+  CAPTURE(from, peer);
+  World world;
+  auto alice = world.client(from);
+  REQUIRE(alice.allocate(with_additional(Family::ipv6)).code() == ok);
+  REQUIRE(alice.permit_all({"8.8.8.8", "2001:4860:4860::8888"}).code() == ok);
+  CHECK(alice.send(peer, "hi", with_raw(0x001a, {})) == Reason::relayed_to_peer);
+  CHECK(world.at_peer()->dont_fragment == is_set);
+}
+
+TEST_CASE("ChannelData whose permission has run out is dropped", "[turn][rfc8656-9][c51]") {
+  World world;
+  auto alice = permitted(world, with_lifetime(3600));
+  REQUIRE(alice.bind_channel(0x4000, "8.8.8.8:5000").code() == ok);
+  world.advance(300s - 1ms);
+  CHECK(alice.send_channel(0x4000, "hi") == Reason::relayed_to_peer);
+  world.advance(1ms);
+  CHECK(alice.send_channel(0x4000, "hi") == Reason::dropped_no_permission);
+  CHECK_FALSE(world.at_peer());
+  // The channel is still bound: a permission is all that is missing.
+  REQUIRE(alice.permit("8.8.8.8").code() == ok);
+  CHECK(alice.send_channel(0x4000, "hi") == Reason::relayed_to_peer);
+  CHECK(world.at_peer()->to == endpoint("8.8.8.8:5000"));
+}
+
 // --- Data ----------------------------------------------------------------------------------------
 
 TEST_CASE("a peer's datagram becomes a Data indication", "[turn][rfc8656-11.3][c47]") {
@@ -260,6 +291,50 @@ TEST_CASE("ICMP about a peer without permission is dropped", "[turn][rfc8656-11.
   auto alice = permitted(world);
   CHECK(world.icmp("9.9.9.9:5000", alice, {3, 3, 0}) == Reason::dropped_no_permission);
   CHECK(world.unread() == 0);
+}
+
+// --- Clients over streams ------------------------------------------------------------------------
+
+TEST_CASE("ChannelData to a client over a stream is padded", "[turn][rfc8656-12.5][c53]") {
+  const auto [transport, pads] = GENERATE(table<Transport, bool>({
+      {Transport::tcp, true},
+      {Transport::tls, true},
+      {Transport::udp, false},
+      {Transport::dtls, false},
+  }));
+  World world;
+  auto alice = world.client("198.51.100.7:4000", transport);
+  REQUIRE(alice.allocate().code() == ok);
+  REQUIRE(alice.bind_channel(0x4000, "8.8.8.8:5000").code() == ok);
+  for (const std::size_t size : {0U, 1U, 2U, 3U, 4U, 5U, 1199U, 65507U}) {
+    const std::string payload(size, '\xff');
+    REQUIRE(world.peer_sends("8.8.8.8:5000", alice, payload) == Reason::relayed_to_client);
+    const Bytes bytes = alice.data()->bytes;
+    CHECK(bytes.size() == 4 + (pads ? (size + 3) / 4 * 4 : size));
+    CHECK(load_be16(ByteView{bytes}.subspan(2)) == size);  // the padding is not counted
+    CHECK(alice.data()->payload == payload);
+    for (std::size_t i = 4 + size; i < bytes.size(); ++i) CHECK(bytes[i] == 0);
+    turn::StreamFrame frame{};
+    if (pads) CHECK(turn::find_frame(bytes, frame) == turn::StreamState::complete);
+    if (pads) CHECK(frame.total_bytes == bytes.size());
+  }
+}
+
+TEST_CASE("a client over a stream sends and is sent to like any other", "[turn][rfc8656-3.1][c56]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000", Transport::tcp);
+  REQUIRE(alice.allocate().code() == ok);
+  REQUIRE(alice.permit("8.8.8.8").code() == ok);
+  CHECK(alice.send("8.8.8.8:5000", "hello") == Reason::relayed_to_peer);
+  CHECK(world.at_peer()->payload == "hello");
+  CHECK(world.peer_sends("8.8.8.8:5000", alice, "hi") == Reason::relayed_to_client);
+  CHECK(alice.data()->peer == endpoint("8.8.8.8:5000"));
+  CHECK(world.icmp("8.8.8.8:5000", alice, {3, 3, 0}) == Reason::relayed_icmp);
+  CHECK(alice.receive()->view().method() == Method::data);
+  // ChannelData comes as one message, without the padding or, over UDP, with it.
+  REQUIRE(alice.bind_channel(0x4000, "8.8.8.8:5000").code() == ok);
+  CHECK(alice.send_channel(0x4000, "abc") == Reason::relayed_to_peer);
+  CHECK(world.at_peer()->payload == "abc");
 }
 
 }  // namespace turnpike::test

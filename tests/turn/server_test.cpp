@@ -641,4 +641,111 @@ TEST_CASE("reserved bits are ignored", "[turn][rfc8656-18][c02]") {
              }).code() == ok);
 }
 
+// --- Clients over streams ------------------------------------------------------------------------
+
+TEST_CASE("who has completed a connection is challenged without a budget", "[turn][M03]") {
+  const auto transport = GENERATE(Transport::tcp, Transport::tls);
+  auto settings = WorldSettings{};
+  settings.limits.challenge_rate = 5;
+  World world{settings};
+  auto alice = world.client("198.51.100.7:4000", transport);
+  for (int i = 0; i < 100; ++i) CHECK(alice.request_once(Method::allocate).code() == 401);
+  // Nor has it used up what its neighbours over UDP have.
+  auto bob = world.client("198.51.100.8:4000");
+  for (int i = 0; i < 5; ++i) CHECK(bob.request_once(Method::allocate).code() == 401);
+  CHECK(bob.request_once(Method::allocate).reason == Reason::dropped_challenge_budget);
+}
+
+TEST_CASE("no source port of a stream is a reflector's", "[turn][M08]") {
+  const auto port = GENERATE(as<std::string>{}, "7", "53", "123", "11211");
+  const auto transport = GENERATE(Transport::tcp, Transport::tls);
+  World world;
+  auto alice = world.client("198.51.100.7:" + port, transport);
+  CHECK(alice.binding().code() == ok);
+  CHECK(alice.allocate().code() == ok);
+}
+
+TEST_CASE("a connection from where a relay is, is none of the relay's", "[turn][c57][P07]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000");
+  alice.allocate();
+  CHECK(world.client(alice.relayed().to_string()).binding().reason == Reason::dropped_source);
+  CHECK(world.client(alice.relayed().to_string(), Transport::tcp).binding().code() == ok);
+}
+
+TEST_CASE("clients on 6to4 and Teredo addresses are not served over streams either",
+          "[turn][rfc8656-21.4][c57]") {
+  const auto from = GENERATE(as<std::string>{}, "[2002:c633:6407::1]:4000", "[2001:0:c633:6401::1]:4000");
+  const auto transport = GENERATE(Transport::tcp, Transport::tls);
+  World world;
+  auto tunnelled = world.client(from, transport);
+  CHECK(tunnelled.binding().reason == Reason::dropped_source);
+  CHECK(tunnelled.request_once(Method::allocate).reason == Reason::dropped_source);
+  CHECK(world.unread() == 0);
+}
+
+TEST_CASE("the transport is part of the five-tuple", "[turn][rfc8656-5][c28][c56]") {
+  World world;
+  auto over_udp = world.client("198.51.100.7:4000");
+  auto over_tcp = world.client("198.51.100.7:4000", Transport::tcp);
+  auto over_tls = world.client("198.51.100.7:4000", Transport::tls);
+  CHECK(over_udp.allocate().code() == ok);
+  CHECK(over_tcp.refresh().code() == 437);
+  CHECK(over_tcp.allocate().code() == ok);
+  CHECK(over_tls.allocate().code() == ok);
+  CHECK(world.balance().allocations == 3);
+  CHECK(over_tcp.relayed() != over_udp.relayed());
+  CHECK(over_tcp.refresh(0s).code() == ok);
+  CHECK(over_udp.refresh().code() == ok);
+}
+
+TEST_CASE("the allocation ends at once with its connection", "[turn][rfc8656-3.1][c56]") {
+  World world;
+  const Balance before = world.balance();
+  auto alice = world.client("198.51.100.7:4000", Transport::tcp);
+  auto bob = world.client("198.51.100.8:4000", Transport::tcp).is("bob", "builder");
+  auto same_addresses = world.client("198.51.100.7:4000");
+
+  SECTION("with all it had") {
+    REQUIRE(alice.allocate(with_additional(Family::ipv6)).code() == ok);
+    alice.permit("8.8.8.8");
+    alice.bind_channel(0x4000, "9.9.9.9:5000");
+    world.lose(alice);
+    CHECK(world.balance() == before);
+    CHECK(world.peer_sends("8.8.8.8:5000", alice, "hi") == Reason::dropped_closed_relay);
+    CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::dropped_no_allocation);
+    CHECK_FALSE(world.server().has_allocation(alice.flow().tuple));
+    CHECK_FALSE(world.server().next_deadline());
+  }
+  SECTION("and no other") {
+    REQUIRE(alice.allocate().code() == ok);
+    REQUIRE(bob.allocate().code() == ok);
+    REQUIRE(same_addresses.allocate().code() == ok);
+    world.lose(alice);
+    CHECK(world.balance().allocations == 2);
+    CHECK(bob.refresh().code() == ok);
+    CHECK(same_addresses.refresh().code() == ok);
+  }
+  SECTION("and without one nothing happens") {
+    REQUIRE(bob.allocate().code() == ok);
+    const Balance with_bob = world.balance();
+    world.lose(alice);
+    alice.log_in();
+    world.lose(alice);
+    CHECK(world.balance() == with_bob);
+  }
+  SECTION("and twice is once") {
+    REQUIRE(alice.allocate().code() == ok);
+    world.lose(alice);
+    world.lose(alice);
+    CHECK(world.balance() == before);
+  }
+  SECTION("after which a new connection of the same addresses begins anew") {
+    REQUIRE(alice.allocate().code() == ok);
+    world.lose(alice);
+    CHECK(alice.refresh().code() == 437);
+    CHECK(alice.allocate().code() == ok);
+  }
+}
+
 }  // namespace turnpike::test

@@ -138,8 +138,8 @@ std::vector<AttributeType> Reply::types() const {
 
 // --- Client --------------------------------------------------------------------------------------
 
-Client::Client(World& world, Endpoint from, Endpoint server) : world_(&world) {
-  flow_.tuple = {from, server, Transport::udp};
+Client::Client(World& world, Endpoint from, Endpoint server, Transport transport) : world_(&world) {
+  flow_.tuple = {from, server, transport};
   flow_.listener = turn::ListenerId{3};
 }
 
@@ -359,6 +359,11 @@ Client World::client(std::string_view from, std::string_view server) {
   return {*this, endpoint(from), endpoint(server)};
 }
 
+Client World::client(std::string_view from, Transport transport) {
+  const Endpoint client = endpoint(from);
+  return {*this, client, endpoint(client.family() == Family::ipv4 ? server_v4 : server_v6), transport};
+}
+
 Now World::now() const {
   return {Instant{} + first_instant + elapsed_,
           WallTime{} + first_wall + std::chrono::floor<seconds>(elapsed_)};
@@ -412,6 +417,11 @@ Reason World::icmp(std::string_view peer, const Client& to, const stun::Icmp& ic
     return reason;
   }
   throw std::runtime_error("there was never a relay for this client");
+}
+
+void World::lose(const Client& client) {
+  server_.on_client_gone(client.flow().tuple, effects_);
+  carry_out();
 }
 
 void World::open_held(std::optional<turn::RelayOpenError> error) {

@@ -149,7 +149,7 @@ enum class Algorithm {
 /// A client at one address: it logs in on demand, renews stale nonces and checks every answer.
 class Client {
  public:
-  Client(World& world, Endpoint from, Endpoint server);
+  Client(World& world, Endpoint from, Endpoint server, Transport transport = Transport::udp);
 
   // ---- who it claims to be ----
   Client& is(std::string_view username, std::string_view password);
@@ -224,6 +224,8 @@ class World {
   Client client(std::string_view from);
   /// A client of another server address.
   Client client(std::string_view from, std::string_view server);
+  /// A client over `transport`; of a stream, each transmit() is one message that was found in it.
+  Client client(std::string_view from, Transport transport);
 
   // ---- time ----
   /// Lets time pass; deadlines are served when they come.
@@ -238,6 +240,8 @@ class World {
   Reason peer_sends(const Endpoint& peer, const Endpoint& relayed, std::string_view payload);
   /// An ICMP error about a datagram that the relay of `to` sent to `peer`.
   Reason icmp(std::string_view peer, const Client& to, const stun::Icmp& icmp);
+  /// The connection of `client` has broken.
+  void lose(const Client& client);
   /// What the last input sent to a peer.
   [[nodiscard]] const std::optional<AtPeer>& at_peer() const { return at_peer_; }
   [[nodiscard]] const std::optional<AtClient>& at_client() const { return at_client_; }

@@ -25,8 +25,9 @@ const flags = [
 ];
 
 /// Starts the browser and a web server with the one page. WebRTC's devices need a secure
-/// context, and http://127.0.0.1 is one.
-export async function startBrowser() {
+/// context, and http://127.0.0.1 is one. A TURN server may show the `certificate`, which nobody but
+/// this browser trusts.
+export async function startBrowser({ certificate } = {}) {
   const html = await readFile(pageFile);
   const web = http.createServer((_, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8');
@@ -36,7 +37,8 @@ export async function startBrowser() {
   await once(web, 'listening');
 
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const browser = await chromium.launch({ executablePath, args: flags });
+  const trust = certificate ? [`--ignore-certificate-errors-spki-list=${certificate.spkiHash}`] : [];
+  const browser = await chromium.launch({ executablePath, args: [...flags, ...trust] });
 
   return {
     /// Opens the page in a browser context of its own: two pages share nothing but the machine.

@@ -2,11 +2,14 @@
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import net from 'node:net';
 
-async function bound(address, port) {
-  const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
+async function bound(transport, address, port) {
+  const isUdp = transport === 'udp';
+  const socket = isUdp ? dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4') : net.createServer();
   const failed = once(socket, 'error').then(([error]) => Promise.reject(error));
-  socket.bind({ address, port, exclusive: true });
+  if (isUdp) socket.bind({ address, port, exclusive: true });
+  else socket.listen({ host: address, port, exclusive: true });
   try {
     await Promise.race([once(socket, 'listening'), failed]);
   } finally {
@@ -15,21 +18,29 @@ async function bound(address, port) {
   return socket;
 }
 
-/// A UDP port, chosen by the kernel, that is free on both 127.0.0.1 and ::1, as are the
-/// `following` ports after it.
+/// Every socket that must be possible at once; `offset` counts from the first port.
+function wanted(transports, following) {
+  const offsets = Array.from({ length: following + 1 }, (_, offset) => offset);
+  const addresses = ['127.0.0.1', '::1'];
+  return offsets.flatMap((offset) =>
+    transports.flatMap((transport) => addresses.map((address) => ({ transport, address, offset }))));
+}
+
+/// A port, chosen by the kernel, that is free on both 127.0.0.1 and ::1 for each of the
+/// `transports`, as are the `following` ports after it.
 ///
 /// The sockets are closed before the caller opens its own, so another process could take the
 /// port in between: the kernel picks from some 28,000, we live with that.
-export async function freeUdpPort({ following = 0 } = {}) {
+export async function freePort({ transports = ['udp', 'tcp'], following = 0 } = {}) {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const sockets = [];
     try {
-      const first = await bound('127.0.0.1', 0);
+      const [chosen, ...others] = wanted(transports, following);
+      const first = await bound(chosen.transport, chosen.address, 0);
       sockets.push(first);
       const { port } = first.address();
-      sockets.push(await bound('::1', port));
-      for (let next = port + 1; next <= port + following; next += 1) {
-        sockets.push(await bound('127.0.0.1', next), await bound('::1', next));
+      for (const { transport, address, offset } of others) {
+        sockets.push(await bound(transport, address, port + offset));
       }
       return port;
     } catch (error) {
@@ -38,16 +49,16 @@ export async function freeUdpPort({ following = 0 } = {}) {
       for (const socket of sockets) socket.close();
     }
   }
-  throw new Error('found no free UDP port on loopback');
+  throw new Error('found no free port on loopback');
 }
 
 let serversStarted = 0;
 
-/// A range for the relays of one server: 250 ports below the range from which the kernel picks
-/// (32768 and up), so that no client socket sits on one of them. Another test run on this
+/// A range for the relays of one server: 250 ports, or fewer, below the range from which the kernel
+/// picks (32768 and up), so that no client socket sits on one of them. Another test run on this
 /// machine at the same time most likely gets another range.
-export function relayPortRange() {
+export function relayPortRange({ ports = 250 } = {}) {
   const slice = (process.pid * 4 + serversStarted++) % 80;
   const first = 10_000 + slice * 250;
-  return { first, last: first + 249 };
+  return { first, last: first + ports - 1 };
 }

@@ -6,7 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freeUdpPort, relayPortRange } from './ports.mjs';
+import { localCertificate } from './certificate.mjs';
+import { freePort, relayPortRange } from './ports.mjs';
 import { start } from './process.mjs';
 import { answersBinding } from './stun.mjs';
 import { until, within } from './until.mjs';
@@ -20,30 +21,36 @@ export const restSecret = 'end-to-end-tests-only-not-a-secret-0123456789';
 /// The password of every static user in these tests.
 export const staticPassword = 'correct horse battery staple';
 
-// JSON's strings are TOML's, for the plain ASCII used here.
-function toml({ port, relay, users }) {
-  const inlineUsers = users.map(
-    (name) => `{ name = ${JSON.stringify(name)}, password = ${JSON.stringify(staticPassword)} }`,
-  );
+// JSON's strings, numbers and lists are TOML's, for the plain ASCII used here.
+const toToml = JSON.stringify;
+const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
+
+function toml({ port, tls, relay, limits, users }) {
+  const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
     '',
+    ...(tls ? ['[tls]', `certificate = ${toToml(tls.certificate)}`, `key = ${toToml(tls.key)}`, ''] : []),
     '[listen]',
-    `udp = ["127.0.0.1:${port}", "[::1]:${port}"]`,
+    `udp = ${toToml(onLoopback(port))}`,
+    `tcp = ${toToml(onLoopback(port))}`,
+    `tls = ${toToml(tls ? onLoopback(tls.port) : [])}`,
     '',
     '[relay]',
     `ports = "${relay.first}-${relay.last}"`,
     '',
     '[limits]',
-    '# Every client here has the same address, so the budget for challenges would be shared.',
-    'challenge_rate = 0',
+    ...Object.entries(limits).map(([key, value]) => `${key} = ${toToml(value)}`),
     '',
     '[auth]',
-    `secrets = [{ id = "t", value = ${JSON.stringify(restSecret)} }]`,
+    `secrets = [{ id = "t", value = ${toToml(restSecret)} }]`,
     `users = [${inlineUsers.join(', ')}]`,
     '',
   ].join('\n');
 }
+
+// Every client here has the same address, so what limits one would be shared by all.
+const noLimits = { challenge_rate: 0, tcp_connections_per_address: 0 };
 
 /// The environment without what would override the configuration file.
 function cleanEnvironment() {
@@ -58,7 +65,7 @@ export function mintRestCredential(name, { secret = restSecret, lifetimeS = 600 
   return { username, credential };
 }
 
-/// What the server counted, from the line it logs when it stops: datagrams by where they ended.
+/// What the server counted, from the line it logs when it stops: messages by where they ended.
 function countersIn(log) {
   const line = log.split('\n').findLast((text) => text.includes('"event":"counters"'));
   assert.ok(line, 'the log ends without a line of counters');
@@ -68,13 +75,24 @@ function countersIn(log) {
 /// Starts the server and returns once it answers on IPv4 and IPv6.
 ///
 /// `users` are static users with `staticPassword`. `allowPeers` are the CIDRs of the hard-denied
-/// ranges (loopback, in these tests) whose peers may be reached all the same.
-export async function startServer({ users = [], allowPeers = [] } = {}) {
+/// ranges (loopback, in these tests) whose peers may be reached all the same. `tls` also opens TLS
+/// listeners: true for those with `localCertificate()`, or files like those that it returns.
+/// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
+export async function startServer({ users = [], allowPeers = [], tls, limits, relayPorts } = {}) {
   const binary = process.env.TURNPIKE_BINARY ?? defaultBinary;
-  const port = await freeUdpPort();
+  const port = await freePort();
+  const tlsPort = tls && (await freePort({ transports: ['tcp'] }));
+  const files = tls === true ? await localCertificate() : tls;
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));
   const config = path.join(directory, 'turnpike.toml');
-  await writeFile(config, toml({ port, relay: relayPortRange(), users }), { mode: 0o600 });
+  const settings = {
+    port,
+    tls: tls && { ...files, port: tlsPort },
+    relay: relayPortRange({ ports: relayPorts }),
+    limits: { ...noLimits, ...limits },
+    users,
+  };
+  await writeFile(config, toml(settings), { mode: 0o600 });
 
   const flags = allowPeers.flatMap((cidr) => ['--insecure-allow-peers', cidr]);
   const command = ['serve', '--config', config, ...flags];
@@ -104,13 +122,23 @@ export async function startServer({ users = [], allowPeers = [] } = {}) {
   }
 
   return {
+    /// The port for UDP and TCP.
     port,
 
-    /// The TURN URI of this server at a loopback address.
-    uri: (address) => `turn:${address.includes(':') ? `[${address}]` : address}:${port}?transport=udp`,
+    /// The port for TLS, if there is one.
+    tlsPort,
+
+    portFor: (transport) => (transport === 'tls' ? tlsPort : port),
+
+    /// The TURN URI (RFC 7065) of this server at a loopback address, for "udp", "tcp" or "tls".
+    uri(address, transport = 'udp') {
+      const host = address.includes(':') ? `[${address}]` : address;
+      if (transport === 'tls') return `turns:${host}:${tlsPort}?transport=tcp`;
+      return `turn:${host}:${port}?transport=${transport}`;
+    },
 
     /// Ends the server as systemd would, insists on a clean end, and returns its counters: the
-    /// number of datagrams by the name of their Reason.
+    /// number of messages by the name of their Reason, and of TCP and TLS connections.
     async stop() {
       server.kill('SIGTERM');
       const end = await within(10_000, 'the server to stop after SIGTERM', server.ended);

@@ -1,0 +1,773 @@
+// Whole workers on real loopback sockets: a thread that runs, and clients that know nothing of it.
+#include "server/worker.h"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "auth/credentials.h"
+#include "base/hex.h"
+#include "catch.h"
+#include "net/send_queue.h"
+#include "net/tcp_client.h"
+#include "net/tls_client.h"
+#include "stun/builder.h"
+
+namespace turnpike::server {
+namespace {
+
+using net::address;
+using net::endpoint;
+using net::TcpClient;
+using stun::AttributeType;
+using stun::Method;
+using test::Bytes;
+using test::copy_of;
+using turn::Reason;
+using namespace std::chrono_literals;
+
+using Add = std::function<void(stun::MessageBuilder&)>;
+
+constexpr int ok = 200;
+constexpr std::uint16_t ch = 0x4000;
+const net::TcpClientOptions slow_reader{{}, 4096};
+
+// --- Clients -------------------------------------------------------------------------------------
+
+/// Receives one by one: a batch may bring more than what is waited for.
+class Inbox {
+ public:
+  explicit Inbox(net::UdpPort& port) : port_(port) {}
+  net::Datagram next() {
+    if (waiting_.empty()) {
+      for (net::Datagram& each : net::receive(port_, 1)) waiting_.push_back(std::move(each));
+    }
+    net::Datagram first = waiting_.at(0);
+    waiting_.pop_front();
+    return first;
+  }
+
+ private:
+  net::UdpPort& port_;
+  std::deque<net::Datagram> waiting_;
+};
+
+/// Datagrams between a client and the server.
+class UdpWire {
+ public:
+  explicit UdpWire(const Endpoint& server) : server_(server), port_(net::open_port()) {}
+
+  void send(ByteView message) {
+    net::SendQueue queue;
+    queue.queue_copy(port_, server_, std::nullopt, message);
+    queue.flush();
+  }
+  Bytes receive() {
+    const net::Datagram datagram = inbox_.next();
+    from = datagram.from;
+    return copy_of(bytes_of(datagram.text));
+  }
+
+  Endpoint from;  ///< of the latest datagram
+
+ private:
+  Endpoint server_;
+  net::UdpPort port_;
+  Inbox inbox_{port_};
+};
+
+/// Messages over a connection.
+class TcpWire {
+ public:
+  explicit TcpWire(const Endpoint& server, const net::TcpClientOptions& options = {})
+      : socket(server, options) {}
+
+  void send(ByteView message) const { socket.send(message); }
+  /// The next message, its padding included.
+  Bytes receive() {
+    turn::StreamFrame frame{};
+    for (;;) {
+      const turn::StreamState state = turn::find_frame(input_, frame);
+      REQUIRE(state != turn::StreamState::broken);
+      if (state == turn::StreamState::complete) break;
+      const Bytes some = socket.receive_some();
+      REQUIRE_FALSE(some.empty());
+      input_.insert(input_.end(), some.begin(), some.end());
+    }
+    const auto end = input_.begin() + static_cast<std::ptrdiff_t>(frame.total_bytes);
+    Bytes message{input_.begin(), end};
+    input_.erase(input_.begin(), end);
+    return message;
+  }
+
+  TcpClient socket;
+
+ private:
+  Bytes input_;
+};
+
+/// Messages over TLS.
+class TlsWire {
+ public:
+  explicit TlsWire(const Endpoint& server) : socket(server) {
+    while (SSL_is_init_finished(tls.ssl()) != 1) exchange();
+  }
+
+  void send(ByteView message) {
+    tls.send(text_of(message));
+    socket.send(tls.take_output());
+  }
+  Bytes receive() {
+    turn::StreamFrame frame{};
+    while (turn::find_frame(bytes_of(tls.received), frame) != turn::StreamState::complete) exchange();
+    Bytes message = copy_of(bytes_of(tls.received).first(frame.total_bytes));
+    tls.received.erase(0, frame.total_bytes);
+    return message;
+  }
+
+  TcpClient socket;
+  net::TlsClient tls;
+
+ private:
+  void exchange() {
+    tls.work();
+    const Bytes output = tls.take_output();
+    if (!output.empty()) socket.send(output);
+    if (SSL_is_init_finished(tls.ssl()) == 1 && !output.empty()) return;
+    const Bytes some = socket.receive_some();
+    REQUIRE_FALSE(some.empty());
+    tls.take(some);
+    tls.work();
+  }
+};
+
+Bytes channel_data(std::uint16_t channel, std::string_view payload) {
+  Bytes message(4);
+  turn::put_channel_data_header(message, stun::ChannelNumber{channel}, payload.size());
+  message.insert(message.end(), payload.begin(), payload.end());
+  message.resize(padded_to_4(message.size()));
+  return message;
+}
+
+int code_of(const Bytes& response) {
+  const auto message = stun::MessageView::parse(response).value();
+  if (message.message_class() == stun::Class::success) return ok;
+  return stun::decode_error_code(message.find(AttributeType::error_code).value()).value().code;
+}
+
+/// alice, over any wire.
+template <class Wire>
+class Caller {
+ public:
+  template <class... Arguments>
+  explicit Caller(const Arguments&... arguments) : wire(arguments...) {}
+
+  /// A message with a transaction id of its own, signed once there is a nonce.
+  Bytes build(Method method, const Add& add = {}, stun::Class message_class = stun::Class::request) {
+    Bytes buffer(2048);
+    ++transactions_;
+    stun::MessageBuilder message{buffer, message_class, method, {transactions_, 1, 2}};
+    if (add) add(message);
+    if (message_class == stun::Class::request && method != Method::binding && !nonce_.empty()) {
+      message.put_text(AttributeType::username, "alice");
+      message.put_text(AttributeType::realm, "example.org").put_text(AttributeType::nonce, nonce_);
+      const stun::IntegrityKey key{auth::long_term_key(stun::PasswordAlgorithm::md5, "alice",
+                                                       "example.org", "wonderland")};
+      message.put_message_integrity(key.sha1);
+    }
+    return copy_of(message.bytes());
+  }
+  /// The answer to a request; a challenge is met.
+  Bytes request(Method method, const Add& add = {}) {
+    wire.send(build(method, add));
+    Bytes response = wire.receive();
+    if (code_of(response) != 401) return response;
+    const auto challenge = stun::MessageView::parse(response).value();
+    nonce_ = text_of(challenge.find(AttributeType::nonce).value());
+    wire.send(build(method, add));
+    return wire.receive();
+  }
+  int binding() { return code_of(request(Method::binding)); }
+  /// The relayed transport address.
+  Endpoint allocate() {
+    const Bytes response =
+        request(Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
+    REQUIRE(code_of(response) == ok);
+    const auto message = stun::MessageView::parse(response).value();
+    return stun::decode_xor_address(message.find(AttributeType::xor_relayed_address).value(),
+                                    message.transaction_id())
+        .value();
+  }
+  int bind_channel(std::uint16_t channel, const Endpoint& peer) {
+    return code_of(request(Method::channel_bind, [&](stun::MessageBuilder& m) {
+      m.put_channel_number(stun::ChannelNumber{channel});
+      m.put_xor_address(AttributeType::xor_peer_address, peer);
+    }));
+  }
+  int permit(const IpAddress& peer) {
+    return code_of(request(Method::create_permission, [&](stun::MessageBuilder& m) {
+      m.put_xor_address(AttributeType::xor_peer_address, {peer, 0});
+    }));
+  }
+  void send(const Endpoint& peer, std::string_view payload) {
+    wire.send(build(
+        Method::send,
+        [&](stun::MessageBuilder& m) {
+          m.put_xor_address(AttributeType::xor_peer_address, peer);
+          m.put_text(AttributeType::data, payload);
+        },
+        stun::Class::indication));
+  }
+
+  Wire wire;
+
+ private:
+  std::string nonce_;
+  std::uint8_t transactions_ = 0;
+};
+
+using UdpCaller = Caller<UdpWire>;
+using TcpCaller = Caller<TcpWire>;
+using TlsCaller = Caller<TlsWire>;
+
+/// Somebody without TURN.
+class Peer {
+ public:
+  [[nodiscard]] const Endpoint& at() const { return port_.local(); }
+  void send(const Endpoint& to, std::string_view payload) {
+    net::SendQueue queue;
+    queue.queue_copy(port_, to, std::nullopt, bytes_of(payload));
+    queue.flush();
+  }
+  net::Datagram receive() { return inbox_.next(); }
+
+ private:
+  net::UdpPort port_ = net::open_port();
+  Inbox inbox_{port_};
+};
+
+// --- The server ----------------------------------------------------------------------------------
+
+struct RigSettings {
+  std::string udp = "127.0.0.1:0";
+  seconds unauthenticated_timeout{60};
+  std::uint32_t connections_per_address = 0;
+  bool starts = true;
+};
+
+turn::Server::Settings server_settings() {
+  turn::Server::Settings settings;
+  settings.limits.challenge_rate = 0;
+  settings.limits.max_allocations_per_user = 0;
+  settings.authentication.nonce_lifetime = seconds{600};
+  return settings;
+}
+
+/// One worker, and what a Service would give it.
+class Rig {
+ public:
+  explicit Rig(const RigSettings& settings = {})
+      : connections_(settings.connections_per_address) {
+    WorkerListeners listeners;
+    auto udp_options = net::bound_to(settings.udp);
+    udp_options.destination_address = udp_options.bind.address.is_any();
+    listeners.udp.push_back(net::open_port(udp_options));
+    udp = listeners.udp[0].local();
+    for (const Transport transport : {Transport::tcp, Transport::tls}) {
+      auto listener = net::TcpListener::open({endpoint("127.0.0.1:0")});
+      REQUIRE(listener.has_value());
+      (transport == Transport::tcp ? tcp : tls) = listener->local();
+      listeners.streams.push_back({std::move(*listener), transport});
+    }
+    credentials_.set(net::load_context(net::KeyKind::p256));
+    worker_ = std::make_unique<Worker>(
+        server_settings(),
+        WorkerShared{book_, policy_, ledger, connections_, credentials_, settings.unauthenticated_timeout},
+        std::move(listeners));
+    if (settings.starts) start();
+    control_ = std::make_unique<UdpCaller>(Endpoint{address("127.0.0.1"), udp.port});
+  }
+  ~Rig() { stop(); }
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
+
+  void start() {
+    thread_ = std::thread{[this] { worker_->run(); }};
+  }
+  void stop() {
+    if (!thread_.joinable()) return;
+    worker_->stop();
+    thread_.join();
+  }
+  /// Returns when the worker has accepted, read and closed whatever was sent, closed and so on before:
+  /// three turns. An answer may come in the middle of its turn, so the turn before is over then.
+  void settle() {
+    for (int i = 0; i < 4; ++i) REQUIRE(control_->binding() == ok);
+  }
+  /// Stops; how many datagrams ended so.
+  std::uint64_t count(Reason reason) {
+    stop();
+    return worker_->counters().at(static_cast<std::size_t>(reason));
+  }
+  /// Stops.
+  StreamCounters streams() {
+    stop();
+    return worker_->stream_counters();
+  }
+
+  Endpoint udp;
+  Endpoint tcp;
+  Endpoint tls;
+  turn::Ledger ledger{{{address("127.0.0.1"), address("127.0.0.1")}}, PortRange{49152, 65535},
+                      server_settings().limits};
+
+ private:
+  static auth::CredentialSettings credential_settings() {
+    auth::CredentialSettings settings;
+    settings.realm = "example.org";
+    settings.users = {{"alice", "wonderland"}};
+    return settings;
+  }
+  static turn::PeerPolicy::Settings policy_settings() {
+    turn::PeerPolicy::Settings settings;
+    settings.insecure_allow = {IpPrefix::parse("127.0.0.0/8").value()};
+    return settings;
+  }
+
+  auth::CredentialBook book_{credential_settings()};
+  turn::PeerPolicy policy_{policy_settings(), ledger.live_relays()};
+  ConnectionLimits connections_;
+  TlsCredentials credentials_;
+  std::unique_ptr<Worker> worker_;
+  std::thread thread_;
+  std::unique_ptr<UdpCaller> control_;
+};
+
+}  // namespace
+
+// --- UDP -----------------------------------------------------------------------------------------
+
+TEST_CASE("answers leave from the address that was asked", "[server][rfc8489-6.3.1][c06]") {
+  const auto asked = GENERATE(as<std::string>{}, "127.0.0.1", "127.0.0.2", "127.1.2.3");
+  Rig rig{{.udp = "0.0.0.0:0"}};
+  const Endpoint server{address(asked), rig.udp.port};
+  UdpCaller alice{server};
+  CHECK(alice.binding() == ok);
+  CHECK((alice.wire.from == server));
+}
+
+TEST_CASE("relayed data too leaves from the address that was asked", "[server][c06]") {
+  Rig rig{{.udp = "0.0.0.0:0"}};
+  const Endpoint server{address("127.0.0.2"), rig.udp.port};
+  UdpCaller alice{server};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  peer.send(relayed, "abc");
+  CHECK(alice.wire.receive() == Bytes{0x40, 0, 0, 3, 'a', 'b', 'c'});  // over UDP without padding
+  CHECK((alice.wire.from == server));
+}
+
+TEST_CASE("a port where nobody listens becomes a Data indication with ICMP",
+          "[server][rfc8656-11.5][c48]") {
+  Rig rig;
+  UdpCaller alice{rig.udp};
+  alice.allocate();
+  const Endpoint nobody = net::closed_endpoint();
+  REQUIRE(alice.permit(nobody.address) == ok);
+  alice.send(nobody, "anyone?");
+  const Bytes bytes = alice.wire.receive();
+  const auto indication = stun::MessageView::parse(bytes).value();
+  CHECK(indication.message_class() == stun::Class::indication);
+  CHECK(indication.method() == Method::data);
+  CHECK((stun::decode_xor_address(indication.find(AttributeType::xor_peer_address).value(),
+                                  indication.transaction_id()) == nobody));
+  CHECK(stun::decode_icmp(indication.find(AttributeType::icmp).value()) == stun::Icmp{3, 3, 0});
+  CHECK_FALSE(indication.has(AttributeType::data));
+  CHECK(rig.count(Reason::relayed_icmp) == 1);
+}
+
+TEST_CASE("data goes both ways through a relay", "[server][c46][c47]") {
+  Rig rig;
+  UdpCaller alice{rig.udp};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.permit(peer.at().address) == ok);
+  alice.send(peer.at(), "hello");
+  const net::Datagram datagram = peer.receive();
+  CHECK(datagram.text == "hello");
+  CHECK((datagram.from == relayed));
+  peer.send(relayed, "hi");
+  const Bytes bytes = alice.wire.receive();
+  CHECK(text_of(stun::MessageView::parse(bytes).value().find(AttributeType::data).value()) == "hi");
+}
+
+// --- Streams: framing ----------------------------------------------------------------------------
+
+TEST_CASE("single bytes make messages", "[server][F01]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  Bytes stream = alice.build(Method::binding);
+  for (const Bytes& message : {channel_data(ch, "abc"), alice.build(Method::binding)}) {
+    stream.insert(stream.end(), message.begin(), message.end());
+  }
+  for (const std::uint8_t byte : stream) {
+    alice.wire.send(ByteView{&byte, 1});
+    rig.settle();  // so that it is read alone
+  }
+  CHECK(code_of(alice.wire.receive()) == ok);
+  CHECK(code_of(alice.wire.receive()) == ok);
+  const net::Datagram datagram = peer.receive();
+  CHECK(datagram.text == "abc");
+  CHECK((datagram.from == relayed));
+}
+
+TEST_CASE("requests in one segment are answered in order", "[server][F04]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const int count = GENERATE(3, 64, 65, 1000);  // 64 have their turn at once
+  Bytes stream;
+  for (int i = 0; i < count; ++i) {
+    const Bytes request = alice.build(Method::binding);
+    stream.insert(stream.end(), request.begin(), request.end());
+  }
+  REQUIRE(alice.wire.socket.send_some(stream) == stream.size());
+  for (int i = 0; i < count; ++i) {
+    const Bytes response = alice.wire.receive();
+    REQUIRE(code_of(response) == ok);
+    REQUIRE(response[8] == static_cast<std::uint8_t>(i + 1));  // of the transaction id
+  }
+}
+
+TEST_CASE("garbage behind a whole turn of messages is not forgotten", "[server][F03][F04]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  Bytes stream;
+  for (int i = 0; i < 64; ++i) {
+    const Bytes request = alice.build(Method::binding);
+    stream.insert(stream.end(), request.begin(), request.end());
+  }
+  stream.push_back(0xff);
+  REQUIRE(alice.wire.socket.send_some(stream) == stream.size());
+  for (int i = 0; i < 64; ++i) CHECK(code_of(alice.wire.receive()) == ok);
+  CHECK(alice.wire.socket.receive_rest().empty());
+  CHECK(rig.streams().broken == 1);
+}
+
+TEST_CASE("two ChannelData in one segment are two datagrams", "[server][rfc8656-12.5][c53]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  Bytes glued = channel_data(ch, "one");
+  for (const Bytes& next : {channel_data(ch, ""), channel_data(ch, "three")}) {
+    glued.insert(glued.end(), next.begin(), next.end());
+  }
+  alice.wire.send(glued);
+  CHECK(peer.receive().text == "one");
+  CHECK(peer.receive().text.empty());
+  CHECK(peer.receive().text == "three");
+}
+
+TEST_CASE("ChannelData to a TCP client is padded", "[server][rfc8656-12.5][c53]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  for (const std::string payload : {"", "a", "ab", "abc", "abcd", "abcde"}) {
+    peer.send(relayed, payload);
+    CHECK(alice.wire.receive() == channel_data(ch, payload));
+  }
+  CHECK(alice.binding() == ok);  // where the next message begins is still clear
+}
+
+TEST_CASE("ICMP and Data indications reach a TCP client", "[server][c47][c48]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.permit(peer.at().address) == ok);
+  const Endpoint nobody = net::closed_endpoint();
+  REQUIRE(alice.permit(nobody.address) == ok);
+  peer.send(relayed, "abc");
+  const Bytes data = alice.wire.receive();
+  CHECK(text_of(stun::MessageView::parse(data).value().find(AttributeType::data).value()) == "abc");
+  alice.send(nobody, "anyone?");
+  CHECK(stun::MessageView::parse(alice.wire.receive()).value().has(AttributeType::icmp));
+}
+
+TEST_CASE("who speaks no protocol of ours is cut off without a byte", "[server][F03]") {
+  const auto text = GENERATE(as<std::string>{}, "\x16\x03\x01", "\xff", "\x04", "\x80\x01");
+  Rig rig;
+  const TcpClient client{rig.tcp};
+  client.send(bytes_of(text));
+  CHECK(client.receive_rest().empty());
+  CHECK(rig.streams().broken == 1);
+}
+
+TEST_CASE("a browser gets 404 and the end", "[server]") {
+  Rig rig;
+  const TcpClient client{rig.tcp};
+  client.send(bytes_of("GET / HTTP/1.1\r\nHost: turn.example.org\r\n\r\n"));
+  const Bytes answer = client.receive_rest();
+  CHECK(text_of(answer).starts_with("HTTP/1.1 404 Not Found\r\n"));
+  CHECK(text_of(answer).find("This is a STUN and TURN server.") != std::string_view::npos);
+  CHECK(rig.streams().broken == 0);
+}
+
+// --- Streams: the end ----------------------------------------------------------------------------
+
+TEST_CASE("the allocation ends when its connection does", "[server][rfc8656-3.1][c56][F10]") {
+  Rig rig;
+  const std::size_t ports = rig.ledger.free_ports();
+  std::optional<TcpCaller> alice;
+  alice.emplace(rig.tcp);
+  TcpCaller bob{rig.tcp};
+  alice->allocate();
+  bob.allocate();
+  REQUIRE(rig.ledger.allocations() == 2);
+
+  SECTION("by FIN") { alice->wire.socket.finish(); }
+  SECTION("by RST") { alice->wire.socket.reset(); }
+  SECTION("by closing") { alice.reset(); }
+  SECTION("by garbage") { alice->wire.send(bytes_of("\xff")); }
+  SECTION("by the middle of a message") {
+    alice->wire.send(Bytes{0, 1, 0, 8});
+    alice->wire.socket.finish();
+  }
+  rig.settle();
+  CHECK(rig.ledger.allocations() == 1);
+  CHECK(rig.ledger.free_ports() == ports - 1);
+  CHECK(bob.binding() == ok);
+}
+
+TEST_CASE("what was asked before FIN is answered", "[server][F10]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const int count = GENERATE(1, 64, 300);
+  Bytes stream;
+  for (int i = 0; i < count; ++i) {
+    const Bytes request = alice.build(Method::binding);
+    stream.insert(stream.end(), request.begin(), request.end());
+  }
+  REQUIRE(alice.wire.socket.send_some(stream) == stream.size());
+  alice.wire.socket.finish();
+  for (int i = 0; i < count; ++i) REQUIRE(code_of(alice.wire.receive()) == ok);
+  CHECK(alice.wire.socket.receive_rest().empty());
+}
+
+TEST_CASE("a handshake that breaks anywhere leaves nothing behind", "[server][F10]") {
+  Rig rig{{.connections_per_address = 1}};
+  const bool by_reset = GENERATE(false, true);
+  TcpCaller model{rig.tcp};
+  model.allocate();
+  const Bytes handshake =
+      model.build(Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
+  model.wire.socket.reset();
+  rig.settle();
+  for (std::size_t size = 0; size <= handshake.size(); size += 7) {
+    TcpClient client{rig.tcp};
+    client.send(ByteView{handshake}.first(size));
+    if (by_reset) client.reset();
+    else client.close();
+    rig.settle();
+    CHECK(rig.ledger.allocations() == 0);
+  }
+  TcpCaller next{rig.tcp};
+  CHECK(next.binding() == ok);
+  CHECK(rig.streams().refused_limit == 0);
+}
+
+TEST_CASE("who gets no allocation in time is cut off", "[server][F08]") {
+  Rig rig{{.unauthenticated_timeout = 1s}};
+  TcpCaller bob{rig.tcp};
+  bob.allocate();
+  const TcpClient idle{rig.tcp};
+  const TcpClient slow{rig.tcp};
+  const TcpClient slow_tls{rig.tls};
+  TcpCaller chatty{rig.tcp};
+  slow.send(Bytes{0});
+  slow_tls.send(Bytes{0x16});
+  CHECK(chatty.binding() == ok);  // a Binding is no allocation
+  CHECK(idle.receive_rest().empty());
+  CHECK(slow.receive_rest().empty());
+  CHECK(slow_tls.receive_rest().empty());
+  CHECK(chatty.wire.socket.receive_rest().empty());
+  CHECK(bob.binding() == ok);
+  CHECK(rig.streams().timed_out == 4);
+}
+
+// --- Streams: too much ---------------------------------------------------------------------------
+
+TEST_CASE("a client that does not read loses datagrams, whole ones, and harms nobody", "[server][F09]") {
+  Rig rig;
+  TcpCaller slow{rig.tcp, slow_reader};
+  TcpCaller bob{rig.tcp};
+  const Endpoint relayed = slow.allocate();
+  Peer peer;
+  REQUIRE(slow.bind_channel(ch, peer.at()) == ok);
+  constexpr int datagrams = 12000;
+  for (int i = 0; i < datagrams; ++i) {
+    std::string payload = std::to_string(i);
+    payload.resize(1199, '.');
+    peer.send(relayed, payload);
+    if (i % 50 == 0) rig.settle();  // so that the relay's own socket is not what loses
+  }
+  CHECK(bob.binding() == ok);
+  rig.settle();
+
+  // What does arrive is well-formed and in order, and what was queued comes by itself. As soon as
+  // there is room, a marker gets through.
+  std::string marker = "-1";
+  marker.resize(1199, '.');
+  int latest = -1;
+  int arrived = 0;
+  for (;; ++arrived) {
+    if (arrived % 100 == 99) peer.send(relayed, marker);
+    const Bytes message = slow.wire.receive();
+    REQUIRE(message.size() == 1204);
+    REQUIRE(load_be16(ByteView{message}.subspan(2)) == 1199);
+    const int number = std::stoi(std::string{text_of(ByteView{message}.subspan(4, 1199))});
+    if (number == -1) break;
+    REQUIRE(number > latest);
+    latest = number;
+  }
+  CHECK(arrived < datagrams);
+  CHECK(rig.streams().dropped_full > 0);
+}
+
+TEST_CASE("a client that asks and does not read is cut off", "[server][F09]") {
+  Rig rig;
+  TcpCaller deaf{rig.tcp, slow_reader};
+  TcpCaller bob{rig.tcp};
+  deaf.allocate();
+  Bytes stream;
+  for (int i = 0; i < 1000; ++i) {
+    const Bytes request = deaf.build(Method::binding);
+    stream.insert(stream.end(), request.begin(), request.end());
+  }
+  std::size_t sent = 0;
+  while (net::wait_for(deaf.wire.socket.descriptor(), POLLOUT)) {
+    const std::size_t some =
+        deaf.wire.socket.send_some(ByteView{stream}.subspan(sent % stream.size()));
+    if (some == 0) break;  // the connection is gone
+    sent += some;
+    REQUIRE(sent < (std::size_t{64} << 20));
+  }
+  rig.settle();
+  CHECK(rig.ledger.allocations() == 0);
+  CHECK(bob.binding() == ok);
+}
+
+TEST_CASE("a client that sends without end leaves the others their turn", "[server][F04]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const TcpClient flood{rig.tcp};
+  Bytes stream;
+  while (stream.size() < 1 << 18) stream.insert(stream.end(), {0x40, 0, 0, 0});  // to nowhere
+  std::size_t sent = 0;
+  for (int round = 0; round < 20; ++round) {
+    sent += flood.send_some(ByteView{stream}.subspan(sent % stream.size()));
+    REQUIRE(alice.binding() == ok);
+  }
+  CHECK(rig.streams().broken == 0);
+}
+
+TEST_CASE("one address has so many connections", "[server]") {
+  Rig rig{{.connections_per_address = 2}};
+  TcpCaller first{rig.tcp};
+  TlsCaller second{rig.tls};
+  CHECK(first.binding() == ok);
+  CHECK(second.binding() == ok);
+  for (const Endpoint& server : {rig.tcp, rig.tls}) {
+    const TcpClient third{server};
+    CHECK(third.receive_rest().empty());
+  }
+  TcpCaller neighbour{rig.tcp, net::TcpClientOptions{endpoint("127.0.0.2:0")}};
+  CHECK(neighbour.binding() == ok);
+  first.wire.socket.close();
+  rig.settle();
+  TcpCaller next{rig.tcp};
+  CHECK(next.binding() == ok);
+  const StreamCounters counters = rig.streams();
+  CHECK(counters.refused_limit == 2);
+  CHECK(counters.accepted == 4);
+}
+
+TEST_CASE("without descriptors connections wait, and the others go on", "[server][Q11]") {
+  Rig rig{{.starts = false}};
+  UdpCaller alice{rig.udp};
+  // One at each listener, so that both fail in the same turn.
+  TcpCaller over_tcp{rig.tcp};
+  const TcpClient over_tls{rig.tls};
+  {
+    const net::NoDescriptors none;
+    rig.start();
+    for (int i = 0; i < 10; ++i) CHECK(alice.binding() == ok);
+    CHECK_FALSE(over_tcp.wire.socket.has_something());
+  }
+  CHECK(over_tcp.binding() == ok);
+  over_tls.send(bytes_of("this is no TLS"));
+  CHECK(over_tls.receive_rest().empty());
+  CHECK(rig.streams().accepted == 2);
+}
+
+TEST_CASE("a relay that gets no descriptor is refused with 508", "[server][Q11]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  alice.request(Method::refresh);  // for the nonce
+  const Add udp = [](stun::MessageBuilder& m) { m.put_requested_transport(17); };
+  {
+    const net::NoDescriptors none;
+    CHECK(code_of(alice.request(Method::allocate, udp)) == 508);
+  }
+  CHECK(rig.ledger.allocations() == 0);
+  CHECK(code_of(alice.request(Method::allocate, udp)) == ok);
+}
+
+// --- TLS -----------------------------------------------------------------------------------------
+
+TEST_CASE("a TLS client allocates, sends, is sent to and goes", "[server][c25][c56]") {
+  Rig rig;
+  TlsCaller alice{rig.tls};
+  CHECK(alice.binding() == ok);
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  alice.wire.send(channel_data(ch, "hello"));
+  CHECK(peer.receive().text == "hello");
+  peer.send(relayed, "abc");
+  CHECK(alice.wire.receive() == channel_data(ch, "abc"));
+  CHECK(rig.ledger.allocations() == 1);
+
+  SECTION("with close_notify") {
+    SSL_shutdown(alice.wire.tls.ssl());
+    alice.wire.socket.send(alice.wire.tls.take_output());
+  }
+  SECTION("without a word") { alice.wire.socket.finish(); }
+  SECTION("by RST") { alice.wire.socket.reset(); }
+  rig.settle();
+  CHECK(rig.ledger.allocations() == 0);
+}
+
+TEST_CASE("large messages cross TLS records", "[server]") {
+  Rig rig;
+  TlsCaller alice{rig.tls};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  const std::string large(40001, 'L');
+  alice.wire.send(channel_data(ch, large));
+  CHECK(peer.receive().text == large);
+  peer.send(relayed, large);
+  CHECK(alice.wire.receive() == channel_data(ch, large));
+}
+
+}  // namespace turnpike::server
