@@ -1,10 +1,10 @@
 // Runs a fuzz target over stored inputs, for compilers without libFuzzer and for ctest.
 // Nothing is generated or mutated here.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <fstream>

@@ -4,7 +4,8 @@
 // A model written from the promises, not from the server, runs beside it: who is permitted until
 // when, which sockets are open, where every port is (HOSTILE.md I-4, I-5, I-6, I-8, I-11, I-13).
 //
-// Input: u8 settings (2 bits quota, 1 bit: few ports), then repeated { u8 operation, its operands }; see Session::step().
+// Input: u8 settings (2 bits quota, 1 bit: few ports), then repeated { u8 operation, its operands
+// }; see Session::step().
 #include <deque>
 #include <map>
 
@@ -24,10 +25,10 @@ constexpr std::size_t clients = 4;
 /// Endpoints that peers are taken from: public, opened, denied, hard, our own, live relays.
 const std::vector<IpAddress>& peer_addresses() {
   static const std::vector<IpAddress> addresses{
-      ip("8.8.8.8"), ip("8.8.8.9"), ip("2606:4700::1"), ip("2606:4700::2"), ip("10.1.2.3"),
-      ip("10.2.0.1"), ip("8.8.4.4"), ip("127.0.0.1"), ip("169.254.169.254"), ip("203.0.113.1"),
-      ip("2001:db8::1"), ip("::1"), ip("::ffff:127.0.0.1"), ip("64:ff9b::a01:203"), ip("0.0.0.0"),
-      ip("ff02::1")};
+      ip("8.8.8.8"),          ip("8.8.8.9"),          ip("2606:4700::1"), ip("2606:4700::2"),
+      ip("10.1.2.3"),         ip("10.2.0.1"),         ip("8.8.4.4"),      ip("127.0.0.1"),
+      ip("169.254.169.254"),  ip("203.0.113.1"),      ip("2001:db8::1"),  ip("::1"),
+      ip("::ffff:127.0.0.1"), ip("64:ff9b::a01:203"), ip("0.0.0.0"),      ip("ff02::1")};
   return addresses;
 }
 
@@ -55,7 +56,10 @@ PortRange ports_for(std::uint8_t settings) {
 class Session {
  public:
   Session(Input input, std::uint8_t settings)
-      : input_(input), limits_(limits_for(settings)), bench_(limits_, ports_for(settings)), total_ports_(bench_.ledger.free_ports()) {}
+      : input_(input),
+        limits_(limits_for(settings)),
+        bench_(limits_, ports_for(settings)),
+        total_ports_(bench_.ledger.free_ports()) {}
 
   void run() {
     open_with_script();
@@ -71,8 +75,9 @@ class Session {
   struct Client {
     std::string nonce;
     Instant nonce_until{};
-    std::map<Family, Instant> expires;  // by the last LIFETIME, which is rounded up to whole seconds
-    bool is_answered = false;           // the Allocate
+    std::map<Family, Instant>
+        expires;               // by the last LIFETIME, which is rounded up to whole seconds
+    bool is_answered = false;  // the Allocate
     std::map<IpAddress, Instant> permissions;
     std::map<std::uint16_t, std::pair<Endpoint, Instant>> channels;
   };
@@ -87,12 +92,14 @@ class Session {
   };
 
   void open_with_script() {
-    send_signed(0, Method::allocate, [](stun::MessageBuilder& b) { b.put_requested_transport(17); });
+    send_signed(0, Method::allocate,
+                [](stun::MessageBuilder& b) { b.put_requested_transport(17); });
     send_signed(0, Method::create_permission, [](stun::MessageBuilder& b) {
       b.put_xor_address(AttributeType::xor_peer_address, endpoint("8.8.8.8:0"));
     });
     send_signed(0, Method::channel_bind, [](stun::MessageBuilder& b) {
-      b.put_channel_number({0x4000}).put_xor_address(AttributeType::xor_peer_address, endpoint("8.8.8.9:5000"));
+      b.put_channel_number({0x4000}).put_xor_address(AttributeType::xor_peer_address,
+                                                     endpoint("8.8.8.9:5000"));
     });
     PROMISE(bench_.server.allocation_count() == 1);
     PROMISE(clients_[0].permissions.size() == 2 && clients_[0].channels.size() == 1);
@@ -102,17 +109,28 @@ class Session {
     const std::uint8_t operation = input_.byte();
     const std::size_t client = (operation >> 4) % clients;
     switch (operation % 10) {
-      case 0: return raw_datagram(client, input_.bytes(input_.byte() * 4U));
+      case 0:
+        return raw_datagram(client, input_.bytes(input_.byte() * 4U));
       case 1:
-      case 2: return signed_request(client);
-      case 3: return peer_datagram();
-      case 4: return icmp();
-      case 5: return bench_step_time();
-      case 6: next_open_ = input_.byte(); return;
-      case 7: return finish_late_open();
-      case 8: return send_indication(client);
-      case 9: return channel_data(client);
-      default: return;
+      case 2:
+        return signed_request(client);
+      case 3:
+        return peer_datagram();
+      case 4:
+        return icmp();
+      case 5:
+        return bench_step_time();
+      case 6:
+        next_open_ = input_.byte();
+        return;
+      case 7:
+        return finish_late_open();
+      case 8:
+        return send_indication(client);
+      case 9:
+        return channel_data(client);
+      default:
+        return;
     }
   }
 
@@ -121,13 +139,15 @@ class Session {
   void bench_step_time() {
     bench_.effects.clear();
     const std::uint16_t amount = input_.u16();
-    bench_.advance((amount & 0x8000) != 0 ? nanoseconds{amount} : nanoseconds{milliseconds{amount * 40}});
+    bench_.advance((amount & 0x8000) != 0 ? nanoseconds{amount}
+                                          : nanoseconds{milliseconds{amount * 40}});
     carry_out();
   }
 
   void raw_datagram(std::size_t client, const std::vector<std::uint8_t>& datagram) {
     bench_.effects.clear();
-    const auto handled = bench_.server.on_client_datagram(Bench::flow(client), datagram, bench_.now, bench_.effects);
+    const auto handled =
+        bench_.server.on_client_datagram(Bench::flow(client), datagram, bench_.now, bench_.effects);
     const auto& effects = bench_.effects.list();
     PROMISE(std::count_if(effects.begin(), effects.end(), [](const turn::Effect& effect) {
               return std::holds_alternative<turn::SendToClient>(effect);
@@ -151,21 +171,25 @@ class Session {
   }
 
   void signed_request(std::size_t client) {
-    constexpr std::array<Method, 8> methods{Method::allocate, Method::allocate, Method::refresh,
-                                            Method::create_permission, Method::channel_bind,
-                                            Method::create_permission, Method::connect, Method::binding};
+    constexpr std::array<Method, 8> methods{
+        Method::allocate,     Method::allocate,          Method::refresh, Method::create_permission,
+        Method::channel_bind, Method::create_permission, Method::connect, Method::binding};
     const std::uint8_t shape = input_.byte();
     const std::size_t attributes = 1 + (shape >> 3 & 7) % 6;
     const bool with_fingerprint = (shape & 0x40) != 0;
     repeat_id_ = (shape & 0x80) != 0;
-    send_signed(client, methods.at(shape % methods.size()), [&](stun::MessageBuilder& b) {
-      for (std::size_t i = 0; i < attributes; ++i) put_attribute(b);
-    }, with_fingerprint);
+    send_signed(
+        client, methods.at(shape % methods.size()),
+        [&](stun::MessageBuilder& b) {
+          for (std::size_t i = 0; i < attributes; ++i) put_attribute(b);
+        },
+        with_fingerprint);
   }
 
   void send_indication(std::size_t client) {
     stun::MessageBuilder message{scratch_, stun::Class::indication, Method::send, next_id()};
-    if (input_.byte() % 8 != 0) message.put_xor_address(AttributeType::xor_peer_address, some_peer());
+    if (input_.byte() % 8 != 0)
+      message.put_xor_address(AttributeType::xor_peer_address, some_peer());
     if (input_.byte() % 8 != 0) message.put(AttributeType::data, input_.bytes(input_.byte()));
     if (input_.byte() % 8 == 1) message.put_empty(AttributeType::dont_fragment);
     if (input_.byte() % 8 == 1) put_attribute(message);
@@ -219,7 +243,8 @@ class Session {
     const RelayId relay = some_relay();
     const Endpoint peer = some_peer();
     bench_.effects.clear();
-    const Reason reason = bench_.server.on_peer_icmp(relay, peer, error, bench_.now, bench_.effects);
+    const Reason reason =
+        bench_.server.on_peer_icmp(relay, peer, error, bench_.now, bench_.effects);
     PROMISE(bench_.effects.list().size() == (reason == Reason::relayed_icmp ? 1 : 0));
     if (reason == Reason::relayed_icmp) {
       const auto socket = sockets_.find(relay);
@@ -274,18 +299,40 @@ class Session {
         b.put(static_cast<AttributeType>(type), input_.bytes(input_.byte() % 40U));
         return;
       }
-      case 1: b.put_requested_transport(17); return;
+      case 1:
+        b.put_requested_transport(17);
+        return;
       case 2:
-      case 3: b.put_xor_address(AttributeType::xor_peer_address, some_peer()); return;
-      case 4: b.put_channel_number({static_cast<std::uint16_t>(0x3fff + input_.below(6))}); return;
-      case 5: b.put_u32(AttributeType::lifetime, input_.below(4) == 0 ? 0 : input_.u32() >> 20); return;
-      case 6: b.put_even_port(input_.below(2) == 1); return;
-      case 7: b.put_family(AttributeType::requested_address_family, some_family()); return;
-      case 8: b.put_family(AttributeType::additional_address_family, some_family()); return;
-      case 9: b.put_u64(AttributeType::reservation_token, last_token_ + input_.below(2)); return;
-      case 10: b.put_empty(AttributeType::dont_fragment); return;
-      case 11: b.put_u32(AttributeType::lifetime, input_.u32()); return;
-      default: b.put_requested_transport(input_.byte()); return;
+      case 3:
+        b.put_xor_address(AttributeType::xor_peer_address, some_peer());
+        return;
+      case 4:
+        b.put_channel_number({static_cast<std::uint16_t>(0x3fff + input_.below(6))});
+        return;
+      case 5:
+        b.put_u32(AttributeType::lifetime, input_.below(4) == 0 ? 0 : input_.u32() >> 20);
+        return;
+      case 6:
+        b.put_even_port(input_.below(2) == 1);
+        return;
+      case 7:
+        b.put_family(AttributeType::requested_address_family, some_family());
+        return;
+      case 8:
+        b.put_family(AttributeType::additional_address_family, some_family());
+        return;
+      case 9:
+        b.put_u64(AttributeType::reservation_token, last_token_ + input_.below(2));
+        return;
+      case 10:
+        b.put_empty(AttributeType::dont_fragment);
+        return;
+      case 11:
+        b.put_u32(AttributeType::lifetime, input_.u32());
+        return;
+      default:
+        b.put_requested_transport(input_.byte());
+        return;
     }
   }
 
@@ -312,7 +359,8 @@ class Session {
     stun::MessageBuilder request{scratch_, stun::Class::request, Method::refresh, next_id()};
     turn::Effects effects;
     const std::vector<std::uint8_t> datagram{request.bytes().begin(), request.bytes().end()};
-    const auto handled = bench_.server.on_client_datagram(Bench::flow(index), datagram, bench_.now, effects);
+    const auto handled =
+        bench_.server.on_client_datagram(Bench::flow(index), datagram, bench_.now, effects);
     PROMISE(handled.reason == Reason::refused_no_credentials);
     const auto& sent = std::get<turn::SendToClient>(effects.list().at(0));
     const auto challenge = stun::MessageView::parse(effects.bytes_of(sent)).value();
@@ -351,7 +399,8 @@ class Session {
       const auto message = stun::MessageView::parse(datagram).value();
       const auto even = message.find(AttributeType::even_port);
       const auto lifetime = message.find(AttributeType::lifetime);
-      const seconds wanted = lifetime ? stun::decode_lifetime(*lifetime).value() : limits_.default_lifetime;
+      const seconds wanted =
+          lifetime ? stun::decode_lifetime(*lifetime).value() : limits_.default_lifetime;
       opening_until_ = now + std::clamp(wanted, limits_.default_lifetime, limits_.max_lifetime);
       opening_pair_ = even && stun::decode_even_port(*even) == true;
       if (const auto token = message.find(AttributeType::reservation_token)) {
@@ -377,7 +426,8 @@ class Session {
                 turn::PermissionScope::nothing);
       }
       if (reason == Reason::answered_channel_bind) {
-        const auto number = stun::decode_channel_number(message.find(AttributeType::channel_number).value());
+        const auto number =
+            stun::decode_channel_number(message.find(AttributeType::channel_number).value());
         for (const auto& [other, binding] : client.channels) {
           if (binding.second > now) PROMISE((other == number->value) == (binding.first == *first));
         }
@@ -385,13 +435,17 @@ class Session {
       }
     }
     const auto live = [now](const auto& map, const auto& expires) {
-      return std::count_if(map.begin(), map.end(), [&](const auto& entry) { return expires(entry.second) > now; });
+      return std::count_if(map.begin(), map.end(),
+                           [&](const auto& entry) { return expires(entry.second) > now; });
     };
-    PROMISE(live(client.permissions, [](Instant i) { return i; }) <= static_cast<std::ptrdiff_t>(limits_.max_permissions));
-    PROMISE(live(client.channels, [](const auto& b) { return b.second; }) <= static_cast<std::ptrdiff_t>(limits_.max_channels));
+    PROMISE(live(client.permissions, [](Instant i) { return i; }) <=
+            static_cast<std::ptrdiff_t>(limits_.max_permissions));
+    PROMISE(live(client.channels, [](const auto& b) { return b.second; }) <=
+            static_cast<std::ptrdiff_t>(limits_.max_channels));
   }
 
-  void check_forward_to_peer(std::size_t client, const turn::Handled& handled, ByteView datagram) const {
+  void check_forward_to_peer(std::size_t client, const turn::Handled& handled,
+                             ByteView datagram) const {
     PROMISE(handled.forward.has_value() == (handled.reason == Reason::relayed_to_peer));
     if (!handled.forward) return;
     const auto* route = handled.forward->peer_route();
@@ -412,7 +466,8 @@ class Session {
     PROMISE(bound->second.first == route->to && bound->second.second > bench_.now.instant);
   }
 
-  void check_to_client(std::size_t client, const Endpoint& peer, const turn::Forward& forward) const {
+  void check_to_client(std::size_t client, const Endpoint& peer,
+                       const turn::Forward& forward) const {
     std::vector<std::uint8_t> sent{forward.header().view().begin(), forward.header().view().end()};
     sent.insert(sent.end(), forward.payload().begin(), forward.payload().end());
     sent.insert(sent.end(), forward.padding_bytes(), 0);
@@ -422,8 +477,8 @@ class Session {
       is_bound = true;
       const auto message = turn::parse_channel_data(sent);
       PROMISE(message && message->channel.value == number);
-      PROMISE(std::equal(message->payload.begin(), message->payload.end(), forward.payload().begin(),
-                         forward.payload().end()));
+      PROMISE(std::equal(message->payload.begin(), message->payload.end(),
+                         forward.payload().begin(), forward.payload().end()));
     }
     if (is_bound) return;
     const auto message = stun::MessageView::parse(sent);
@@ -432,7 +487,8 @@ class Session {
     PROMISE(stun::decode_xor_address(message->find(AttributeType::xor_peer_address).value(),
                                      message->transaction_id()) == peer);
     const ByteView payload = message->find(AttributeType::data).value();
-    PROMISE(std::equal(payload.begin(), payload.end(), forward.payload().begin(), forward.payload().end()));
+    PROMISE(std::equal(payload.begin(), payload.end(), forward.payload().begin(),
+                       forward.payload().end()));
   }
 
   // --- the shell ---
@@ -450,8 +506,10 @@ class Session {
         PROMISE(is_deleting_ || !client.is_answered ||
                 bench_.now.instant + seconds{1} > client.expires.at(family));  // nothing dies early
         // With the relay of a family go its peers (RFC 8656 §8.1).
-        std::erase_if(client.permissions, [&](const auto& entry) { return entry.first.family() == family; });
-        std::erase_if(client.channels, [&](const auto& entry) { return entry.second.first.family() == family; });
+        std::erase_if(client.permissions,
+                      [&](const auto& entry) { return entry.first.family() == family; });
+        std::erase_if(client.channels,
+                      [&](const auto& entry) { return entry.second.first.family() == family; });
         sockets_.erase(socket);
       }
       if (const auto* send = std::get_if<turn::SendToClient>(&effect)) read_answer(*send);
@@ -466,7 +524,8 @@ class Session {
       PROMISE(relay == open.relay || socket.bind != open.bind);  // a port has one owner
     }
     if (known == sockets_.end()) {
-      sockets_.emplace(open.relay, Socket{open.bind, false, opening_for_, 1, opening_until_, opening_pair_});
+      sockets_.emplace(open.relay,
+                       Socket{open.bind, false, opening_for_, 1, opening_until_, opening_pair_});
     } else {
       known->second.bind = open.bind;
       PROMISE(++known->second.attempts <= limits_.port_attempts);
@@ -507,7 +566,8 @@ class Session {
   void read_answer(const turn::SendToClient& send) {
     const auto message = stun::MessageView::parse(bench_.effects.bytes_of(send));
     PROMISE(message);
-    const bool has_lifetime = message->method() == Method::allocate || message->method() == Method::refresh;
+    const bool has_lifetime =
+        message->method() == Method::allocate || message->method() == Method::refresh;
     for (std::size_t client = 0; client < clients; ++client) {
       if (!(Bench::flow(client).tuple == send.flow.tuple)) continue;
       const bool is_success = message->message_class() == stun::Class::success;
@@ -516,8 +576,9 @@ class Session {
         PROMISE(lifetime && *lifetime > seconds{0} && *lifetime <= limits_.max_lifetime);
         const bool is_refresh = message->method() == Method::refresh;
         for (const Family family : {Family::ipv4, Family::ipv6}) {
-          const bool is_meant = is_refresh ? !refreshed_only_ || *refreshed_only_ == static_cast<std::uint8_t>(family)
-                                           : !clients_.at(client).is_answered;
+          const bool is_meant =
+              is_refresh ? !refreshed_only_ || *refreshed_only_ == static_cast<std::uint8_t>(family)
+                         : !clients_.at(client).is_answered;
           if (is_meant) clients_.at(client).expires[family] = bench_.now.instant + *lifetime;
         }
         clients_.at(client).is_answered = true;

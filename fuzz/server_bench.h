@@ -1,5 +1,5 @@
-// A turn::Server on a bench for the fuzz targets that feed it sequences: the same at every start, so
-// that an input always means the same.
+// A turn::Server on a bench for the fuzz targets that feed it sequences: the same at every start,
+// so that an input always means the same.
 #pragma once
 
 #include <cstdio>
@@ -83,7 +83,8 @@ struct Bench {
 
   static turn::PeerPolicy::Settings policy_settings() {
     turn::PeerPolicy::Settings settings;
-    settings.allow = {{IpPrefix::parse("10.1.0.0/16").value(), PortRange{1000, 40000}, std::nullopt}};
+    settings.allow = {
+        {IpPrefix::parse("10.1.0.0/16").value(), PortRange{1000, 40000}, std::nullopt}};
     settings.deny = {{IpPrefix::parse("8.8.4.0/24").value(), std::nullopt, std::nullopt}};
     settings.own_addresses = {ip("203.0.113.1"), ip("2001:db8::1")};
     settings.own_listeners = {endpoint("203.0.113.1:3478"), endpoint("[2001:db8::1]:3478")};
@@ -100,7 +101,8 @@ struct Bench {
   static turn::ClientFlow flow(std::size_t index) {
     turn::ClientFlow flow;
     const bool is_v4 = index < 2;
-    flow.tuple.client = {ip(is_v4 ? "198.51.100.7" : "2001:db8:7::7"), static_cast<std::uint16_t>(40000 + index)};
+    flow.tuple.client = {ip(is_v4 ? "198.51.100.7" : "2001:db8:7::7"),
+                         static_cast<std::uint16_t>(40000 + index)};
     flow.tuple.server = endpoint(is_v4 ? "203.0.113.1:3478" : "[2001:db8::1]:3478");
     flow.listener = turn::ListenerId{is_v4 ? 0U : 1U};
     return flow;
@@ -134,7 +136,8 @@ struct Bench {
 };
 
 inline bool is_inside(ByteView part, ByteView whole) {
-  return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
 }  // namespace turnpike::fuzz

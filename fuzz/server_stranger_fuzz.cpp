@@ -41,7 +41,8 @@ void check_answer(ByteView request, ByteView answer) {
   PROMISE(!message->message_integrity() && !message->message_integrity_sha256());
   const auto answer_class = message->message_class();
   const bool is_binding = asked.method() == stun::Method::binding;
-  PROMISE(answer_class == stun::Class::error || (is_binding && answer_class == stun::Class::success));
+  PROMISE(answer_class == stun::Class::error ||
+          (is_binding && answer_class == stun::Class::success));
 }
 
 void run(ByteView bytes) {
@@ -66,7 +67,8 @@ void run(ByteView bytes) {
     ++datagrams;
 
     bench.effects.clear();
-    const turn::Handled handled = bench.server.on_client_datagram(flow, datagram, bench.now, bench.effects);
+    const turn::Handled handled =
+        bench.server.on_client_datagram(flow, datagram, bench.now, bench.effects);
     PROMISE(!handled.forward);
     PROMISE(!turn::to_string(handled.reason).empty());
     const auto& effects = bench.effects.list();
@@ -83,7 +85,8 @@ void run(ByteView bytes) {
       PROMISE(!is_unanswerable(control % senders));
       const bool is_binding = stun::MessageView::parse(datagram)->method() == stun::Method::binding;
       if (!is_binding) {
-        const milliseconds elapsed = std::chrono::duration_cast<milliseconds>(bench.now.instant - start);
+        const milliseconds elapsed =
+            std::chrono::duration_cast<milliseconds>(bench.now.instant - start);
         const std::int64_t most = challenges_a_second * (1000 + elapsed.count());
         PROMISE(++challenges[flow.tuple.client.address] * 1000 <= most);
       }

@@ -23,7 +23,8 @@ struct Story {
   friend bool operator==(const Story&, const Story&) = default;
 };
 
-/// RFC 8489 §6.2.2 and RFC 8656 §12.5 once more, byte by byte. Every look past the end is "not yet".
+/// RFC 8489 §6.2.2 and RFC 8656 §12.5 once more, byte by byte. Every look past the end is "not
+/// yet".
 Story read_naively(const Bytes& stream) {
   Story story;
   for (;;) {
@@ -36,7 +37,8 @@ Story read_naively(const Bytes& stream) {
     story.is_broken = !is_stun && !is_channel;
     if (left >= 4 && is_stun && byte(3) % 4 != 0) story.is_broken = true;
     if (left >= 8 && is_stun) {
-      const bool has_cookie = byte(4) == 0x21 && byte(5) == 0x12 && byte(6) == 0xa4 && byte(7) == 0x42;
+      const bool has_cookie =
+          byte(4) == 0x21 && byte(5) == 0x12 && byte(6) == 0xa4 && byte(7) == 0x42;
       if (!has_cookie) story.is_broken = true;
     }
     if (story.is_broken || left < 4) return story;
@@ -45,7 +47,8 @@ Story read_naively(const Bytes& stream) {
     while (padded % 4 != 0) ++padded;
     if (left < padded) return story;
     story.messages.emplace_back();
-    for (std::size_t i = 0; i < size; ++i) story.messages.back().push_back(static_cast<std::uint8_t>(byte(i)));
+    for (std::size_t i = 0; i < size; ++i)
+      story.messages.back().push_back(static_cast<std::uint8_t>(byte(i)));
     story.read += padded;
   }
 }

@@ -47,12 +47,15 @@ stun::ErrorCode error_code_of(Denial denial) {
   switch (denial) {
     case Denial::incomplete:
     case Denial::oversized:
-    case Denial::bad_algorithms: return stun::ErrorCode::bad_request;
-    case Denial::stale_nonce: return stun::ErrorCode::stale_nonce;
+    case Denial::bad_algorithms:
+      return stun::ErrorCode::bad_request;
+    case Denial::stale_nonce:
+      return stun::ErrorCode::stale_nonce;
     case Denial::no_credentials:
     case Denial::unknown_user:
     case Denial::expired_user:
-    case Denial::wrong_password: break;
+    case Denial::wrong_password:
+      break;
   }
   return stun::ErrorCode::unauthenticated;
 }
@@ -97,7 +100,8 @@ void Authenticator::put_challenge(stun::MessageBuilder& response, const Endpoint
 }
 
 /// USERNAME or USERHASH, REALM and NONCE: all there, and of a size that can be (§9.2.4).
-std::optional<Denial> Authenticator::read_claim(const stun::MessageView& request, Claim& claim) const {
+std::optional<Denial> Authenticator::read_claim(const stun::MessageView& request,
+                                                Claim& claim) const {
   const auto username = request.find(AttributeType::username);
   const auto hash = request.find(AttributeType::userhash);
   const auto realm = request.find(AttributeType::realm);
@@ -112,8 +116,8 @@ std::optional<Denial> Authenticator::read_claim(const stun::MessageView& request
   return std::nullopt;
 }
 
-/// PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS against what was offered: the bid-down check (§9.2.4).
-/// What counts is what this server offers, never the feature bits that a client echoes.
+/// PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS against what was offered: the bid-down check
+/// (§9.2.4). What counts is what this server offers, never the feature bits that a client echoes.
 std::optional<Denial> Authenticator::read_algorithm(const stun::MessageView& request,
                                                     Claim& claim) const {
   const auto chosen = request.find(AttributeType::password_algorithm);

@@ -31,14 +31,14 @@ struct Principal {
 
 /// Why a request was not let through.
 enum class Denial : std::uint8_t {
-  no_credentials,   ///< 401, the ordinary first answer
-  incomplete,       ///< 400: integrity without USERNAME/USERHASH, REALM or NONCE
-  oversized,        ///< 400: USERNAME, REALM or NONCE beyond 763 bytes
-  bad_algorithms,   ///< 400: PASSWORD-ALGORITHM(S) do not add up: somebody bids us down
-  unknown_user,     ///< 401
-  expired_user,     ///< 401: the time-limited username is over, or too far ahead
-  wrong_password,   ///< 401
-  stale_nonce,      ///< 438
+  no_credentials,  ///< 401, the ordinary first answer
+  incomplete,      ///< 400: integrity without USERNAME/USERHASH, REALM or NONCE
+  oversized,       ///< 400: USERNAME, REALM or NONCE beyond 763 bytes
+  bad_algorithms,  ///< 400: PASSWORD-ALGORITHM(S) do not add up: somebody bids us down
+  unknown_user,    ///< 401
+  expired_user,    ///< 401: the time-limited username is over, or too far ahead
+  wrong_password,  ///< 401
+  stale_nonce,     ///< 438
 };
 
 /// The error code that answers a denial.
@@ -58,8 +58,8 @@ class Authenticator {
     seconds nonce_lifetime{600};
     HashSeed hash_seed;
     std::size_t cached_keys = 4096;
-    seconds clock_skew{30};               ///< grace for expiry times
-    seconds max_credential_age{86400};    ///< a time-limited username may not outlive this
+    seconds clock_skew{30};             ///< grace for expiry times
+    seconds max_credential_age{86400};  ///< a time-limited username may not outlive this
   };
 
   /// `book` must outlive the authenticator.
@@ -77,8 +77,10 @@ class Authenticator {
  private:
   struct Claim;
 
-  [[nodiscard]] std::optional<Denial> read_claim(const stun::MessageView& request, Claim& claim) const;
-  [[nodiscard]] std::optional<Denial> read_algorithm(const stun::MessageView& request, Claim& claim) const;
+  [[nodiscard]] std::optional<Denial> read_claim(const stun::MessageView& request,
+                                                 Claim& claim) const;
+  [[nodiscard]] std::optional<Denial> read_algorithm(const stun::MessageView& request,
+                                                     Claim& claim) const;
   [[nodiscard]] std::optional<Denial> check_account(Claim& claim, Now now, ExpiryRule expiry) const;
   [[nodiscard]] const stun::IntegrityKey* matching_key(const stun::MessageView& request,
                                                        const Claim& claim);

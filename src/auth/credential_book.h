@@ -43,7 +43,9 @@ class CredentialBook {
 
   [[nodiscard]] const std::string& realm() const { return realm_; }
   /// In the order in which they are offered.
-  [[nodiscard]] const std::vector<stun::PasswordAlgorithm>& algorithms() const { return algorithms_; }
+  [[nodiscard]] const std::vector<stun::PasswordAlgorithm>& algorithms() const {
+    return algorithms_;
+  }
   [[nodiscard]] bool has_static_users() const { return !users_.empty(); }
   [[nodiscard]] bool has_secrets() const { return !secrets_.empty(); }
   [[nodiscard]] std::size_t secret_count() const { return secrets_.size(); }
@@ -60,7 +62,9 @@ class CredentialBook {
  private:
   struct TextHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
   };
   /// Looked up by string_view without making a string.
   template <class Value>

@@ -20,8 +20,9 @@ using LongTermKey = std::vector<std::uint8_t>;
 ///
 /// `username` is taken as it stands on the wire; `realm` and `password` must have gone through
 /// opaque_string() already.
-[[nodiscard]] LongTermKey long_term_key(stun::PasswordAlgorithm algorithm, std::string_view username,
-                                        std::string_view realm, std::string_view password);
+[[nodiscard]] LongTermKey long_term_key(stun::PasswordAlgorithm algorithm,
+                                        std::string_view username, std::string_view realm,
+                                        std::string_view password);
 
 /// USERHASH = SHA-256(username ":" realm), RFC 8489 §14.4. Both normalised by opaque_string().
 [[nodiscard]] Sha256Digest userhash(std::string_view username, std::string_view realm);
@@ -29,7 +30,8 @@ using LongTermKey = std::vector<std::uint8_t>;
 /// A username "expiry[:account]" taken apart; `account` points into the username.
 struct TimeLimitedUser {
   WallTime expires;
-  std::string_view account;  ///< what quotas count; the whole username when nothing follows the time
+  std::string_view
+      account;  ///< what quotas count; the whole username when nothing follows the time
 };
 
 /// Reads "1795219200:alice" or "1795219200". Nothing for any other shape: signs, leading zeros,

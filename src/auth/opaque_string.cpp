@@ -11,8 +11,8 @@
 namespace turnpike::auth {
 namespace {
 
-/// FreeformClass leaves out controls, surrogates, unassigned and private-use code points, old Hangul
-/// jamo and what is to be ignored (RFC 8264 §9).
+/// FreeformClass leaves out controls, surrogates, unassigned and private-use code points, old
+/// Hangul jamo and what is to be ignored (RFC 8264 §9).
 bool is_disallowed(utf8proc_int32_t code_point) {
   const utf8proc_property_t* property = utf8proc_get_property(code_point);
   switch (property->category) {

@@ -8,5 +8,6 @@ namespace turnpike {
 
 }  // namespace turnpike
 
-#define TURNPIKE_ASSERT(condition) \
-  (static_cast<bool>(condition) ? void(0) : ::turnpike::assertion_failed(#condition, __FILE__, __LINE__))
+#define TURNPIKE_ASSERT(condition)        \
+  (static_cast<bool>(condition) ? void(0) \
+                                : ::turnpike::assertion_failed(#condition, __FILE__, __LINE__))

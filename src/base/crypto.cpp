@@ -143,7 +143,8 @@ std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
   if (text.empty()) return bytes;
-  const int written = EVP_DecodeBlock(bytes.data(), bytes_of(text).data(), static_cast<int>(text.size()));
+  const int written =
+      EVP_DecodeBlock(bytes.data(), bytes_of(text).data(), static_cast<int>(text.size()));
   if (written < 0) return std::nullopt;
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
   bytes.resize(bytes.size() - padding);

@@ -89,8 +89,8 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
   const auto address = IpAddress::parse(text.substr(0, slash));
   if (!address) return std::nullopt;
   if (slash == std::string_view::npos) return host(*address);
-  const auto length = parse_number(text.substr(slash + 1),
-                                   static_cast<unsigned>(address->bytes().size()) * 8);
+  const auto length =
+      parse_number(text.substr(slash + 1), static_cast<unsigned>(address->bytes().size()) * 8);
   if (!length || !host_bits_are_zero(*address, *length)) return std::nullopt;
   return IpPrefix{*address, *length};
 }
@@ -129,10 +129,14 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
 
 std::string_view to_string(Transport transport) {
   switch (transport) {
-    case Transport::udp: return "udp";
-    case Transport::tcp: return "tcp";
-    case Transport::tls: return "tls";
-    case Transport::dtls: return "dtls";
+    case Transport::udp:
+      return "udp";
+    case Transport::tcp:
+      return "tcp";
+    case Transport::tls:
+      return "tls";
+    case Transport::dtls:
+      return "dtls";
   }
   return "?";
 }
@@ -151,9 +155,11 @@ std::uint64_t hash_of(const FiveTuple& tuple, HashSeed seed) {
 }
 
 IpAddress unmapped(const IpAddress& address) {
-  static constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  static constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0,    0,
+                                                              0, 0, 0, 0, 0xff, 0xff};
   const ByteView bytes = address.bytes();
-  if (bytes.size() != 16 || !std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin())) {
+  if (bytes.size() != 16 ||
+      !std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin())) {
     return address;
   }
   return IpAddress::from_bytes(Family::ipv4, bytes.subspan(12));

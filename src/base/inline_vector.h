@@ -22,7 +22,8 @@ class InlineVector {
     return spilled_.empty() ? std::span<T>{inline_.data(), size_} : std::span<T>{spilled_};
   }
   [[nodiscard]] std::span<const T> span() const {
-    return spilled_.empty() ? std::span<const T>{inline_.data(), size_} : std::span<const T>{spilled_};
+    return spilled_.empty() ? std::span<const T>{inline_.data(), size_}
+                            : std::span<const T>{spilled_};
   }
   [[nodiscard]] std::size_t size() const { return span().size(); }
 
@@ -57,8 +58,8 @@ class InlineVector {
 
  private:
   std::array<T, Inline> inline_{};
-  std::uint16_t size_ = 0;     // in use of inline_; meaningless once spilled
-  std::vector<T> spilled_;     // all values, once there were more than Inline
+  std::uint16_t size_ = 0;  // in use of inline_; meaningless once spilled
+  std::vector<T> spilled_;  // all values, once there were more than Inline
 };
 
 }  // namespace turnpike

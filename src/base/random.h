@@ -8,7 +8,8 @@
 
 namespace turnpike {
 
-/// A source of random bytes. The real one is `SecureRandom` (base/crypto.h); tests pass a seeded one.
+/// A source of random bytes. The real one is `SecureRandom` (base/crypto.h); tests pass a seeded
+/// one.
 class Random {
  public:
   virtual ~Random() = default;

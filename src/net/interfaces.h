@@ -9,9 +9,9 @@
 
 namespace turnpike::net {
 
-/// The addresses of all interfaces that are up, loopback included, each once, in the kernel's order.
-/// Link-local IPv6 addresses are left out: they mean nothing without a scope. Empty when the kernel
-/// does not tell.
+/// The addresses of all interfaces that are up, loopback included, each once, in the kernel's
+/// order. Link-local IPv6 addresses are left out: they mean nothing without a scope. Empty when the
+/// kernel does not tell.
 [[nodiscard]] std::vector<IpAddress> interface_addresses();
 
 /// The addresses that `host`, a name or an address, stands for, each once, the preferred ones first

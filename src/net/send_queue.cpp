@@ -25,7 +25,8 @@ struct alignas(cmsghdr) SendControl {
 
 /// Writes one control message to `control` and makes `header` carry it.
 template <class Native>
-void put_control(msghdr& header, SendControl& control, int level, int type, const Native& contents) {
+void put_control(msghdr& header, SendControl& control, int level, int type,
+                 const Native& contents) {
   static_assert(CMSG_SPACE(sizeof(Native)) <= control_bytes);
   header.msg_control = control.bytes.data();
   header.msg_controllen = CMSG_SPACE(sizeof(Native));
@@ -50,9 +51,7 @@ void put_source(msghdr& header, SendControl& control, const IpAddress& source) {
 }
 
 /// The kernel's type lacks the const; sendmmsg only reads.
-iovec to_iovec(ByteView bytes) {
-  return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-}
+iovec to_iovec(ByteView bytes) { return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; }
 
 int get_option(int descriptor, int level, int name) {
   int value = 0;

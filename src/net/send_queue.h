@@ -83,8 +83,8 @@ class SendQueue {
   std::size_t send_run(int descriptor, std::size_t next, std::size_t end);
 
   std::unique_ptr<Entry[]> entries_;
-  std::unique_ptr<Messages> messages_;     // scratch for flush()
-  std::unique_ptr<std::uint8_t[]> arena_;  // the bytes of queue_copy()
+  std::unique_ptr<Messages> messages_;      // scratch for flush()
+  std::unique_ptr<std::uint8_t[]> arena_;   // the bytes of queue_copy()
   std::array<UdpPort*, capacity> ports_{};  // those with entries, in the order they came
   std::size_t ports_used_ = 0;
   std::size_t entries_used_ = 0;

@@ -31,7 +31,8 @@ struct SocketAddress {
 /// The endpoint that `address` holds. 0.0.0.0:0 when it is of no family we know.
 [[nodiscard]] Endpoint to_endpoint(const SocketAddress& address);
 
-/// The same from a foreign pointer, as getifaddrs and getaddrinfo give them. Precondition: not null.
+/// The same from a foreign pointer, as getifaddrs and getaddrinfo give them. Precondition: not
+/// null.
 [[nodiscard]] Endpoint to_endpoint(const sockaddr* address);
 
 [[nodiscard]] IpAddress to_address(const in_addr& address);

@@ -37,7 +37,8 @@ TcpSocket::~TcpSocket() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-TcpSocket::TcpSocket(TcpSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+TcpSocket::TcpSocket(TcpSocket&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 TcpSocket& TcpSocket::operator=(TcpSocket&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
@@ -65,7 +66,8 @@ void TcpSocket::finish_writing() { ::shutdown(descriptor_, SHUT_WR); }
 
 Result<TcpListener, std::error_code> TcpListener::open(const TcpListenerOptions& options) {
   const Family family = options.bind.family();
-  const int descriptor = socket(native_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int descriptor =
+      socket(native_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return Failure<std::error_code>{last_error()};
   TcpListener listener{descriptor};
   // Connections of a predecessor that linger in TIME_WAIT must not keep the port from us.
@@ -73,7 +75,8 @@ Result<TcpListener, std::error_code> TcpListener::open(const TcpListenerOptions&
   if (options.reuse_port) set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT);
   if (family == Family::ipv6) set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY);
   SocketAddress address = to_socket_address(options.bind);
-  if (::bind(descriptor, address.pointer(), address.size) != 0 || ::listen(descriptor, backlog) != 0 ||
+  if (::bind(descriptor, address.pointer(), address.size) != 0 ||
+      ::listen(descriptor, backlog) != 0 ||
       getsockname(descriptor, address.pointer(), &address.size) != 0) {
     return Failure<std::error_code>{last_error()};
   }

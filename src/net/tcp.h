@@ -65,7 +65,8 @@ class TcpListener {
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
   /// The next waiting connection. Error: `operation_would_block` when there is none; EMFILE and the
-  /// like when this host has no room for one more. Connections that broke while waiting are skipped.
+  /// like when this host has no room for one more. Connections that broke while waiting are
+  /// skipped.
   [[nodiscard]] Result<Accepted, std::error_code> accept();
 
  private:

@@ -22,8 +22,8 @@ struct UdpPortOptions {
   Endpoint bind;
   /// Several workers share the address (SO_REUSEPORT); the kernel spreads the senders among them.
   bool reuse_port = false;
-  /// For a wildcard `bind`: report the local address each datagram came to, and let a datagram leave
-  /// from a given one (IP_PKTINFO, IPV6_PKTINFO).
+  /// For a wildcard `bind`: report the local address each datagram came to, and let a datagram
+  /// leave from a given one (IP_PKTINFO, IPV6_PKTINFO).
   bool destination_address = false;
   /// Queue the ICMP errors our datagrams cause, for next_icmp() (IP_RECVERR, IPV6_RECVERR).
   bool report_icmp = false;

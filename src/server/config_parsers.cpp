@@ -342,7 +342,8 @@ Parsed<std::string> parse_domain(std::string_view text) {
            c == '.';
   });
   const bool has_empty_label = text.starts_with('.') || text.find("..") != std::string_view::npos;
-  constexpr std::size_t max_characters = 127;  // of REALM, which is the domain by default (RFC 8489 §14.9)
+  constexpr std::size_t max_characters =
+      127;  // of REALM, which is the domain by default (RFC 8489 §14.9)
   if (text.size() > max_characters) {
     return Complain{{fmt::format("the domain has {} characters", text.size()),
                      fmt::format("use at most {}", max_characters)}};
@@ -361,8 +362,9 @@ bool has_quote(std::string_view text) { return text.find('"') != std::string_vie
 
 /// Clients strip quotes from names and realms before they make a key of them (RFC 8489 §9.2.2).
 Complain quote_complaint(std::string_view text) {
-  return Complain{{fmt::format("{} has a quotation mark, which clients leave out of the key", in_quotes(text)),
-                   "remove it"}};
+  return Complain{
+      {fmt::format("{} has a quotation mark, which clients leave out of the key", in_quotes(text)),
+       "remove it"}};
 }
 
 }  // namespace

@@ -404,7 +404,8 @@ const std::array<ConfigKey, 29> keys{{
     {.path = "public_ip",
      .type = ConfigType::text_or_list,
      .example = R"(["203.0.113.10"])",
-     .meaning = "The addresses peers see, at most one of each family; \"auto\": those that relays are bound to.",
+     .meaning = "The addresses peers see, at most one of each family; \"auto\": those that relays "
+                "are bound to.",
      .apply = apply_public_ip,
      .show =
          [](const Config& config) {

@@ -10,8 +10,8 @@ namespace turnpike::server {
 
 enum class PollKind : std::uint8_t { udp_listener, stream_listener, relay, session };
 
-/// Kind, slot and generation in 64 bits. The generation tells an event for a descriptor that has been
-/// closed from one for its successor in the slot.
+/// Kind, slot and generation in 64 bits. The generation tells an event for a descriptor that has
+/// been closed from one for its successor in the slot.
 struct PollToken {
   PollKind kind;
   std::uint32_t generation;
@@ -22,7 +22,8 @@ struct PollToken {
            std::uint64_t{generation & generation_mask} << 32 | slot;
   }
   [[nodiscard]] static PollToken of(std::uint64_t value) {
-    return {static_cast<PollKind>(value >> 62), static_cast<std::uint32_t>(value >> 32) & generation_mask,
+    return {static_cast<PollKind>(value >> 62),
+            static_cast<std::uint32_t>(value >> 32) & generation_mask,
             static_cast<std::uint32_t>(value)};
   }
   friend bool operator==(const PollToken& a, const PollToken& b) { return a.value() == b.value(); }

@@ -88,9 +88,9 @@ std::vector<IpAddress> relay_binds(const Config& config, const std::vector<Liste
   return binds;
 }
 
-/// Where relays are bound and what peers see of them. Behind 1:1 NAT a family has one public address,
-/// so its relays share one bind address too: two pools of ports would make relayed addresses twice
-/// (RFC 8656 §6: they must be unique).
+/// Where relays are bound and what peers see of them. Behind 1:1 NAT a family has one public
+/// address, so its relays share one bind address too: two pools of ports would make relayed
+/// addresses twice (RFC 8656 §6: they must be unique).
 std::vector<turn::RelayAddress> relay_addresses(const Config& config,
                                                 const std::vector<Listener>& listeners) {
   std::vector<turn::RelayAddress> addresses;
@@ -208,8 +208,8 @@ class Service {
   std::vector<std::thread> threads_;
 };
 
-/// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server join
-/// the first one's ports in silence.
+/// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server
+/// join the first one's ports in silence.
 std::error_code probe(const Listener& listener) {
   if (listener.transport == Transport::udp) {
     const auto port = net::UdpPort::open({.bind = listener.endpoint});
@@ -222,7 +222,9 @@ std::error_code probe(const Listener& listener) {
 StartError cannot_listen(const Listener& listener, const std::error_code& error) {
   std::string remedy = "stop the program that has the port, or change listen.";
   if (error == std::errc::permission_denied) {
-    remedy = "ports below 1024 need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=); or change listen.";
+    remedy =
+        "ports below 1024 need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=); or change "
+        "listen.";
   } else if (error == std::errc::address_not_available) {
     remedy = "this host has no such address; change listen.";
   }
@@ -233,19 +235,21 @@ StartError cannot_listen(const Listener& listener, const std::error_code& error)
 void Service::open() {
   for (const auto& relay : relay_addresses_) {
     if (can_bind(relay.bind)) continue;
-    throw StartError{"relay address " + relay.bind.to_string() +
-                         " is not an address of this host; set relay.addresses to addresses that are, "
-                         "and public_ip to what peers see of them",
-                     exit_configuration};
+    throw StartError{
+        "relay address " + relay.bind.to_string() +
+            " is not an address of this host; set relay.addresses to addresses that are, "
+            "and public_ip to what peers see of them",
+        exit_configuration};
   }
   for (const Family family : {Family::ipv4, Family::ipv6}) {
-    const auto shares = std::count_if(relay_addresses_.begin(), relay_addresses_.end(), [&](const auto& r) {
-      return r.bind.family() == family && r.bind != r.advertised;
-    });
+    const auto shares = std::count_if(
+        relay_addresses_.begin(), relay_addresses_.end(),
+        [&](const auto& r) { return r.bind.family() == family && r.bind != r.advertised; });
     if (shares <= 1) continue;
-    throw StartError{"public_ip gives one address that several of relay.addresses would share; leave one "
-                     "address of that family in relay.addresses",
-                     exit_configuration};
+    throw StartError{
+        "public_ip gives one address that several of relay.addresses would share; leave one "
+        "address of that family in relay.addresses",
+        exit_configuration};
   }
   load_certificate();
   for (const Listener& listener : listen_) {
@@ -253,7 +257,8 @@ void Service::open() {
   }
   SecureRandom random;
   const turn::Server::Settings settings = server_settings(config_, random);
-  const WorkerShared shared{book_, policy_, ledger_, connections_, tls_, config_.limits.unauthenticated_timeout};
+  const WorkerShared shared{book_,        policy_, ledger_,
+                            connections_, tls_,    config_.limits.unauthenticated_timeout};
   for (unsigned i = 0; i < worker_count(); ++i) {
     workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
   }
@@ -287,7 +292,8 @@ WorkerListeners Service::open_listeners() const {
       listeners.udp.push_back(open_udp(listener.endpoint));
       continue;
     }
-    auto socket = net::TcpListener::open({.bind = listener.endpoint, .reuse_port = worker_count() > 1});
+    auto socket =
+        net::TcpListener::open({.bind = listener.endpoint, .reuse_port = worker_count() > 1});
     if (!socket) throw cannot_listen(listener, socket.error());
     listeners.streams.push_back({std::move(*socket), listener.transport});
   }
@@ -324,7 +330,8 @@ void Service::stop() {
 void Service::log_start(const ServeOptions& options) const {
   for (const auto& [transport, endpoint] : listen_) {
     log_event(LogLevel::info, "listening",
-              {{"transport", to_string(transport)}, {"address", endpoint.to_string()},
+              {{"transport", to_string(transport)},
+               {"address", endpoint.to_string()},
                {"workers", workers_.size()}});
   }
   for (const auto& relay : relay_addresses_) {
@@ -335,8 +342,9 @@ void Service::log_start(const ServeOptions& options) const {
                              std::to_string(config_.relay.ports.last)}});
   }
   for (const IpPrefix& prefix : options.insecure_allow_peers) {
-    log_event(LogLevel::warn, "insecure_allow_peers",
-              {{"prefix", prefix.to_string()}, {"meaning", "users can reach what this host protects"}});
+    log_event(
+        LogLevel::warn, "insecure_allow_peers",
+        {{"prefix", prefix.to_string()}, {"meaning", "users can reach what this host protects"}});
   }
 }
 

@@ -13,7 +13,9 @@ constexpr std::string_view not_found =
     "\r\n"
     "This is a STUN and TURN server. There is no page here.\r\n";
 
-void append(std::vector<std::uint8_t>& to, ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+void append(std::vector<std::uint8_t>& to, ByteView bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
 
 void clear(std::vector<std::uint8_t>& buffer) {
   if (buffer.capacity() > idle_capacity) {
@@ -49,9 +51,12 @@ StreamInput StreamSession::peek(turn::StreamFrame& frame) const {
   const bool is_capital = 'A' <= rest[0] && rest[0] <= 'Z';
   if (!has_spoken_turn_ && is_capital) return StreamInput::http;
   switch (turn::find_frame(rest, frame)) {
-    case turn::StreamState::incomplete: return StreamInput::incomplete;
-    case turn::StreamState::broken: return StreamInput::broken;
-    case turn::StreamState::complete: break;
+    case turn::StreamState::incomplete:
+      return StreamInput::incomplete;
+    case turn::StreamState::broken:
+      return StreamInput::broken;
+    case turn::StreamState::complete:
+      break;
   }
   return StreamInput::message;
 }
@@ -81,7 +86,8 @@ void StreamSession::compact() {
 }
 
 bool StreamSession::queue(ByteView header, ByteView payload, std::size_t padding_bytes) {
-  if (queued_bytes() + header.size() + payload.size() + padding_bytes > max_queued_bytes) return false;
+  if (queued_bytes() + header.size() + payload.size() + padding_bytes > max_queued_bytes)
+    return false;
   std::vector<std::uint8_t>& out = tls_ ? plain_ : wire_;
   append(out, header);
   append(out, payload);

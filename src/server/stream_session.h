@@ -27,7 +27,8 @@ class StreamSession {
   static constexpr std::size_t max_queued_bytes = 256 * 1024;
 
   /// `tls`: null for plain TCP.
-  StreamSession(net::TcpSocket socket, const FiveTuple& tuple, std::shared_ptr<const net::TlsContext> tls);
+  StreamSession(net::TcpSocket socket, const FiveTuple& tuple,
+                std::shared_ptr<const net::TlsContext> tls);
 
   [[nodiscard]] const FiveTuple& tuple() const { return tuple_; }
   [[nodiscard]] int descriptor() const { return socket_.descriptor(); }

@@ -66,10 +66,17 @@ void Worker::on_event(const net::Event& event) {
   if (event.token == net::Poller::wake_token) return;
   const PollToken token = PollToken::of(event.token);
   switch (token.kind) {
-    case PollKind::udp_listener: on_listener_readable(turn::ListenerId{token.slot}); return;
-    case PollKind::stream_listener: on_connections_waiting(listeners_.streams.at(token.slot)); return;
-    case PollKind::relay: on_relay_event(token, event); return;
-    case PollKind::session: break;
+    case PollKind::udp_listener:
+      on_listener_readable(turn::ListenerId{token.slot});
+      return;
+    case PollKind::stream_listener:
+      on_connections_waiting(listeners_.streams.at(token.slot));
+      return;
+    case PollKind::relay:
+      on_relay_event(token, event);
+      return;
+    case PollKind::session:
+      break;
   }
   // The session may have been closed by an earlier event of the same wait.
   const SessionSlot& slot = sessions_[token.slot];
@@ -80,7 +87,8 @@ void Worker::on_event(const net::Event& event) {
 
 void Worker::on_relay_event(const PollToken& token, const net::Event& event) {
   RelaySocket& relay = relays_[token.slot];
-  if (!relay.port || PollToken{PollKind::relay, relay.id.generation, relay.id.slot} != token) return;
+  if (!relay.port || PollToken{PollKind::relay, relay.id.generation, relay.id.slot} != token)
+    return;
   if (event.error) on_relay_error(relay);
   if (event.readable) on_relay_readable(relay);
 }

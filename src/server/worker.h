@@ -58,7 +58,8 @@ struct WorkerListeners {
 class Worker {
  public:
   /// Throws std::system_error when the kernel has no descriptors left.
-  Worker(const turn::Server::Settings& settings, const WorkerShared& shared, WorkerListeners listeners);
+  Worker(const turn::Server::Settings& settings, const WorkerShared& shared,
+         WorkerListeners listeners);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 

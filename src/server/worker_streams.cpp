@@ -1,5 +1,5 @@
-// The half of the worker that serves TCP and TLS clients: accepting, reading messages, writing back,
-// and closing whoever overstays.
+// The half of the worker that serves TCP and TLS clients: accepting, reading messages, writing
+// back, and closing whoever overstays.
 #include <algorithm>
 
 #include "server/log.h"
@@ -8,11 +8,11 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;   // of one read
-constexpr int messages_per_turn = 64;           // of one session, then the others have their turn
-constexpr int connections_per_turn = 64;        // of one listener
-constexpr milliseconds accept_pause{200};       // when the host has no descriptors left
-constexpr seconds closing_time{2};              // to take the last answer and go
+constexpr std::size_t read_bytes = 64 * 1024;  // of one read
+constexpr int messages_per_turn = 64;          // of one session, then the others have their turn
+constexpr int connections_per_turn = 64;       // of one listener
+constexpr milliseconds accept_pause{200};      // when the host has no descriptors left
+constexpr seconds closing_time{2};             // to take the last answer and go
 
 }  // namespace
 
@@ -57,7 +57,8 @@ void Worker::admit(net::Accepted accepted, Transport transport) {
 
 void Worker::pause_accepting() {
   if (accepting_again_at_) return;  // another listener has met the same trouble in this turn
-  for (const StreamListener& listener : listeners_.streams) poller_.remove(listener.socket.descriptor());
+  for (const StreamListener& listener : listeners_.streams)
+    poller_.remove(listener.socket.descriptor());
   accepting_again_at_ = now_.instant + accept_pause;
 }
 

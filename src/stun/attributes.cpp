@@ -58,7 +58,9 @@ std::optional<ChannelNumber> decode_channel_number(ByteView value) {
   return ChannelNumber{load_be16(value)};
 }
 
-std::optional<std::uint8_t> decode_requested_transport(ByteView value) { return first_of_four(value); }
+std::optional<std::uint8_t> decode_requested_transport(ByteView value) {
+  return first_of_four(value);
+}
 
 std::optional<bool> decode_even_port(ByteView value) {
   if (value.size() != 1) return std::nullopt;

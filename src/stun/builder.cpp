@@ -56,7 +56,8 @@ MessageBuilder& MessageBuilder::put_xor_address(AttributeType type, const Endpoi
   const MutableByteView value = buffer_.first(size_).subspan(value_at);
   // The mask is cookie and transaction id, which stand side by side in the header (§14.2).
   const ByteView mask = ByteView{buffer_}.subspan(4, 16);
-  for (std::size_t i = 0; i < 2; ++i) value[2 + i] = static_cast<std::uint8_t>(value[2 + i] ^ mask[i]);
+  for (std::size_t i = 0; i < 2; ++i)
+    value[2 + i] = static_cast<std::uint8_t>(value[2 + i] ^ mask[i]);
   for (std::size_t i = 4; i < value.size(); ++i) {
     value[i] = static_cast<std::uint8_t>(value[i] ^ mask[i - 4]);
   }
@@ -119,7 +120,8 @@ MessageBuilder& MessageBuilder::put_password_algorithm(PasswordAlgorithm algorit
   return put_u32(AttributeType::password_algorithm, static_cast<std::uint32_t>(algorithm) << 16);
 }
 
-MessageBuilder& MessageBuilder::put_password_algorithms(std::span<const PasswordAlgorithm> algorithms) {
+MessageBuilder& MessageBuilder::put_password_algorithms(
+    std::span<const PasswordAlgorithm> algorithms) {
   MutableByteView value = append(AttributeType::password_algorithms, algorithms.size() * 4);
   for (const PasswordAlgorithm algorithm : algorithms) {
     store_be32(value, static_cast<std::uint32_t>(algorithm) << 16);
@@ -137,7 +139,8 @@ MessageBuilder& MessageBuilder::put_message_integrity(const HmacSha1Key& key) {
 
 MessageBuilder& MessageBuilder::put_message_integrity_sha256(const HmacSha256Key& key) {
   const ByteView covered = bytes();
-  const MutableByteView value = append(AttributeType::message_integrity_sha256, Sha256Digest{}.size());
+  const MutableByteView value =
+      append(AttributeType::message_integrity_sha256, Sha256Digest{}.size());
   copy_bytes(key.mac({covered}), value);
   return *this;
 }

@@ -22,11 +22,14 @@ inline constexpr std::size_t max_own_message_bytes = 2048;
 class MessageBuilder {
  public:
   /// Writes the header. `buffer` is borrowed until the last use of bytes().
-  MessageBuilder(MutableByteView buffer, Class message_class, Method method, const TransactionId& id);
+  MessageBuilder(MutableByteView buffer, Class message_class, Method method,
+                 const TransactionId& id);
 
   MessageBuilder& put(AttributeType type, ByteView value);
   MessageBuilder& put_empty(AttributeType type) { return put(type, ByteView{}); }
-  MessageBuilder& put_text(AttributeType type, std::string_view text) { return put(type, bytes_of(text)); }
+  MessageBuilder& put_text(AttributeType type, std::string_view text) {
+    return put(type, bytes_of(text));
+  }
   MessageBuilder& put_u32(AttributeType type, std::uint32_t value);
   MessageBuilder& put_u64(AttributeType type, std::uint64_t value);
   /// MAPPED-ADDRESS and its kind (RFC 8489 §14.1).

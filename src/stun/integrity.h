@@ -17,8 +17,9 @@ struct IntegrityKey {
 /// True when MESSAGE-INTEGRITY is present, 20 bytes long and right. Constant time in the compare.
 [[nodiscard]] bool verify_message_integrity(const MessageView& message, const HmacSha1Key& key);
 
-/// True when MESSAGE-INTEGRITY-SHA256 is present, 32 bytes long and right. Shorter ones are refused:
-/// §14.6 allows truncation only where a usage says so, and TURN does not.
-[[nodiscard]] bool verify_message_integrity_sha256(const MessageView& message, const HmacSha256Key& key);
+/// True when MESSAGE-INTEGRITY-SHA256 is present, 32 bytes long and right. Shorter ones are
+/// refused: §14.6 allows truncation only where a usage says so, and TURN does not.
+[[nodiscard]] bool verify_message_integrity_sha256(const MessageView& message,
+                                                   const HmacSha256Key& key);
 
 }  // namespace turnpike::stun

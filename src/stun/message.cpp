@@ -64,7 +64,8 @@ std::optional<ParseError> MessageView::scan() {
     if (has_fingerprint_) return ParseError::misplaced_fingerprint;
     if (attribute.type == AttributeType::fingerprint) {
       has_fingerprint_ = true;
-      if (offset + attribute_span(rest) == bytes_.size() && !fingerprint_matches(bytes_, attribute)) {
+      if (offset + attribute_span(rest) == bytes_.size() &&
+          !fingerprint_matches(bytes_, attribute)) {
         return ParseError::bad_fingerprint;
       }
     }
@@ -135,7 +136,8 @@ MessageView::Protected MessageView::protected_until(std::size_t offset) const {
   Protected covered{{}, bytes_.first(offset).subspan(header_bytes)};
   copy_bytes(bytes_.first(header_bytes), covered.header);
   const std::size_t end = offset + attribute_span(bytes_.subspan(offset));
-  store_be16(MutableByteView{covered.header}.subspan(2), static_cast<std::uint16_t>(end - header_bytes));
+  store_be16(MutableByteView{covered.header}.subspan(2),
+             static_cast<std::uint16_t>(end - header_bytes));
   return covered;
 }
 

@@ -1,5 +1,5 @@
-// Allocate (RFC 8656 §7.2), in two phases: the request is checked and ports are taken, the shell opens
-// the sockets, and only then is the client told.
+// Allocate (RFC 8656 §7.2), in two phases: the request is checked and ports are taken, the shell
+// opens the sockets, and only then is the client told.
 #include <algorithm>
 
 #include "turn/server.h"
@@ -46,17 +46,20 @@ Reason Server::on_allocate(const Request& request) {
   // Step 10: quota, by user.
   const auto& principal = request.principal;
   switch (ledger_.charge(principal.account)) {
-    case Charge::accepted: break;
-    case Charge::user_is_full: return refuse(request, ErrorCode::allocation_quota_reached);
-    case Charge::server_is_full: return refuse(request, ErrorCode::insufficient_capacity);
+    case Charge::accepted:
+      break;
+    case Charge::user_is_full:
+      return refuse(request, ErrorCode::allocation_quota_reached);
+    case Charge::server_is_full:
+      return refuse(request, ErrorCode::insufficient_capacity);
   }
 
   Allocation& allocation = allocations_.create(request.flow);
   allocation.transaction = request.message.transaction_id();
   allocation.user = users_.acquire(principal.username, principal.account);
   allocation.pending = std::make_unique<PendingAllocate>(
-      PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(), plan->wish,
-                      plan->token.has_value(), std::nullopt});
+      PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(),
+                      plan->wish, plan->token.has_value(), std::nullopt});
   if (const auto error = take_relays(*plan, request, allocation)) {
     end_allocation(allocation, request.effects);
     return refuse(request, *error);
@@ -65,7 +68,8 @@ Reason Server::on_allocate(const Request& request) {
     const Relay& relay = allocation.relay(family);
     if (relay.state != Relay::State::opening) continue;
     set_expiry(allocation, family, request.now.instant + plan->lifetime);
-    request.effects.open(AllocationTable::relay_id(allocation, family), ledger_.bind_endpoint(relay.lease));
+    request.effects.open(AllocationTable::relay_id(allocation, family),
+                         ledger_.bind_endpoint(relay.lease));
   }
   return Reason::answered_allocate;
 }
@@ -86,7 +90,8 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
 
   // Step 3: REQUESTED-TRANSPORT.
   const auto transport_value = message.find(AttributeType::requested_transport);
-  const auto transport = transport_value ? stun::decode_requested_transport(*transport_value) : std::nullopt;
+  const auto transport =
+      transport_value ? stun::decode_requested_transport(*transport_value) : std::nullopt;
   if (!transport) return Failure{ErrorCode::bad_request};
   if (*transport != ip_protocol_udp) return Failure{ErrorCode::unsupported_transport_protocol};
 
@@ -186,7 +191,8 @@ std::optional<ErrorCode> Server::take_relay(Allocation& allocation, Family famil
   return std::nullopt;
 }
 
-void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, Now now, Effects& effects) {
+void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, Now now,
+                             Effects& effects) {
   on_deadline(now, effects);  // the allocation may have run out while the socket was being opened
   Allocation* const allocation = allocations_.find(id);
   if (allocation == nullptr) {
@@ -200,7 +206,8 @@ void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, No
     relay.state = Relay::State::open;
     ledger_.live_relays().insert(relay.relayed);
   } else {
-    const bool may_retry = *error == RelayOpenError::port_in_use && !allocation->pending->is_redeemed &&
+    const bool may_retry = *error == RelayOpenError::port_in_use &&
+                           !allocation->pending->is_redeemed &&
                            relay.attempts < settings_.limits.port_attempts;
     if (may_retry && retry_on_another_port(*allocation, family, now, effects)) return;
     drop_relay(*allocation, family, effects);
@@ -214,9 +221,10 @@ void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, No
   if (!still_opening) answer_pending(*allocation, now, effects);
 }
 
-/// The port taken by a stranger stays out of the pool until another one has been found, so that it is
-/// not drawn again at once.
-bool Server::retry_on_another_port(Allocation& allocation, Family family, Now now, Effects& effects) {
+/// The port taken by a stranger stays out of the pool until another one has been found, so that it
+/// is not drawn again at once.
+bool Server::retry_on_another_port(Allocation& allocation, Family family, Now now,
+                                   Effects& effects) {
   Relay& relay = allocation.relay(family);
   const PortLease refused = relay.lease;
   const PortWish wish = allocation.pending->wish;
@@ -239,13 +247,15 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
   const auth::Principal signer{{}, {}, &pending->key, pending->integrity};
   const bool any_open = allocation.has_any_relay();
   const auto message_class = any_open ? stun::Class::success : stun::Class::error;
-  stun::MessageBuilder response{scratch_, message_class, stun::Method::allocate, allocation.transaction};
+  stun::MessageBuilder response{scratch_, message_class, stun::Method::allocate,
+                                allocation.transaction};
   if (!any_open) {
     response.put_error_code(ErrorCode::insufficient_capacity);
   } else {
     if (pending->wish == PortWish::even_and_next) {
-      const PortLease lease = allocation.has_relay(Family::ipv4) ? allocation.relay(Family::ipv4).lease
-                                                                 : allocation.relay(Family::ipv6).lease;
+      const PortLease lease = allocation.has_relay(Family::ipv4)
+                                  ? allocation.relay(Family::ipv4).lease
+                                  : allocation.relay(Family::ipv6).lease;
       const PortLease next{lease.address, static_cast<std::uint16_t>(lease.port + 1)};
       allocation.reservation_token =
           ledger_.reserve(next, users_.account(allocation.user), random_, now.instant);
@@ -288,7 +298,8 @@ void Server::drop_relay(Allocation& allocation, Family family, Effects& effects)
   }
   if (has_port) {
     ledger_.give_back(relay.lease);
-    const bool next_is_ours = allocation.pending && allocation.pending->wish == PortWish::even_and_next;
+    const bool next_is_ours =
+        allocation.pending && allocation.pending->wish == PortWish::even_and_next;
     if (next_is_ours) {
       ledger_.give_back({relay.lease.address, static_cast<std::uint16_t>(relay.lease.port + 1)});
     }

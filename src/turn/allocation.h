@@ -32,11 +32,11 @@ struct Relay {
   enum class State : std::uint8_t { absent, opening, open, failed };
 
   State state = State::absent;
-  std::uint16_t attempts = 0;   // ports tried so far
-  std::uint32_t generation = 0; // of the RelayId; survives the allocation's end
+  std::uint16_t attempts = 0;    // ports tried so far
+  std::uint32_t generation = 0;  // of the RelayId; survives the allocation's end
   PortLease lease;
-  Endpoint relayed;             // what peers see
-  Instant expires{};            // each family of a dual allocation is refreshed on its own (§8.1)
+  Endpoint relayed;   // what peers see
+  Instant expires{};  // each family of a dual allocation is refreshed on its own (§8.1)
 };
 
 /// What an Allocate that waits for its relays needs for its answer. Gone once answered.
@@ -45,7 +45,7 @@ struct PendingAllocate {
   auth::ResponseIntegrity integrity;
   bool with_fingerprint;
   PortWish wish;
-  bool is_redeemed;  // the port was promised; no other will do
+  bool is_redeemed;                                 // the port was promised; no other will do
   std::optional<stun::ErrorCode> additional_error;  // why there is no second relay
 };
 
@@ -63,11 +63,17 @@ struct Allocation {
   InlineVector<Channel, 2> channels;
   std::unique_ptr<PendingAllocate> pending;
 
-  [[nodiscard]] static std::size_t relay_index(Family family) { return family == Family::ipv4 ? 0 : 1; }
+  [[nodiscard]] static std::size_t relay_index(Family family) {
+    return family == Family::ipv4 ? 0 : 1;
+  }
   [[nodiscard]] Relay& relay(Family family) { return relay_pair[relay_index(family)]; }
   [[nodiscard]] const Relay& relay(Family family) const { return relay_pair[relay_index(family)]; }
-  [[nodiscard]] bool has_relay(Family family) const { return relay(family).state == Relay::State::open; }
-  [[nodiscard]] bool has_any_relay() const { return has_relay(Family::ipv4) || has_relay(Family::ipv6); }
+  [[nodiscard]] bool has_relay(Family family) const {
+    return relay(family).state == Relay::State::open;
+  }
+  [[nodiscard]] bool has_any_relay() const {
+    return has_relay(Family::ipv4) || has_relay(Family::ipv6);
+  }
   /// The same at a given time: nothing is relayed past the deadline, swept or not.
   [[nodiscard]] bool relays(Family family, Instant now) const {
     return has_relay(family) && relay(family).expires > now;

@@ -3,7 +3,8 @@
 
 namespace turnpike::turn {
 
-Reason Server::on_binding(const ClientFlow& flow, const stun::MessageView& message, Effects& effects) {
+Reason Server::on_binding(const ClientFlow& flow, const stun::MessageView& message,
+                          Effects& effects) {
   const bool is_refused = has_unknown_attribute(message);
   auto response = is_refused ? begin_unknown_attributes(message) : begin_success(message);
   if (!is_refused) {

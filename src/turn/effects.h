@@ -42,8 +42,8 @@ class Forward {
     return Forward{Route{ToPeer{via, peer.endpoint(), dont_fragment}}, {}, payload, 0};
   }
   /// Back to the client.
-  [[nodiscard]] static Forward to_client(const ClientFlow& flow, const Header& header, ByteView payload,
-                                         std::uint8_t padding_bytes) {
+  [[nodiscard]] static Forward to_client(const ClientFlow& flow, const Header& header,
+                                         ByteView payload, std::uint8_t padding_bytes) {
     return Forward{Route{flow}, header, payload, padding_bytes};
   }
 
@@ -79,7 +79,8 @@ struct Handled {
   Reason reason;
   std::optional<Forward> forward;
 
-  Handled(Reason r) : reason(r) {}  // NOLINT(google-explicit-constructor): most handlers return only this
+  Handled(Reason r)
+      : reason(r) {}  // NOLINT(google-explicit-constructor): most handlers return only this
   Handled(Reason r, const Forward& f) : reason(r), forward(f) {}
 };
 
@@ -114,8 +115,8 @@ class Effects {
   void open(RelayId relay, const Endpoint& bind) { list_.emplace_back(OpenRelay{relay, bind}); }
   void close(RelayId relay) { list_.emplace_back(CloseRelay{relay}); }
 
-  /// In the order in which they were asked for. Carrying one out may append further ones, so walk by
-  /// index.
+  /// In the order in which they were asked for. Carrying one out may append further ones, so walk
+  /// by index.
   [[nodiscard]] const std::vector<Effect>& list() const { return list_; }
   /// Valid until the next send() or clear().
   [[nodiscard]] ByteView bytes_of(const SendToClient& effect) const {

@@ -10,15 +10,17 @@
 
 namespace turnpike::turn {
 
-/// A flat hash table from five-tuple to allocation slot: open addressing, linear probing, deletion by
-/// shifting back. The five-tuples themselves stay in the allocations; `tuple_of(slot)` reads them.
+/// A flat hash table from five-tuple to allocation slot: open addressing, linear probing, deletion
+/// by shifting back. The five-tuples themselves stay in the allocations; `tuple_of(slot)` reads
+/// them.
 class FlowTable {
  public:
   explicit FlowTable(HashSeed seed) : seed_(seed), entries_(64) {}
 
   /// The slot of `tuple`, or nothing.
   template <class TupleOf>
-  [[nodiscard]] std::optional<std::uint32_t> find(const FiveTuple& tuple, TupleOf&& tuple_of) const {
+  [[nodiscard]] std::optional<std::uint32_t> find(const FiveTuple& tuple,
+                                                  TupleOf&& tuple_of) const {
     const std::uint64_t hash = hash_of(tuple, seed_);
     for (std::size_t i = home_of(hash); entries_[i].slot != empty; i = next(i)) {
       if (entries_[i].hash == hash && tuple_of(entries_[i].slot) == tuple) return entries_[i].slot;
@@ -39,7 +41,9 @@ class FlowTable {
     std::uint32_t slot = empty;
   };
 
-  [[nodiscard]] std::size_t home_of(std::uint64_t hash) const { return hash & (entries_.size() - 1); }
+  [[nodiscard]] std::size_t home_of(std::uint64_t hash) const {
+    return hash & (entries_.size() - 1);
+  }
   [[nodiscard]] std::size_t next(std::size_t i) const { return (i + 1) & (entries_.size() - 1); }
   void place(Entry entry);
   void grow();

@@ -14,7 +14,8 @@ Result<ChannelData, FramingError> parse_channel_data(ByteView datagram) {
   return ChannelData{channel, rest.first(payload_bytes)};
 }
 
-void put_channel_data_header(MutableByteView out, stun::ChannelNumber channel, std::size_t payload_bytes) {
+void put_channel_data_header(MutableByteView out, stun::ChannelNumber channel,
+                             std::size_t payload_bytes) {
   store_be16(out, channel.value);
   store_be16(out.subspan(2), static_cast<std::uint16_t>(payload_bytes));
 }

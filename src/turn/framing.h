@@ -27,7 +27,8 @@ enum class FramingError : std::uint8_t {
 
 /// Writes the header of a ChannelData message that carries `payload_bytes`.
 /// Precondition: `out` holds 4 bytes.
-void put_channel_data_header(MutableByteView out, stun::ChannelNumber channel, std::size_t payload_bytes);
+void put_channel_data_header(MutableByteView out, stun::ChannelNumber channel,
+                             std::size_t payload_bytes);
 
 /// One message at the start of a stream.
 struct StreamFrame {

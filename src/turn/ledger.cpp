@@ -43,9 +43,15 @@ std::optional<PortLease> Ledger::take_port(std::uint16_t address, PortWish wish,
   PortPool& pool = pools_.at(address);
   std::optional<std::uint16_t> port;
   switch (wish) {
-    case PortWish::any: port = pool.take_any(random); break;
-    case PortWish::even: port = pool.take_even(random); break;
-    case PortWish::even_and_next: port = pool.take_pair(random); break;
+    case PortWish::any:
+      port = pool.take_any(random);
+      break;
+    case PortWish::even:
+      port = pool.take_even(random);
+      break;
+    case PortWish::even_and_next:
+      port = pool.take_pair(random);
+      break;
   }
   if (!port) return std::nullopt;
   return PortLease{address, *port};
@@ -63,7 +69,8 @@ std::size_t Ledger::free_ports() const {
   return count;
 }
 
-std::uint64_t Ledger::reserve(PortLease lease, std::string_view account, Random& random, Instant now) {
+std::uint64_t Ledger::reserve(PortLease lease, std::string_view account, Random& random,
+                              Instant now) {
   const std::lock_guard lock{mutex_};
   std::uint64_t token = random.next_u64();
   while (reservations_.contains(token)) token = random.next_u64();
@@ -79,7 +86,8 @@ bool Ledger::has_reservation(std::uint64_t token, std::string_view account, Inst
   return found != reservations_.end() && found->second.account == account;
 }
 
-std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view account, Instant now) {
+std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view account,
+                                        Instant now) {
   const std::lock_guard lock{mutex_};
   drop_expired_reservations(now);
   const auto found = reservations_.find(token);

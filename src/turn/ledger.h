@@ -52,7 +52,8 @@ class Ledger {
   // ---- addresses ----
   /// The relay address for a client that reached the server at `server`: that same address if it is
   /// a relay address of the family, else the first of the family. Loopback serves loopback only.
-  [[nodiscard]] std::optional<std::uint16_t> choose_address(const IpAddress& server, Family family) const;
+  [[nodiscard]] std::optional<std::uint16_t> choose_address(const IpAddress& server,
+                                                            Family family) const;
   /// Where to bind the socket of `lease`.
   [[nodiscard]] Endpoint bind_endpoint(PortLease lease) const;
   /// The relayed transport address that peers see.
@@ -61,18 +62,20 @@ class Ledger {
   // ---- ports ----
   /// Takes a port on address number `address`. For `even_and_next`, the next-higher port is taken
   /// too and must be handed to reserve() or give_back().
-  [[nodiscard]] std::optional<PortLease> take_port(std::uint16_t address, PortWish wish, Random& random,
-                                                   Instant now);
+  [[nodiscard]] std::optional<PortLease> take_port(std::uint16_t address, PortWish wish,
+                                                   Random& random, Instant now);
   void give_back(PortLease lease);
   [[nodiscard]] std::size_t free_ports() const;
 
   // ---- reservations (RFC 8656 §7.2) ----
   /// Holds `lease` for `account` and returns the token that redeems it.
-  [[nodiscard]] std::uint64_t reserve(PortLease lease, std::string_view account, Random& random, Instant now);
+  [[nodiscard]] std::uint64_t reserve(PortLease lease, std::string_view account, Random& random,
+                                      Instant now);
   /// Is there a reservation `token` of `account`?
   [[nodiscard]] bool has_reservation(std::uint64_t token, std::string_view account, Instant now);
   /// Turns a reservation into a lease. Works once.
-  [[nodiscard]] std::optional<PortLease> redeem(std::uint64_t token, std::string_view account, Instant now);
+  [[nodiscard]] std::optional<PortLease> redeem(std::uint64_t token, std::string_view account,
+                                                Instant now);
 
   // ---- allocation quotas ----
   /// Counts one more allocation of `account`, or nothing when there are too many.

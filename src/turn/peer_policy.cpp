@@ -11,18 +11,18 @@ IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value(); }
 /// Opened by no file, only by --insecure-allow-peers.
 const std::vector<IpPrefix>& hard_ranges() {
   static const std::vector<IpPrefix> ranges{
-      prefix("0.0.0.0/8"),         // this network (RFC 1122)
-      prefix("127.0.0.0/8"),       // loopback
-      prefix("169.254.0.0/16"),    // link-local, cloud metadata
-      prefix("224.0.0.0/4"),       // multicast
-      prefix("240.0.0.0/4"),       // reserved, broadcast
-      prefix("::/96"),             // unspecified, loopback, IPv4-compatible
-      prefix("::ffff:0:0/96"),     // IPv4-mapped
-      prefix("::ffff:0:0:0/96"),   // IPv4-translated (SIIT)
-      prefix("2001::/32"),         // Teredo (RFC 8656 §21.4)
-      prefix("2002::/16"),         // 6to4 (RFC 8656 §21.4)
-      prefix("fe80::/10"),         // link-local
-      prefix("ff00::/8"),          // multicast
+      prefix("0.0.0.0/8"),        // this network (RFC 1122)
+      prefix("127.0.0.0/8"),      // loopback
+      prefix("169.254.0.0/16"),   // link-local, cloud metadata
+      prefix("224.0.0.0/4"),      // multicast
+      prefix("240.0.0.0/4"),      // reserved, broadcast
+      prefix("::/96"),            // unspecified, loopback, IPv4-compatible
+      prefix("::ffff:0:0/96"),    // IPv4-mapped
+      prefix("::ffff:0:0:0/96"),  // IPv4-translated (SIIT)
+      prefix("2001::/32"),        // Teredo (RFC 8656 §21.4)
+      prefix("2002::/16"),        // 6to4 (RFC 8656 §21.4)
+      prefix("fe80::/10"),        // link-local
+      prefix("ff00::/8"),         // multicast
   };
   return ranges;
 }
@@ -30,23 +30,23 @@ const std::vector<IpPrefix>& hard_ranges() {
 /// Opened by relay.allow_peers. IPv6 outside 2000::/3 is in this tier as a whole.
 const std::vector<IpPrefix>& special_ranges() {
   static const std::vector<IpPrefix> ranges{
-      prefix("10.0.0.0/8"),       // private
-      prefix("100.64.0.0/10"),    // shared address space (CGNAT); Alibaba's metadata
-      prefix("172.16.0.0/12"),    // private
-      prefix("192.0.0.0/24"),     // IETF protocol assignments; Oracle's metadata
-      prefix("192.0.2.0/24"),     // documentation
-      prefix("192.31.196.0/24"),  // AS112
-      prefix("192.52.193.0/24"),  // AMT
-      prefix("192.88.99.0/24"),   // 6to4 relay anycast
-      prefix("192.168.0.0/16"),   // private
-      prefix("192.175.48.0/24"),  // AS112
-      prefix("198.18.0.0/15"),    // benchmarking
-      prefix("198.51.100.0/24"),  // documentation
-      prefix("203.0.113.0/24"),   // documentation
-      prefix("168.63.129.16/32"), // Azure's wire server, in public space
-      prefix("2001::/23"),        // IETF protocol assignments: ORCHID, benchmarking, anycast
-      prefix("2001:db8::/32"),    // documentation
-      prefix("3fff::/20"),        // documentation
+      prefix("10.0.0.0/8"),         // private
+      prefix("100.64.0.0/10"),      // shared address space (CGNAT); Alibaba's metadata
+      prefix("172.16.0.0/12"),      // private
+      prefix("192.0.0.0/24"),       // IETF protocol assignments; Oracle's metadata
+      prefix("192.0.2.0/24"),       // documentation
+      prefix("192.31.196.0/24"),    // AS112
+      prefix("192.52.193.0/24"),    // AMT
+      prefix("192.88.99.0/24"),     // 6to4 relay anycast
+      prefix("192.168.0.0/16"),     // private
+      prefix("192.175.48.0/24"),    // AS112
+      prefix("198.18.0.0/15"),      // benchmarking
+      prefix("198.51.100.0/24"),    // documentation
+      prefix("203.0.113.0/24"),     // documentation
+      prefix("168.63.129.16/32"),   // Azure's wire server, in public space
+      prefix("2001::/23"),          // IETF protocol assignments: ORCHID, benchmarking, anycast
+      prefix("2001:db8::/32"),      // documentation
+      prefix("3fff::/20"),          // documentation
       prefix("2620:4f:8000::/48"),  // AS112
   };
   return ranges;
@@ -74,9 +74,11 @@ bool matches(const PeerRule& rule, const IpAddress& address, std::optional<std::
   return port ? rule.ports->contains(*port) : wanted == Ports::some;
 }
 
-/// The matching rule with the longest prefix, of equals one that names ports; null when none matches.
+/// The matching rule with the longest prefix, of equals one that names ports; null when none
+/// matches.
 const PeerRule* best_match(const std::vector<PeerRule>& rules, const IpAddress& address,
-                           std::optional<std::uint16_t> port, PeerTransport transport, Ports wanted) {
+                           std::optional<std::uint16_t> port, PeerTransport transport,
+                           Ports wanted) {
   const auto is_closer = [](const PeerRule& a, const PeerRule& b) {
     if (a.prefix.length() != b.prefix.length()) return a.prefix.length() > b.prefix.length();
     return a.ports && !b.ports;
@@ -93,11 +95,16 @@ const PeerRule* best_match(const std::vector<PeerRule>& rules, const IpAddress& 
 
 std::string_view to_string(PeerDenial denial) {
   switch (denial) {
-    case PeerDenial::hard_range: return "hard_range";
-    case PeerDenial::own_address: return "own_address";
-    case PeerDenial::rule: return "rule";
-    case PeerDenial::special_range: return "special_range";
-    case PeerDenial::port: return "port";
+    case PeerDenial::hard_range:
+      return "hard_range";
+    case PeerDenial::own_address:
+      return "own_address";
+    case PeerDenial::rule:
+      return "rule";
+    case PeerDenial::special_range:
+      return "special_range";
+    case PeerDenial::port:
+      return "port";
   }
   return "?";
 }
@@ -145,8 +152,8 @@ std::optional<PeerDenial> PeerPolicy::judge(const IpAddress& address,
   return judge_port(port, allow);
 }
 
-/// A denied IPv4 address stays denied in IPv6 clothes, whatever denies it: allow_peers would have to
-/// name the IPv6 address.
+/// A denied IPv4 address stays denied in IPv6 clothes, whatever denies it: allow_peers would have
+/// to name the IPv6 address.
 bool PeerPolicy::denies_inside(const IpAddress& inner, std::optional<std::uint16_t> port,
                                PeerTransport transport) const {
   return any_contains(hard_ranges(), inner) || is_special(inner) || is_own_address(inner) ||
@@ -169,7 +176,8 @@ bool PeerPolicy::is_own_address(const IpAddress& address) const {
   return std::find(own.begin(), own.end(), address) != own.end();
 }
 
-bool PeerPolicy::is_own_listener(const IpAddress& address, std::optional<std::uint16_t> port) const {
+bool PeerPolicy::is_own_listener(const IpAddress& address,
+                                 std::optional<std::uint16_t> port) const {
   if (!port) return false;
   // All of 127.0.0.0/8 reaches this host, and so does "any" as a destination.
   const bool is_this_host = is_own_address(address) || address.is_loopback() || address.is_any();
@@ -182,9 +190,9 @@ bool PeerPolicy::is_own_listener(const IpAddress& address, std::optional<std::ui
 
 std::optional<IpAddress> embedded_ipv4(const IpAddress& address) {
   if (address.family() != Family::ipv6) return std::nullopt;
-  static const std::vector<IpPrefix> in_last_four{
-      prefix("::/96"), prefix("::ffff:0:0/96"), prefix("::ffff:0:0:0/96"), prefix("64:ff9b::/96"),
-      prefix("64:ff9b:1::/48")};
+  static const std::vector<IpPrefix> in_last_four{prefix("::/96"), prefix("::ffff:0:0/96"),
+                                                  prefix("::ffff:0:0:0/96"), prefix("64:ff9b::/96"),
+                                                  prefix("64:ff9b:1::/48")};
   static const IpPrefix six_to_four = prefix("2002::/16");
   static const IpPrefix teredo = prefix("2001::/32");
   const ByteView bytes = address.bytes();

@@ -64,7 +64,8 @@ class PeerPolicy {
   PeerPolicy(Settings settings, const LiveRelays& live);
 
   /// May payload be sent to `peer`?
-  [[nodiscard]] Result<PermittedPeer, PeerDenial> check(const Endpoint& peer, PeerTransport transport) const;
+  [[nodiscard]] Result<PermittedPeer, PeerDenial> check(const Endpoint& peer,
+                                                        PeerTransport transport) const;
   /// What a permission for `address` may cover, that is: on which ports could check() say yes?
   /// Permissions carry no port (RFC 8656 §9); every send is checked again with its own.
   [[nodiscard]] PermissionScope scope_of(const IpAddress& address, PeerTransport transport) const;
@@ -83,7 +84,8 @@ class PeerPolicy {
   [[nodiscard]] std::optional<PeerDenial> judge_port(std::optional<std::uint16_t> port,
                                                      const PeerRule* opened_by) const;
   [[nodiscard]] bool is_own_address(const IpAddress& address) const;
-  [[nodiscard]] bool is_own_listener(const IpAddress& address, std::optional<std::uint16_t> port) const;
+  [[nodiscard]] bool is_own_listener(const IpAddress& address,
+                                     std::optional<std::uint16_t> port) const;
 
   Settings settings_;
   const LiveRelays& live_;

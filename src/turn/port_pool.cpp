@@ -18,8 +18,12 @@ PortPool::PortPool(PortRange range) : range_(range), first_word_(range.first / 6
 }
 
 std::optional<std::uint16_t> PortPool::take_any(Random& random) { return take(Wish::any, random); }
-std::optional<std::uint16_t> PortPool::take_even(Random& random) { return take(Wish::even, random); }
-std::optional<std::uint16_t> PortPool::take_pair(Random& random) { return take(Wish::pair, random); }
+std::optional<std::uint16_t> PortPool::take_even(Random& random) {
+  return take(Wish::even, random);
+}
+std::optional<std::uint16_t> PortPool::take_pair(Random& random) {
+  return take(Wish::pair, random);
+}
 
 void PortPool::give_back(std::uint16_t port) {
   TURNPIKE_ASSERT(range_.contains(port));
@@ -37,7 +41,8 @@ std::optional<std::uint16_t> PortPool::take(Wish wish, Random& random) {
     const std::uint64_t wanted = candidates(word, wish);
     if (wanted == 0) continue;
     const auto bit = (std::countr_zero(std::rotr(wanted, rotation)) + rotation) % 64;
-    const auto port = static_cast<std::uint16_t>((first_word_ + word) * 64 + static_cast<std::size_t>(bit));
+    const auto port =
+        static_cast<std::uint16_t>((first_word_ + word) * 64 + static_cast<std::size_t>(bit));
     set_free(port, false);
     if (wish == Wish::pair) set_free(static_cast<std::uint16_t>(port + 1), false);
     return port;
@@ -49,9 +54,12 @@ std::optional<std::uint16_t> PortPool::take(Wish wish, Random& random) {
 std::uint64_t PortPool::candidates(std::size_t word, Wish wish) const {
   const std::uint64_t free = words_[word];
   switch (wish) {
-    case Wish::any: return free;
-    case Wish::even: return free & even_bits;
-    case Wish::pair: return free & (free >> 1) & even_bits;
+    case Wish::any:
+      return free;
+    case Wish::even:
+      return free & even_bits;
+    case Wish::pair:
+      return free & (free >> 1) & even_bits;
   }
   return 0;
 }

@@ -9,50 +9,50 @@ namespace turnpike::turn {
 
 // X(name): `answered_…` sent a success, `refused_…` an error response, `relayed_…` payload,
 // `dropped_…` nothing at all.
-#define TURNPIKE_TURN_REASONS(X)                                                             \
-  X(answered_binding)                                                                        \
-  X(answered_allocate)         /* relay being opened; the answer follows */                  \
-  X(answered_allocate_again)   /* retransmission of the request that created it */           \
-  X(answered_refresh)                                                                        \
-  X(answered_delete)           /* Refresh with LIFETIME 0 */                                 \
-  X(answered_create_permission)                                                              \
-  X(answered_channel_bind)                                                                   \
-  X(relayed_to_peer)                                                                         \
-  X(relayed_to_client)                                                                       \
-  X(relayed_icmp)                                                                            \
-  X(refused_no_credentials)    /* 401: the ordinary first answer */                          \
-  X(refused_unknown_user)      /* 401 */                                                     \
-  X(refused_expired_user)      /* 401 */                                                     \
-  X(refused_wrong_password)    /* 401 */                                                     \
-  X(refused_stale_nonce)       /* 438 */                                                     \
-  X(refused_bad_credentials)   /* 400 before authentication */                               \
-  X(refused_bad_request)       /* 400 */                                                     \
-  X(refused_forbidden)         /* 403: peer policy */                                        \
-  X(refused_unknown_attribute) /* 420 */                                                     \
-  X(refused_mismatch)          /* 437 */                                                     \
-  X(refused_family)            /* 440 */                                                     \
-  X(refused_wrong_user)        /* 441 */                                                     \
-  X(refused_transport)         /* 442 */                                                     \
-  X(refused_peer_family)       /* 443 */                                                     \
-  X(refused_quota)             /* 486 */                                                     \
-  X(refused_capacity)          /* 508 */                                                     \
-  X(dropped_not_turn)          /* first byte of no protocol that is served here */           \
-  X(dropped_malformed)         /* no STUN message, or no whole ChannelData */                \
-  X(dropped_fingerprint)       /* FINGERPRINT wrong or not last */                           \
-  X(dropped_method)            /* method unknown, or class not allowed for it */             \
-  X(dropped_response)          /* a response or error from a stranger */                     \
-  X(dropped_source)            /* a source that must not be answered: loop or reflector */   \
-  X(dropped_challenge_budget)  /* this network asked for too many challenges */              \
-  X(dropped_pending)           /* retransmission while the relay is being opened */          \
-  X(dropped_no_allocation)     /* indication or ChannelData on an unknown five-tuple */      \
-  X(dropped_bad_indication)    /* attributes missing, invalid or unknown */                  \
-  X(dropped_unbound_channel)                                                                 \
-  X(dropped_no_permission)                                                                   \
-  X(dropped_peer_family)                                                                     \
-  X(dropped_peer_denied)       /* peer policy */                                             \
-  X(dropped_too_large)         /* more than a Data indication can hold */                    \
-  X(dropped_closed_relay)      /* arrived for a relay that is gone */                        \
-  X(dropped_icmp)              /* ICMP that must not be relayed */
+#define TURNPIKE_TURN_REASONS(X)                                                           \
+  X(answered_binding)                                                                      \
+  X(answered_allocate)       /* relay being opened; the answer follows */                  \
+  X(answered_allocate_again) /* retransmission of the request that created it */           \
+  X(answered_refresh)                                                                      \
+  X(answered_delete) /* Refresh with LIFETIME 0 */                                         \
+  X(answered_create_permission)                                                            \
+  X(answered_channel_bind)                                                                 \
+  X(relayed_to_peer)                                                                       \
+  X(relayed_to_client)                                                                     \
+  X(relayed_icmp)                                                                          \
+  X(refused_no_credentials)    /* 401: the ordinary first answer */                        \
+  X(refused_unknown_user)      /* 401 */                                                   \
+  X(refused_expired_user)      /* 401 */                                                   \
+  X(refused_wrong_password)    /* 401 */                                                   \
+  X(refused_stale_nonce)       /* 438 */                                                   \
+  X(refused_bad_credentials)   /* 400 before authentication */                             \
+  X(refused_bad_request)       /* 400 */                                                   \
+  X(refused_forbidden)         /* 403: peer policy */                                      \
+  X(refused_unknown_attribute) /* 420 */                                                   \
+  X(refused_mismatch)          /* 437 */                                                   \
+  X(refused_family)            /* 440 */                                                   \
+  X(refused_wrong_user)        /* 441 */                                                   \
+  X(refused_transport)         /* 442 */                                                   \
+  X(refused_peer_family)       /* 443 */                                                   \
+  X(refused_quota)             /* 486 */                                                   \
+  X(refused_capacity)          /* 508 */                                                   \
+  X(dropped_not_turn)          /* first byte of no protocol that is served here */         \
+  X(dropped_malformed)         /* no STUN message, or no whole ChannelData */              \
+  X(dropped_fingerprint)       /* FINGERPRINT wrong or not last */                         \
+  X(dropped_method)            /* method unknown, or class not allowed for it */           \
+  X(dropped_response)          /* a response or error from a stranger */                   \
+  X(dropped_source)            /* a source that must not be answered: loop or reflector */ \
+  X(dropped_challenge_budget)  /* this network asked for too many challenges */            \
+  X(dropped_pending)           /* retransmission while the relay is being opened */        \
+  X(dropped_no_allocation)     /* indication or ChannelData on an unknown five-tuple */    \
+  X(dropped_bad_indication)    /* attributes missing, invalid or unknown */                \
+  X(dropped_unbound_channel)                                                               \
+  X(dropped_no_permission)                                                                 \
+  X(dropped_peer_family)                                                                   \
+  X(dropped_peer_denied)  /* peer policy */                                                \
+  X(dropped_too_large)    /* more than a Data indication can hold */                       \
+  X(dropped_closed_relay) /* arrived for a relay that is gone */                           \
+  X(dropped_icmp)         /* ICMP that must not be relayed */
 
 enum class Reason : std::uint8_t {
 #define TURNPIKE_TURN_REASON_MEMBER(name) name,

@@ -37,7 +37,8 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
   if (!permitted) return Reason::dropped_peer_denied;
   const RelayId via = AllocationTable::relay_id(*allocation, peer->family());
   // Only IPv4 has the bit; with IPv6 on either side the attribute MUST be ignored (§13).
-  const bool both_ipv4 = peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
+  const bool both_ipv4 =
+      peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
   const bool dont_fragment = both_ipv4 && message.has(AttributeType::dont_fragment);
   return {Reason::relayed_to_peer, Forward::to_peer(via, *permitted, *payload, dont_fragment)};
 }
@@ -45,10 +46,12 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
 Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Now now) {
   const Family family = AllocationTable::family_of(relay);
   const Allocation* const allocation = allocations_.find(relay);
-  if (allocation == nullptr || !allocation->relays(family, now.instant)) return Reason::dropped_closed_relay;
+  if (allocation == nullptr || !allocation->relays(family, now.instant))
+    return Reason::dropped_closed_relay;
   const Permission* const permission = allocation->permission(peer.address, now.instant);
   if (permission == nullptr) return Reason::dropped_no_permission;
-  // A permission for our own address is meant for other clients' relays, not for what else runs here.
+  // A permission for our own address is meant for other clients' relays, not for what else runs
+  // here.
   if (permission->only_live_relays && !ledger_.live_relays().contains(peer)) {
     return Reason::dropped_peer_denied;
   }
@@ -56,28 +59,32 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   if (const Channel* const channel = allocation->channel_to(peer, now.instant)) {
     Forward::Header header;
-    put_channel_data_header(header.resize(channel_data_header_bytes), channel->number, datagram.size());
+    put_channel_data_header(header.resize(channel_data_header_bytes), channel->number,
+                            datagram.size());
     // Streams pad, so that the next message is aligned; datagrams need not (§12.5).
     const bool pads = is_stream(allocation->flow.tuple.transport);
-    return {Reason::relayed_to_client,
-            Forward::to_client(allocation->flow, header, datagram, pads ? padding : std::uint8_t{0})};
+    return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram,
+                                                          pads ? padding : std::uint8_t{0})};
   }
   // XOR-PEER-ADDRESS, DATA's header and payload: more than a message's length can say (IPv6 only).
   if (12 + address_bytes(peer.family()) + padded_to_4(datagram.size()) > UINT16_MAX) {
     return Reason::dropped_too_large;
   }
   const auto header = data_indication_header(peer, datagram.size());
-  return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram, padding)};
+  return {Reason::relayed_to_client,
+          Forward::to_client(allocation->flow, header, datagram, padding)};
 }
 
 Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
                             Effects& effects) {
   const Family family = AllocationTable::family_of(relay);
   const Allocation* const allocation = allocations_.find(relay);
-  if (allocation == nullptr || !allocation->relays(family, now.instant)) return Reason::dropped_closed_relay;
+  if (allocation == nullptr || !allocation->relays(family, now.instant))
+    return Reason::dropped_closed_relay;
   if (!is_relayed_icmp(peer.family(), icmp.type)) return Reason::dropped_icmp;
   // The permission looked at is that of the datagram's destination, not of the ICMP's sender.
-  if (allocation->permission(peer.address, now.instant) == nullptr) return Reason::dropped_no_permission;
+  if (allocation->permission(peer.address, now.instant) == nullptr)
+    return Reason::dropped_no_permission;
 
   stun::TransactionId id{};
   random_.fill(id);
@@ -89,8 +96,8 @@ Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icm
   return Reason::relayed_icmp;
 }
 
-/// A Data indication up to and including the header of its DATA attribute: 36 bytes for an IPv4 peer,
-/// 48 for IPv6. The payload and its padding follow.
+/// A Data indication up to and including the header of its DATA attribute: 36 bytes for an IPv4
+/// peer, 48 for IPv6. The payload and its padding follow.
 Forward::Header Server::data_indication_header(const Endpoint& peer, std::size_t payload_bytes) {
   stun::TransactionId id{};
   random_.fill(id);

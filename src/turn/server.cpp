@@ -36,8 +36,10 @@ bool is_understood(AttributeType type) {
     case AttributeType::password_algorithm:
     case AttributeType::userhash:
     case AttributeType::xor_mapped_address:
-    case AttributeType::reservation_token: return true;
-    default: return false;
+    case AttributeType::reservation_token:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -47,30 +49,46 @@ bool is_unknown(const stun::AttributeView& attribute) {
 
 Reason reason_of(auth::Denial denial) {
   switch (denial) {
-    case auth::Denial::no_credentials: return Reason::refused_no_credentials;
-    case auth::Denial::unknown_user: return Reason::refused_unknown_user;
-    case auth::Denial::expired_user: return Reason::refused_expired_user;
-    case auth::Denial::wrong_password: return Reason::refused_wrong_password;
-    case auth::Denial::stale_nonce: return Reason::refused_stale_nonce;
+    case auth::Denial::no_credentials:
+      return Reason::refused_no_credentials;
+    case auth::Denial::unknown_user:
+      return Reason::refused_unknown_user;
+    case auth::Denial::expired_user:
+      return Reason::refused_expired_user;
+    case auth::Denial::wrong_password:
+      return Reason::refused_wrong_password;
+    case auth::Denial::stale_nonce:
+      return Reason::refused_stale_nonce;
     case auth::Denial::incomplete:
     case auth::Denial::oversized:
-    case auth::Denial::bad_algorithms: break;
+    case auth::Denial::bad_algorithms:
+      break;
   }
   return Reason::refused_bad_credentials;
 }
 
 Reason reason_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::forbidden: return Reason::refused_forbidden;
-    case ErrorCode::unknown_attribute: return Reason::refused_unknown_attribute;
-    case ErrorCode::allocation_mismatch: return Reason::refused_mismatch;
-    case ErrorCode::address_family_not_supported: return Reason::refused_family;
-    case ErrorCode::wrong_credentials: return Reason::refused_wrong_user;
-    case ErrorCode::unsupported_transport_protocol: return Reason::refused_transport;
-    case ErrorCode::peer_address_family_mismatch: return Reason::refused_peer_family;
-    case ErrorCode::allocation_quota_reached: return Reason::refused_quota;
-    case ErrorCode::insufficient_capacity: return Reason::refused_capacity;
-    default: return Reason::refused_bad_request;
+    case ErrorCode::forbidden:
+      return Reason::refused_forbidden;
+    case ErrorCode::unknown_attribute:
+      return Reason::refused_unknown_attribute;
+    case ErrorCode::allocation_mismatch:
+      return Reason::refused_mismatch;
+    case ErrorCode::address_family_not_supported:
+      return Reason::refused_family;
+    case ErrorCode::wrong_credentials:
+      return Reason::refused_wrong_user;
+    case ErrorCode::unsupported_transport_protocol:
+      return Reason::refused_transport;
+    case ErrorCode::peer_address_family_mismatch:
+      return Reason::refused_peer_family;
+    case ErrorCode::allocation_quota_reached:
+      return Reason::refused_quota;
+    case ErrorCode::insufficient_capacity:
+      return Reason::refused_capacity;
+    default:
+      return Reason::refused_bad_request;
   }
 }
 
@@ -99,9 +117,12 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
 Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
                                    Effects& effects) {
   switch (stun::classify(datagram)) {
-    case stun::Protocol::channel_data: return on_channel_data(flow, datagram, now.instant);
-    case stun::Protocol::stun: return on_stun(flow, datagram, now, effects);
-    default: return Reason::dropped_not_turn;
+    case stun::Protocol::channel_data:
+      return on_channel_data(flow, datagram, now.instant);
+    case stun::Protocol::stun:
+      return on_stun(flow, datagram, now, effects);
+    default:
+      return Reason::dropped_not_turn;
   }
 }
 
@@ -113,12 +134,14 @@ Handled Server::on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effe
     return fingerprint ? Reason::dropped_fingerprint : Reason::dropped_malformed;
   }
   switch (message->message_class()) {
-    case Class::request: return on_request(flow, *message, now, effects);
+    case Class::request:
+      return on_request(flow, *message, now, effects);
     case Class::indication:
       if (message->method() == Method::send) return on_send(flow, *message, now.instant);
       return Reason::dropped_method;
     case Class::success:
-    case Class::error: break;
+    case Class::error:
+      break;
   }
   return Reason::dropped_response;
 }
@@ -131,7 +154,8 @@ Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& messa
   if (message.method() == Method::binding) return on_binding(flow, message, effects);
 
   on_deadline(now, effects);  // what has run out must not be found
-  const bool is_upkeep = message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr;
+  const bool is_upkeep =
+      message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr;
   const auto expiry = is_upkeep && !settings_.strict_expiry ? auth::ExpiryRule::tolerate
                                                             : auth::ExpiryRule::enforce;
   const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
@@ -153,9 +177,12 @@ Reason Server::on_authenticated(const Request& request) {
   }
   if (allocation->pending) return Reason::dropped_pending;
   switch (method) {
-    case Method::refresh: return on_refresh(request, *allocation);
-    case Method::create_permission: return on_create_permission(request, *allocation);
-    default: return on_channel_bind(request, *allocation);
+    case Method::refresh:
+      return on_refresh(request, *allocation);
+    case Method::create_permission:
+      return on_create_permission(request, *allocation);
+    default:
+      return on_channel_bind(request, *allocation);
   }
 }
 
@@ -233,11 +260,12 @@ void Server::succeed(const Request& request) {
 /// own relays, and ports on which a stray datagram is answered by another (HOSTILE.md P07, M08).
 bool Server::is_unanswerable(const FiveTuple& tuple) const {
   const Endpoint& client = tuple.client;
-  static constexpr std::array<std::uint16_t, 13> reflector_ports{
-      0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 5353, 11211};
+  static constexpr std::array<std::uint16_t, 13> reflector_ports{0,  7,   13,  17,   19,   37,   53,
+                                                                 69, 123, 161, 1900, 5353, 11211};
   if (is_forbidden_source(client.address)) return true;
   if (is_stream(tuple.transport)) return false;  // whoever completed a connection is who he says
-  return std::find(reflector_ports.begin(), reflector_ports.end(), client.port) != reflector_ports.end() ||
+  return std::find(reflector_ports.begin(), reflector_ports.end(), client.port) !=
+             reflector_ports.end() ||
          ledger_.live_relays().contains(client);
 }
 

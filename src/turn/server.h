@@ -27,8 +27,8 @@ enum class AddressFamilyRule : std::uint8_t {
 
 /// Why a relay socket could not be opened.
 enum class RelayOpenError : std::uint8_t {
-  port_in_use,  ///< some other program has the port: another one is tried
-  no_resources, ///< no descriptors, no memory, no such address: answered with 508
+  port_in_use,   ///< some other program has the port: another one is tried
+  no_resources,  ///< no descriptors, no memory, no such address: answered with 508
 };
 
 /// True when `message` has a comprehension-required attribute that this server does not understand
@@ -37,8 +37,9 @@ enum class RelayOpenError : std::uint8_t {
 
 /// One worker's TURN server.
 ///
-/// Feed it datagrams (or a stream's messages, one by one), peers' datagrams, ICMP errors and deadlines; carry out the effects it collects.
-/// Nothing an unauthenticated sender does makes it keep state.
+/// Feed it datagrams (or a stream's messages, one by one), peers' datagrams, ICMP errors and
+/// deadlines; carry out the effects it collects. Nothing an unauthenticated sender does makes it
+/// keep state.
 class Server {
  public:
   struct Settings {
@@ -52,7 +53,8 @@ class Server {
   Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
          Ledger& ledger, Random& random);
 
-  /// One UDP datagram from a client, or one message of its stream. The Forward, if any, points into `datagram`.
+  /// One UDP datagram from a client, or one message of its stream. The Forward, if any, points into
+  /// `datagram`.
   Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
 
   /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7).
@@ -62,8 +64,10 @@ class Server {
   Reason on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
                       Effects& effects);
 
-  /// The outcome of OpenRelay; once all relays of the allocation are known, the Allocate is answered.
-  void on_relay_opened(RelayId relay, std::optional<RelayOpenError> error, Now now, Effects& effects);
+  /// The outcome of OpenRelay; once all relays of the allocation are known, the Allocate is
+  /// answered.
+  void on_relay_opened(RelayId relay, std::optional<RelayOpenError> error, Now now,
+                       Effects& effects);
 
   /// The client's connection is gone: its allocation ends at once. Streams only; nothing happens
   /// when there is none.
@@ -75,7 +79,9 @@ class Server {
   [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
 
   [[nodiscard]] std::size_t allocation_count() const { return allocations_.size(); }
-  [[nodiscard]] bool has_allocation(const FiveTuple& tuple) { return allocations_.find(tuple) != nullptr; }
+  [[nodiscard]] bool has_allocation(const FiveTuple& tuple) {
+    return allocations_.find(tuple) != nullptr;
+  }
 
  private:
   /// A request whose sender is known, on its way through a procedure.
@@ -90,10 +96,11 @@ class Server {
 
   // server.cpp: dispatch and answers
   Handled on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
-  Reason on_request(const ClientFlow& flow, const stun::MessageView& message, Now now, Effects& effects);
+  Reason on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                    Effects& effects);
   Reason on_authenticated(const Request& request);
-  Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial, Now now,
-              Effects& effects);
+  Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
+              Now now, Effects& effects);
   Reason refuse(const Request& request, stun::ErrorCode code);
   Reason refuse_unknown_attributes(const Request& request);
   /// 420 with the first few unknown attributes, up to where the signature would stand.
@@ -111,12 +118,15 @@ class Server {
   Reason on_allocate_again(const Request& request, const Allocation& allocation);
   [[nodiscard]] Result<AllocatePlan, stun::ErrorCode> plan_allocate(const Request& request);
   [[nodiscard]] std::optional<stun::ErrorCode> take_relays(const AllocatePlan& plan,
-                                                           const Request& request, Allocation& allocation);
+                                                           const Request& request,
+                                                           Allocation& allocation);
   [[nodiscard]] std::optional<stun::ErrorCode> take_relay(Allocation& allocation, Family family,
                                                           PortWish wish, Instant now);
-  [[nodiscard]] bool retry_on_another_port(Allocation& allocation, Family family, Now now, Effects& effects);
+  [[nodiscard]] bool retry_on_another_port(Allocation& allocation, Family family, Now now,
+                                           Effects& effects);
   void answer_pending(Allocation& allocation, Now now, Effects& effects);
-  static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation, Instant now);
+  static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
+                                   Instant now);
   void drop_relay(Allocation& allocation, Family family, Effects& effects);
   void end_allocation(Allocation& allocation, Effects& effects);
   void set_expiry(Allocation& allocation, Family family, Instant expires);
@@ -134,7 +144,8 @@ class Server {
 
   // send.cpp
   Handled on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now);
-  [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer, std::size_t payload_bytes);
+  [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
+                                                       std::size_t payload_bytes);
 
   const Settings settings_;
   auth::Authenticator authenticator_;

@@ -31,7 +31,9 @@ class UserTable {
     std::uint32_t references = 0;
   };
 
-  [[nodiscard]] const User& at(UserId id) const { return users_.at(static_cast<std::uint32_t>(id)); }
+  [[nodiscard]] const User& at(UserId id) const {
+    return users_.at(static_cast<std::uint32_t>(id));
+  }
 
   std::vector<User> users_;
   std::vector<std::uint32_t> free_;

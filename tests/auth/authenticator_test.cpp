@@ -46,7 +46,10 @@ CredentialSettings credentials(const Wish& wish) {
 /// An authenticator and somebody who sends it requests.
 class Desk {
  public:
-  explicit Desk(const Wish& wish = {}) : book_(credentials(wish)), authenticator_(book_, settings()) { log_in(); }
+  explicit Desk(const Wish& wish = {})
+      : book_(credentials(wish)), authenticator_(book_, settings()) {
+    log_in();
+  }
 
   // What the next request says; each member may be changed before it.
   std::string username = "alice";
@@ -62,7 +65,7 @@ class Desk {
   bool with_list = true;       // PASSWORD-ALGORITHMS beside PASSWORD-ALGORITHM
   bool with_algorithm = true;  // PASSWORD-ALGORITHM beside PASSWORD-ALGORITHMS
   bool with_integrity = true;
-  bool sign_sha1 = false;      // with a named algorithm: MESSAGE-INTEGRITY all the same
+  bool sign_sha1 = false;  // with a named algorithm: MESSAGE-INTEGRITY all the same
   Endpoint from = home;
   Now now{Instant{} + 1'000'000s, wall};
 
@@ -188,7 +191,8 @@ TEST_CASE("who has the password is let in", "[auth][rfc8489-9.2.4][c20][c21]") {
   CHECK(desk.is_signed_by_our_key);
 }
 
-TEST_CASE("a named algorithm with MESSAGE-INTEGRITY is answered as named", "[auth][rfc8489-9.2.4][c20]") {
+TEST_CASE("a named algorithm with MESSAGE-INTEGRITY is answered as named",
+          "[auth][rfc8489-9.2.4][c20]") {
   Desk desk;
   desk.named = PasswordAlgorithm::sha256;
   desk.sign_sha1 = true;
@@ -197,14 +201,16 @@ TEST_CASE("a named algorithm with MESSAGE-INTEGRITY is answered as named", "[aut
   CHECK(desk.is_signed_by_our_key);
 }
 
-TEST_CASE("a challenge has realm, nonce and algorithms in order of preference", "[auth][rfc8489-9.2.4][c12][c15]") {
+TEST_CASE("a challenge has realm, nonce and algorithms in order of preference",
+          "[auth][rfc8489-9.2.4][c12][c15]") {
   Desk desk;
   CHECK(desk.realm == "example.org");
   CHECK(desk.nonce.starts_with("obMatJos2wAAD"));
   CHECK(to_hex(bytes_of(desk.offered)) == "0002000000010000");
 }
 
-TEST_CASE("anonymity is offered only where every user has a name in the book", "[auth][rfc8489-9.2.4][c15]") {
+TEST_CASE("anonymity is offered only where every user has a name in the book",
+          "[auth][rfc8489-9.2.4][c15]") {
   CHECK(Desk{Wish{}}.nonce.starts_with("obMatJos2wAAD"));
   Wish with_secret;
   with_secret.secrets = {{"one", "north"}};
@@ -221,7 +227,8 @@ TEST_CASE("without integrity: 401", "[auth][rfc8489-9.2.4][c12][A01]") {
   CHECK(desk.denial() == Denial::no_credentials);
 }
 
-TEST_CASE("integrity without name, realm or nonce is incomplete", "[auth][rfc8489-9.2.4][c14][A01][A07]") {
+TEST_CASE("integrity without name, realm or nonce is incomplete",
+          "[auth][rfc8489-9.2.4][c14][A01][A07]") {
   Desk desk;
   SECTION("no name") { desk.with_username = false; }
   SECTION("no realm") { desk.with_realm = false; }
@@ -234,7 +241,8 @@ TEST_CASE("integrity without name, realm or nonce is incomplete", "[auth][rfc848
   CHECK(desk.denial() == Denial::incomplete);
 }
 
-TEST_CASE("texts up to 763 bytes are looked at, longer ones are a bad request", "[auth][rfc8489-14.3][c22][S06]") {
+TEST_CASE("texts up to 763 bytes are looked at, longer ones are a bad request",
+          "[auth][rfc8489-14.3][c22][S06]") {
   Desk desk;
   const auto [size, is_oversized] = GENERATE(table<std::size_t, bool>(
       {{508, false}, {509, false}, {763, false}, {764, true}, {1400, true}}));
@@ -254,8 +262,8 @@ TEST_CASE("texts up to 763 bytes are looked at, longer ones are a bad request", 
 
 TEST_CASE("odd usernames are unknown users", "[auth][c17][S06]") {
   Desk desk;
-  desk.username = GENERATE(as<std::string>{}, "", "nobody", "\xff\xfe", "alice\0"s, "alice\r\n", "\x1b[2J", "%s%n",
-                           "ALICE", " alice");
+  desk.username = GENERATE(as<std::string>{}, "", "nobody", "\xff\xfe", "alice\0"s, "alice\r\n",
+                           "\x1b[2J", "%s%n", "ALICE", " alice");
   CHECK(desk.denial() == Denial::unknown_user);
 }
 
@@ -269,10 +277,11 @@ TEST_CASE("a USERHASH that nobody has is an unknown user", "[auth][c17][A07]") {
 
 // --- Password and nonce --------------------------------------------------------------------------
 
-TEST_CASE("a wrong password is refused, whatever the algorithm", "[auth][rfc8489-9.2.4][c18][A02]") {
+TEST_CASE("a wrong password is refused, whatever the algorithm",
+          "[auth][rfc8489-9.2.4][c18][A02]") {
   Desk desk;
-  desk.named = GENERATE(as<std::optional<PasswordAlgorithm>>{}, std::nullopt, PasswordAlgorithm::md5,
-                        PasswordAlgorithm::sha256);
+  desk.named = GENERATE(as<std::optional<PasswordAlgorithm>>{}, std::nullopt,
+                        PasswordAlgorithm::md5, PasswordAlgorithm::sha256);
   desk.password = "guess";
   CHECK(desk.denial() == Denial::wrong_password);
   desk.password = "wonderland";
@@ -324,7 +333,8 @@ TEST_CASE("algorithms that do not add up are refused", "[auth][rfc8489-9.2.4][c1
   CHECK(desk.denial() == Denial::bad_algorithms);
 }
 
-TEST_CASE("a server that offers SHA-256 only turns old clients away with a challenge", "[auth][A06]") {
+TEST_CASE("a server that offers SHA-256 only turns old clients away with a challenge",
+          "[auth][A06]") {
   Wish wish;
   wish.algorithms = {PasswordAlgorithm::sha256};
   Desk desk{wish};
@@ -358,7 +368,8 @@ Wish with_secrets() {
 
 TEST_CASE("a time-limited user passes under any of the secrets", "[auth][c78][A11]") {
   const auto secret = GENERATE(as<std::string>{}, "north", "south");
-  const auto algorithm = GENERATE(as<std::optional<PasswordAlgorithm>>{}, std::nullopt, PasswordAlgorithm::sha256);
+  const auto algorithm =
+      GENERATE(as<std::optional<PasswordAlgorithm>>{}, std::nullopt, PasswordAlgorithm::sha256);
   Desk desk{with_secrets()};
   desk.named = algorithm;
   mint(desk, 3600s, "carol", secret);
@@ -405,7 +416,8 @@ TEST_CASE("more users than the cache holds all pass", "[auth][c78]") {
   }
 }
 
-TEST_CASE("a time-limited user is refused once the time is over, skew granted", "[auth][c78][A10]") {
+TEST_CASE("a time-limited user is refused once the time is over, skew granted",
+          "[auth][c78][A10]") {
   Desk desk{with_secrets()};
   mint(desk, 100s, "carol", "north");
   desk.now.wall += 130s;
@@ -428,9 +440,10 @@ TEST_CASE("a time-limited user too far in the future is refused", "[auth][c78][A
 
 TEST_CASE("malformed time-limited names are unknown users", "[auth][c78][A10]") {
   Desk desk{with_secrets()};
-  desk.username = GENERATE(as<std::string>{}, "", ":carol", "0:carol", "-1800000100:carol", "+1800000100:carol",
-                           "01800000100:carol", "1800000100:", "1800000100 :carol", "carol:1800000100",
-                           "9223372036854775808:carol", "99999999999999999999:carol", "1800000100x:carol");
+  desk.username =
+      GENERATE(as<std::string>{}, "", ":carol", "0:carol", "-1800000100:carol", "+1800000100:carol",
+               "01800000100:carol", "1800000100:", "1800000100 :carol", "carol:1800000100",
+               "9223372036854775808:carol", "99999999999999999999:carol", "1800000100x:carol");
   desk.password = time_limited_password("north", desk.username);
   CHECK(desk.denial() == Denial::unknown_user);
 }
@@ -458,7 +471,8 @@ TEST_CASE("a static user whose name looks time-limited never expires", "[auth][c
   CHECK(desk.denial() == Denial::expired_user);
 }
 
-TEST_CASE("a denial for unknown and expired users comes whatever their integrity is", "[auth][c17]") {
+TEST_CASE("a denial for unknown and expired users comes whatever their integrity is",
+          "[auth][c17]") {
   Desk desk{with_secrets()};
   mint(desk, -1000s, "carol", "north");
   desk.password = "guess";

@@ -32,7 +32,8 @@ TEST_CASE("a static user has one key for each algorithm", "[auth][rfc8489-9.2.2]
   const CredentialBook book{settings()};
   for (const auto algorithm : {PasswordAlgorithm::md5, PasswordAlgorithm::sha256}) {
     REQUIRE(book.static_key("alice", algorithm) != nullptr);
-    CHECK(mark(*book.static_key("alice", algorithm)) == mark_of(algorithm, "alice", "example.org", "wonderland"));
+    CHECK(mark(*book.static_key("alice", algorithm)) ==
+          mark_of(algorithm, "alice", "example.org", "wonderland"));
   }
   CHECK(book.static_key("Alice", PasswordAlgorithm::md5) == nullptr);
   CHECK(book.static_key("", PasswordAlgorithm::md5) == nullptr);
@@ -50,7 +51,7 @@ TEST_CASE("keys are made for the offered algorithms only", "[auth][c20][A06]") {
 
 TEST_CASE("names, realm and passwords are normalised", "[auth][rfc8265-4][c21]") {
   CredentialSettings made;
-  made.realm = "cafe\xcc\x81.example";                   // e and an accent
+  made.realm = "cafe\xcc\x81.example";                        // e and an accent
   made.users = {{"rene\xcc\x81", "open\xe3\x80\x80sesame"}};  // an ideographic space
   const CredentialBook book{made};
   CHECK(book.realm() == "caf\xc3\xa9.example");

@@ -28,18 +28,19 @@ TEST_CASE("the long-term key with SHA-256 hashes the same text", "[auth][rfc8489
 TEST_CASE("the key of the sample request verifies it", "[auth][rfc5769-2.4][c26]") {
   const stun::Bytes bytes = stun::from_hex(stun::rfc5769_2_4_long_term_request);
   // U+00AD, which stands in the RFC's password, goes away in SASLprep, and OpaqueString refuses it.
-  const stun::IntegrityKey key{
-      long_term_key(PasswordAlgorithm::md5, stun::matrix_user, stun::matrix_realm, stun::matrix_password)};
+  const stun::IntegrityKey key{long_term_key(PasswordAlgorithm::md5, stun::matrix_user,
+                                             stun::matrix_realm, stun::matrix_password)};
   CHECK(stun::verify_message_integrity(stun::parsed(bytes), key.sha1));
 }
 
-TEST_CASE("names and passwords may have colons in them, at the price of ambiguity", "[auth][rfc8489-9.2.2]") {
+TEST_CASE("names and passwords may have colons in them, at the price of ambiguity",
+          "[auth][rfc8489-9.2.2]") {
   CHECK(long_term_key(PasswordAlgorithm::md5, "a:b", "c", "d") ==
         long_term_key(PasswordAlgorithm::md5, "a", "b:c", "d"));
 }
 
 TEST_CASE("the username is hashed as it stands, not normalised", "[auth][rfc8489-9.2.2][c21]") {
-  const auto composed = "\xc3\xa9"s;    // é
+  const auto composed = "\xc3\xa9"s;     // é
   const auto decomposed = "e\xcc\x81"s;  // e and an accent
   CHECK(long_term_key(PasswordAlgorithm::md5, composed, "r", "p") !=
         long_term_key(PasswordAlgorithm::md5, decomposed, "r", "p"));
@@ -65,13 +66,13 @@ TEST_CASE("a time-limited username is a time and an account", "[auth][c78]") {
 }
 
 TEST_CASE("what is no time-limited username is refused", "[auth][c78][A10]") {
-  const auto username = GENERATE(as<std::string>{}, "", ":", "alice", "alice:1795219200", ":alice", "0:alice",
-                                 "0", "01795219200:alice", "00:alice", "-1795219200:alice", "-1", "+1795219200:alice",
-                                 " 1795219200:alice", "1795219200 :alice", "1795219200:", "1795219200.5:alice",
-                                 "1.8e9:alice", "0x6b00c080:alice", "1795219200a:alice", "253402300800:alice",
-                                 "9223372036854775807:alice", "9223372036854775808:alice",
-                                 "18446744073709551616:alice", "99999999999999999999999999:alice",
-                                 "\xd9\xa1\xd9\xa7:alice" /* Arabic-Indic digits */);
+  const auto username = GENERATE(
+      as<std::string>{}, "", ":", "alice", "alice:1795219200", ":alice", "0:alice", "0",
+      "01795219200:alice", "00:alice", "-1795219200:alice", "-1", "+1795219200:alice",
+      " 1795219200:alice", "1795219200 :alice", "1795219200:", "1795219200.5:alice", "1.8e9:alice",
+      "0x6b00c080:alice", "1795219200a:alice", "253402300800:alice", "9223372036854775807:alice",
+      "9223372036854775808:alice", "18446744073709551616:alice", "99999999999999999999999999:alice",
+      "\xd9\xa1\xd9\xa7:alice" /* Arabic-Indic digits */);
   CAPTURE(username);
   CHECK_FALSE(parse_time_limited_username(username));
   CHECK_FALSE(parse_time_limited_username("1795219200\0:alice"s));
@@ -87,8 +88,10 @@ TEST_CASE("what is minted can be read", "[auth][c78]") {
 TEST_CASE("the password of a time-limited user is a MAC of its name", "[auth][c78]") {
   // printf 1795219200:alice | openssl dgst -sha1 -hmac north -binary | base64
   CHECK(time_limited_password("north", "1795219200:alice") == "cD1kbo8xgULBlms1gjYUrJDOAl8=");
-  CHECK(time_limited_password("south", "1795219200:alice") != time_limited_password("north", "1795219200:alice"));
-  CHECK(time_limited_password("north", "1795219201:alice") != time_limited_password("north", "1795219200:alice"));
+  CHECK(time_limited_password("south", "1795219200:alice") !=
+        time_limited_password("north", "1795219200:alice"));
+  CHECK(time_limited_password("north", "1795219201:alice") !=
+        time_limited_password("north", "1795219200:alice"));
 }
 
 }  // namespace turnpike::auth

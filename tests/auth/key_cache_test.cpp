@@ -72,7 +72,8 @@ TEST_CASE("the cache holds no more than its capacity", "[auth]") {
     CHECK(holds(cache, user, user));
   }
   std::size_t held = 0;
-  for (int i = 0; i < 1000; ++i) held += holds(cache, std::to_string(i), std::to_string(i)) ? 1U : 0U;
+  for (int i = 0; i < 1000; ++i)
+    held += holds(cache, std::to_string(i), std::to_string(i)) ? 1U : 0U;
   CHECK(held <= std::max<std::size_t>(capacity == 5 ? 8 : capacity, 4));
   CHECK(held >= 4);
 }

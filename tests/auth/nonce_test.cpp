@@ -13,7 +13,8 @@ namespace {
 
 constexpr NonceIssuer::Key key{1, 2, 3};
 constexpr SecurityFeatures both{.password_algorithms = true, .username_anonymity = true};
-constexpr SecurityFeatures algorithms_only{.password_algorithms = true, .username_anonymity = false};
+constexpr SecurityFeatures algorithms_only{.password_algorithms = true,
+                                           .username_anonymity = false};
 const Endpoint alice = Endpoint::parse("198.51.100.7:4000").value();
 constexpr Instant start = Instant{} + 1'000'000s;
 
@@ -68,8 +69,8 @@ TEST_CASE("a nonce does not come back to life when its 16 bits of time wrap", "[
 TEST_CASE("a nonce is good for one address and port", "[auth][rfc8489-9.2.4][c13][A03]") {
   const NonceIssuer issuer{key, 600s, both};
   const Nonce nonce = issuer.issue(alice, start);
-  const auto other = GENERATE(as<std::string>{}, "198.51.100.7:4001", "198.51.100.8:4000", "198.51.100.7:0",
-                              "[::ffff:198.51.100.7]:4000", "[c633:6407::]:4000");
+  const auto other = GENERATE(as<std::string>{}, "198.51.100.7:4001", "198.51.100.8:4000",
+                              "198.51.100.7:0", "[::ffff:198.51.100.7]:4000", "[c633:6407::]:4000");
   const Endpoint thief = Endpoint::parse(other).value();
   CHECK(issuer.issue(thief, start).text() != nonce.text());
   CHECK_FALSE(issuer.is_valid(nonce.text(), thief, start));
@@ -79,7 +80,8 @@ TEST_CASE("no two sources share a nonce", "[auth][rfc8489-9.2.4][c13]") {
   const NonceIssuer issuer{key, 600s, both};
   std::set<std::string> seen;
   for (std::uint32_t i = 0; i < 5000; ++i) {
-    const Endpoint client{IpAddress::v4(0xc6336400 + i / 100), static_cast<std::uint16_t>(1024 + i % 100)};
+    const Endpoint client{IpAddress::v4(0xc6336400 + i / 100),
+                          static_cast<std::uint16_t>(1024 + i % 100)};
     seen.insert(std::string{issuer.issue(client, start).text()});
   }
   CHECK(seen.size() == 5000);
@@ -89,7 +91,8 @@ TEST_CASE("any altered character makes a nonce invalid", "[auth][rfc8489-9.2.4][
   const NonceIssuer issuer{key, 600s, both};
   const std::string nonce{issuer.issue(alice, start).text()};
   for (std::size_t i = 0; i < nonce.size(); ++i) {
-    for (const char other : {'A', 'B', '/', '+', '=', '\0', '\xff', static_cast<char>(nonce[i] ^ 1)}) {
+    for (const char other :
+         {'A', 'B', '/', '+', '=', '\0', '\xff', static_cast<char>(nonce[i] ^ 1)}) {
       if (other == nonce[i]) continue;
       std::string altered = nonce;
       altered[i] = other;
@@ -107,8 +110,10 @@ TEST_CASE("any altered character makes a nonce invalid", "[auth][rfc8489-9.2.4][
 TEST_CASE("another key or other features: not our nonce", "[auth][c16][A04]") {
   const NonceIssuer issuer{key, 600s, both};
   CHECK(NonceIssuer{key, 600s, both}.is_valid(issuer.issue(alice, start).text(), alice, start));
-  CHECK_FALSE(NonceIssuer{{9}, 600s, both}.is_valid(issuer.issue(alice, start).text(), alice, start));
-  CHECK_FALSE(NonceIssuer{key, 600s, algorithms_only}.is_valid(issuer.issue(alice, start).text(), alice, start));
+  CHECK_FALSE(
+      NonceIssuer{{9}, 600s, both}.is_valid(issuer.issue(alice, start).text(), alice, start));
+  CHECK_FALSE(NonceIssuer{key, 600s, algorithms_only}.is_valid(issuer.issue(alice, start).text(),
+                                                               alice, start));
 }
 
 TEST_CASE("just after the clock began nothing old is valid", "[auth][A03]") {

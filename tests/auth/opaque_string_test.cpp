@@ -24,15 +24,15 @@ TEST_CASE("other spaces become SPACE", "[auth][rfc8265-4.3][c21]") {
 }
 
 TEST_CASE("the illegal passwords of RFC 8265 are refused", "[auth][rfc8265-4.3][c21]") {
-  CHECK_FALSE(opaque_string(""));                     // 17
+  CHECK_FALSE(opaque_string(""));                          // 17
   CHECK_FALSE(opaque_string("my cat is a \x09"s + "by"));  // 18
 }
 
 TEST_CASE("text is composed, not folded or widened", "[auth][rfc8265-4.2.2][c21]") {
-  CHECK(opaque_string("e\xcc\x81") == "\xc3\xa9");                  // é
-  CHECK(opaque_string("\xe2\x84\xab") == "\xc3\x85");               // ANGSTROM SIGN is Å in NFC
-  CHECK(opaque_string("\xef\xbc\xa1") == "\xef\xbc\xa1");           // FULLWIDTH A stays
-  CHECK(opaque_string("\xe2\x85\xab") == "\xe2\x85\xab");           // ROMAN NUMERAL TWELVE stays: no NFKC
+  CHECK(opaque_string("e\xcc\x81") == "\xc3\xa9");         // é
+  CHECK(opaque_string("\xe2\x84\xab") == "\xc3\x85");      // ANGSTROM SIGN is Å in NFC
+  CHECK(opaque_string("\xef\xbc\xa1") == "\xef\xbc\xa1");  // FULLWIDTH A stays
+  CHECK(opaque_string("\xe2\x85\xab") == "\xe2\x85\xab");  // ROMAN NUMERAL TWELVE stays: no NFKC
   CHECK(opaque_string("TheMatrIX") == "TheMatrIX");
   CHECK(opaque_string("\xe3\x83\x9e\xe3\x83\x88") == "\xe3\x83\x9e\xe3\x83\x88");
 }
@@ -40,14 +40,14 @@ TEST_CASE("text is composed, not folded or widened", "[auth][rfc8265-4.2.2][c21]
 TEST_CASE("code points outside the FreeformClass are refused", "[auth][rfc8265-4.2.1][c21]") {
   const auto text = GENERATE(as<std::string>{}, "\x01", "\x7f", "\xc2\x80",  // controls
                              "a\nb", "a\rb",
-                             "\xc2\xad",          // SOFT HYPHEN: to be ignored
-                             "\xe2\x80\xa8",      // LINE SEPARATOR
-                             "\xe2\x80\xa9",      // PARAGRAPH SEPARATOR
-                             "\xee\x80\x80",      // private use
-                             "\xef\xbf\xbf",      // no character
-                             "\xcd\xb8",          // U+0378, unassigned
-                             "\xe1\x84\x80",      // an old Hangul jamo
-                             "\xef\xbb\xbf");     // BOM
+                             "\xc2\xad",       // SOFT HYPHEN: to be ignored
+                             "\xe2\x80\xa8",   // LINE SEPARATOR
+                             "\xe2\x80\xa9",   // PARAGRAPH SEPARATOR
+                             "\xee\x80\x80",   // private use
+                             "\xef\xbf\xbf",   // no character
+                             "\xcd\xb8",       // U+0378, unassigned
+                             "\xe1\x84\x80",   // an old Hangul jamo
+                             "\xef\xbb\xbf");  // BOM
   CHECK_FALSE(opaque_string(text));
   CHECK_FALSE(opaque_string("good" + text));
 }

@@ -1,4 +1,5 @@
-// Help for tests on real loopback sockets: opening, and waiting with a deadline instead of sleeping.
+// Help for tests on real loopback sockets: opening, and waiting with a deadline instead of
+// sleeping.
 #pragma once
 
 #include <poll.h>
@@ -34,7 +35,9 @@ inline UdpPort open_port(const UdpPortOptions& options) {
   REQUIRE(port.has_value());
   return std::move(*port);
 }
-inline UdpPort open_port(std::string_view where = "127.0.0.1:0") { return open_port(bound_to(where)); }
+inline UdpPort open_port(std::string_view where = "127.0.0.1:0") {
+  return open_port(bound_to(where));
+}
 
 /// False, with a warning, on a host without IPv6.
 inline bool has_ipv6() {

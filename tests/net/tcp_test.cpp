@@ -36,7 +36,8 @@ Result<std::size_t, StreamStop> read_when_ready(TcpSocket& socket, MutableByteVi
 }  // namespace
 
 TEST_CASE("an accepted connection knows both its ends", "[net]") {
-  const std::string where = GENERATE(as<std::string>{}, "127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0");
+  const std::string where =
+      GENERATE(as<std::string>{}, "127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0");
   if (where[0] == '[' && !has_ipv6()) return;
   TcpListener listener = open_listener(where);
   CHECK(listener.local().port != 0);
@@ -56,7 +57,8 @@ TEST_CASE("a listener without connections says so at once", "[net]") {
   CHECK(listener.accept().error() == std::errc::operation_would_block);
 }
 
-TEST_CASE("accepted sockets wait for nobody: not for readers, writers or fuller segments", "[net]") {
+TEST_CASE("accepted sockets wait for nobody: not for readers, writers or fuller segments",
+          "[net]") {
   TcpListener listener = open_listener();
   const TcpClient client{listener.local()};
   const Accepted accepted = accept_one(listener);

@@ -29,7 +29,8 @@ TEST_CASE("tokens that differ anywhere are different", "[server]") {
   CHECK(token != PollToken{PollKind::relay, 7, 8});
 }
 
-TEST_CASE("a generation that has grown out of its bits begins again and spoils nothing", "[server]") {
+TEST_CASE("a generation that has grown out of its bits begins again and spoils nothing",
+          "[server]") {
   const PollToken token{PollKind::relay, generation_max + 1, 9};
   CHECK(token == PollToken{PollKind::relay, 0, 9});
   CHECK(PollToken{PollKind::udp_listener, 0xffffffff, 0} ==

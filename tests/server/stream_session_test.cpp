@@ -25,10 +25,14 @@ const std::string binding = "000100002112a442000102030405060708090a0b";
 
 std::string name_of(StreamInput input) {
   switch (input) {
-    case StreamInput::message: return "message";
-    case StreamInput::incomplete: return "incomplete";
-    case StreamInput::http: return "http";
-    case StreamInput::broken: break;
+    case StreamInput::message:
+      return "message";
+    case StreamInput::incomplete:
+      return "incomplete";
+    case StreamInput::http:
+      return "http";
+    case StreamInput::broken:
+      break;
   }
   return "broken";
 }
@@ -167,7 +171,8 @@ TEST_CASE("compact forgets what was given out and nothing else", "[server]") {
   CHECK(pair.next() == "incomplete");
 }
 
-TEST_CASE("what is no message of ours is broken, from the first byte and in the middle", "[server][F03]") {
+TEST_CASE("what is no message of ours is broken, from the first byte and in the middle",
+          "[server][F03]") {
   Pair pair;
   SECTION("at the start") { REQUIRE(pair.send_hex("16")); }
   SECTION("after a message") {

@@ -121,7 +121,8 @@ class TlsWire {
   }
   Bytes receive() {
     turn::StreamFrame frame{};
-    while (turn::find_frame(bytes_of(tls.received), frame) != turn::StreamState::complete) exchange();
+    while (turn::find_frame(bytes_of(tls.received), frame) != turn::StreamState::complete)
+      exchange();
     Bytes message = copy_of(bytes_of(tls.received).first(frame.total_bytes));
     tls.received.erase(0, frame.total_bytes);
     return message;
@@ -165,7 +166,8 @@ class Caller {
   explicit Caller(const Arguments&... arguments) : wire(arguments...) {}
 
   /// A message with a transaction id of its own, signed once there is a nonce.
-  Bytes build(Method method, const Add& add = {}, stun::Class message_class = stun::Class::request) {
+  Bytes build(Method method, const Add& add = {},
+              stun::Class message_class = stun::Class::request) {
     Bytes buffer(2048);
     ++transactions_;
     stun::MessageBuilder message{buffer, message_class, method, {transactions_, 1, 2}};
@@ -173,8 +175,8 @@ class Caller {
     if (message_class == stun::Class::request && method != Method::binding && !nonce_.empty()) {
       message.put_text(AttributeType::username, "alice");
       message.put_text(AttributeType::realm, "example.org").put_text(AttributeType::nonce, nonce_);
-      const stun::IntegrityKey key{auth::long_term_key(stun::PasswordAlgorithm::md5, "alice",
-                                                       "example.org", "wonderland")};
+      const stun::IntegrityKey key{
+          auth::long_term_key(stun::PasswordAlgorithm::md5, "alice", "example.org", "wonderland")};
       message.put_message_integrity(key.sha1);
     }
     return copy_of(message.bytes());
@@ -268,8 +270,7 @@ turn::Server::Settings server_settings() {
 /// One worker, and what a Service would give it.
 class Rig {
  public:
-  explicit Rig(const RigSettings& settings = {})
-      : connections_(settings.connections_per_address) {
+  explicit Rig(const RigSettings& settings = {}) : connections_(settings.connections_per_address) {
     WorkerListeners listeners;
     auto udp_options = net::bound_to(settings.udp);
     udp_options.destination_address = udp_options.bind.address.is_any();
@@ -282,10 +283,10 @@ class Rig {
       listeners.streams.push_back({std::move(*listener), transport});
     }
     credentials_.set(net::load_context(net::KeyKind::p256));
-    worker_ = std::make_unique<Worker>(
-        server_settings(),
-        WorkerShared{book_, policy_, ledger, connections_, credentials_, settings.unauthenticated_timeout},
-        std::move(listeners));
+    worker_ = std::make_unique<Worker>(server_settings(),
+                                       WorkerShared{book_, policy_, ledger, connections_,
+                                                    credentials_, settings.unauthenticated_timeout},
+                                       std::move(listeners));
     if (settings.starts) start();
     control_ = std::make_unique<UdpCaller>(Endpoint{address("127.0.0.1"), udp.port});
   }
@@ -301,8 +302,9 @@ class Rig {
     worker_->stop();
     thread_.join();
   }
-  /// Returns when the worker has accepted, read and closed whatever was sent, closed and so on before:
-  /// three turns. An answer may come in the middle of its turn, so the turn before is over then.
+  /// Returns when the worker has accepted, read and closed whatever was sent, closed and so on
+  /// before: three turns. An answer may come in the middle of its turn, so the turn before is over
+  /// then.
   void settle() {
     for (int i = 0; i < 4; ++i) REQUIRE(control_->binding() == ok);
   }
@@ -320,7 +322,8 @@ class Rig {
   Endpoint udp;
   Endpoint tcp;
   Endpoint tls;
-  turn::Ledger ledger{{{address("127.0.0.1"), address("127.0.0.1")}}, PortRange{49152, 65535},
+  turn::Ledger ledger{{{address("127.0.0.1"), address("127.0.0.1")}},
+                      PortRange{49152, 65535},
                       server_settings().limits};
 
  private:
@@ -575,8 +578,10 @@ TEST_CASE("a handshake that breaks anywhere leaves nothing behind", "[server][F1
   for (std::size_t size = 0; size <= handshake.size(); size += 7) {
     TcpClient client{rig.tcp};
     client.send(ByteView{handshake}.first(size));
-    if (by_reset) client.reset();
-    else client.close();
+    if (by_reset)
+      client.reset();
+    else
+      client.close();
     rig.settle();
     CHECK(rig.ledger.allocations() == 0);
   }
@@ -606,7 +611,8 @@ TEST_CASE("who gets no allocation in time is cut off", "[server][F08]") {
 
 // --- Streams: too much ---------------------------------------------------------------------------
 
-TEST_CASE("a client that does not read loses datagrams, whole ones, and harms nobody", "[server][F09]") {
+TEST_CASE("a client that does not read loses datagrams, whole ones, and harms nobody",
+          "[server][F09]") {
   Rig rig;
   TcpCaller slow{rig.tcp, slow_reader};
   TcpCaller bob{rig.tcp};

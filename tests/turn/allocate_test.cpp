@@ -11,7 +11,9 @@ namespace {
 using turn::RelayOpenError;
 
 /// Allocate without REQUESTED-TRANSPORT of its own.
-Reply bare_allocate(Client& client, const Add& add) { return client.request(Method::allocate, add); }
+Reply bare_allocate(Client& client, const Add& add) {
+  return client.request(Method::allocate, add);
+}
 
 const auto v4_only = [] {
   WorldSettings settings;
@@ -35,7 +37,8 @@ WorldSettings with_ports(std::uint16_t first, std::uint16_t last) {
 
 // --- The success ---------------------------------------------------------------------------------
 
-TEST_CASE("Allocate answers with relayed address, lifetime and mapped address", "[turn][rfc8656-7.2][c41]") {
+TEST_CASE("Allocate answers with relayed address, lifetime and mapped address",
+          "[turn][rfc8656-7.2][c41]") {
   const auto from = GENERATE(as<std::string>{}, "198.51.100.7:4000", "[2001:db8:7::7]:4000");
   World world;
   auto alice = world.client(from);
@@ -50,7 +53,8 @@ TEST_CASE("Allocate answers with relayed address, lifetime and mapped address", 
   CHECK(world.settings().ports.contains(relayed.port));
 }
 
-TEST_CASE("behind a 1:1 NAT the public address is told, with the bound port", "[turn][rfc8656-7.2][c42]") {
+TEST_CASE("behind a 1:1 NAT the public address is told, with the bound port",
+          "[turn][rfc8656-7.2][c42]") {
   auto settings = v4_only();
   settings.relays = {{address("10.0.0.5"), address("192.0.2.1")}};
   World world{settings};
@@ -94,7 +98,8 @@ TEST_CASE("ports are drawn at random, by default from 49152 on", "[turn][rfc8656
 
 // --- Lifetime ------------------------------------------------------------------------------------
 
-TEST_CASE("an allocation lives at least 600 seconds and at most the maximum", "[turn][rfc8656-7.2][c40][S16]") {
+TEST_CASE("an allocation lives at least 600 seconds and at most the maximum",
+          "[turn][rfc8656-7.2][c40][S16]") {
   const auto [requested, granted] = GENERATE(table<std::uint32_t, seconds>({
       {0U, 600s},
       {1U, 600s},
@@ -183,7 +188,8 @@ TEST_CASE("an Allocate with another transaction id gets 437", "[turn][rfc8656-7.
   CHECK(world.balance().allocations == 1);
 }
 
-TEST_CASE("the same transaction id from another user is no retransmission", "[turn][rfc8656-7.2][c32]") {
+TEST_CASE("the same transaction id from another user is no retransmission",
+          "[turn][rfc8656-7.2][c32]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
@@ -198,7 +204,8 @@ TEST_CASE("the same transaction id from another user is no retransmission", "[tu
   CHECK(bob.transmit(copy_of(message.bytes())).code() == 437);
 }
 
-TEST_CASE("437 is decided before REQUESTED-TRANSPORT is looked at", "[turn][rfc8656-7.2][c32][c33]") {
+TEST_CASE("437 is decided before REQUESTED-TRANSPORT is looked at",
+          "[turn][rfc8656-7.2][c32][c33]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
@@ -234,7 +241,8 @@ TEST_CASE("while the relay is being opened, copies of the request are absorbed",
   }
 }
 
-TEST_CASE("before the relay is open nothing else is served on the five-tuple", "[turn][rfc8656-7.2]") {
+TEST_CASE("before the relay is open nothing else is served on the five-tuple",
+          "[turn][rfc8656-7.2]") {
   World world;
   world.hold_relays();
   auto alice = world.client("198.51.100.7:4000");
@@ -459,7 +467,8 @@ TEST_CASE("a dual allocation has one relay of each family", "[turn][rfc8656-7.2]
   CHECK(world.balance() == before);
 }
 
-TEST_CASE("a dual allocation of which one half is impossible says why", "[turn][rfc8656-7.2][c38]") {
+TEST_CASE("a dual allocation of which one half is impossible says why",
+          "[turn][rfc8656-7.2][c38]") {
   SECTION("no IPv6 here: 440") {
     World world{v4_only()};
     auto alice = world.client("198.51.100.7:4000");
@@ -526,7 +535,8 @@ TEST_CASE("a dual allocation of which one half is impossible says why", "[turn][
   }
 }
 
-TEST_CASE("a dual allocation whose ports are in use retries each on its own", "[turn][rfc8656-7.2][c38]") {
+TEST_CASE("a dual allocation whose ports are in use retries each on its own",
+          "[turn][rfc8656-7.2][c38]") {
   WorldSettings settings;
   settings.ports = {50000, 50003};
   World world{settings};
@@ -568,7 +578,8 @@ TEST_CASE("EVEN-PORT with R reserves the next port and tells a token", "[turn][r
 
   auto second = world.client("198.51.100.7:4001");
   CHECK(second.allocate(with_token(*reply.token())).code() == ok);
-  CHECK(second.relayed(family) == Endpoint{even.address, static_cast<std::uint16_t>(even.port + 1)});
+  CHECK(second.relayed(family) ==
+        Endpoint{even.address, static_cast<std::uint16_t>(even.port + 1)});
 }
 
 TEST_CASE("EVEN-PORT that cannot be satisfied gets 508", "[turn][rfc8656-7.2][c39]") {
@@ -640,7 +651,8 @@ TEST_CASE("a token serves once", "[turn][rfc8656-7.2][c35][S15]") {
   CHECK(third.allocate(with_token(token)).code() == 508);
 }
 
-TEST_CASE("a token works from any client address and any server address", "[turn][rfc8656-7.2][c35]") {
+TEST_CASE("a token works from any client address and any server address",
+          "[turn][rfc8656-7.2][c35]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   const std::uint64_t token = alice.allocate(with_even_port(true)).token().value();
@@ -662,7 +674,8 @@ TEST_CASE("a token is of no use to another user", "[turn][c35]") {
   CHECK(second.allocate(with_token(token)).code() == ok);
 }
 
-TEST_CASE("a reservation lasts at least 30 seconds, and its port returns", "[turn][rfc8656-7.2][c35]") {
+TEST_CASE("a reservation lasts at least 30 seconds, and its port returns",
+          "[turn][rfc8656-7.2][c35]") {
   World world{with_ports(50000, 50001)};
   auto alice = world.client("198.51.100.7:4000");
   const std::uint64_t token = alice.allocate(with_even_port(true)).token().value();
@@ -697,12 +710,14 @@ TEST_CASE("a redeemed port in use by another program is not exchanged for anothe
 
 // --- Quota ---------------------------------------------------------------------------------------
 
-TEST_CASE("a user may have exactly as many allocations as the quota", "[turn][rfc8656-5][c30][Q02]") {
+TEST_CASE("a user may have exactly as many allocations as the quota",
+          "[turn][rfc8656-5][c30][Q02]") {
   WorldSettings settings;
   settings.limits.max_allocations_per_user = 3;
   World world{settings};
   std::vector<Client> clients;
-  for (int i = 0; i < 4; ++i) clients.push_back(world.client("198.51.100.7:" + std::to_string(4000 + i)));
+  for (int i = 0; i < 4; ++i)
+    clients.push_back(world.client("198.51.100.7:" + std::to_string(4000 + i)));
   for (std::size_t i = 0; i < 3; ++i) CHECK(clients[i].allocate().code() == ok);
   const Balance full = world.balance();
   const Reply reply = clients[3].allocate();
@@ -767,7 +782,10 @@ TEST_CASE("the server as a whole may have a limit", "[turn][Q02]") {
 // --- Nothing is lost -----------------------------------------------------------------------------
 
 TEST_CASE("whatever fails, ports, quota and users come back", "[turn][rfc8656-7.2][c41]") {
-  const std::vector<Add> shapes{{}, with_even_port(false), with_even_port(true), with_family(Family::ipv6),
+  const std::vector<Add> shapes{{},
+                                with_even_port(false),
+                                with_even_port(true),
+                                with_family(Family::ipv6),
                                 with_additional(Family::ipv6),
                                 with_additional(Family::ipv6) + with_even_port(false)};
   const auto seed = GENERATE(range(1, 9));
@@ -780,14 +798,21 @@ TEST_CASE("whatever fails, ports, quota and users come back", "[turn][rfc8656-7.
   const Balance before = world.balance();
   world.hold_relays();
   std::vector<Client> clients;
-  for (int i = 0; i < 12; ++i) clients.push_back(world.client("198.51.100.7:" + std::to_string(4000 + i)));
+  for (int i = 0; i < 12; ++i)
+    clients.push_back(world.client("198.51.100.7:" + std::to_string(4000 + i)));
   auto& random = world.random();
   for (int step = 0; step < 400; ++step) {
     Client& client = clients[random.below(clients.size())];
     switch (random.below(4)) {
-      case 0: client.allocate(shapes[random.below(shapes.size())]); break;
-      case 1: client.refresh(0s); break;
-      case 2: world.advance(seconds{random.below(40)}); break;
+      case 0:
+        client.allocate(shapes[random.below(shapes.size())]);
+        break;
+      case 1:
+        client.refresh(0s);
+        break;
+      case 2:
+        world.advance(seconds{random.below(40)});
+        break;
       default:
         if (world.held().empty()) break;
         const auto draw = random.below(3);

@@ -14,7 +14,8 @@ using namespace spelled;
 
 ClientFlow flow_of(std::uint32_t number) {
   ClientFlow flow;
-  flow.tuple.client = {IpAddress::v4(0xc6336400 + number % 256), static_cast<std::uint16_t>(1024 + number)};
+  flow.tuple.client = {IpAddress::v4(0xc6336400 + number % 256),
+                       static_cast<std::uint16_t>(1024 + number)};
   flow.tuple.server = endpoint("192.0.2.1:3478");
   flow.listener = ListenerId{number % 3};
   return flow;
@@ -80,8 +81,10 @@ TEST_CASE("a relay is found by its id while it is being opened or open", "[turn]
   CHECK(AllocationTable::family_of(id) == family);
   CHECK(table.find(id) == nullptr);
   Relay& relay = allocation.relay(family);
-  for (const auto& [state, is_found] : {std::pair{Relay::State::opening, true}, {Relay::State::open, true},
-                                       {Relay::State::failed, false}, {Relay::State::absent, false}}) {
+  for (const auto& [state, is_found] : {std::pair{Relay::State::opening, true},
+                                        {Relay::State::open, true},
+                                        {Relay::State::failed, false},
+                                        {Relay::State::absent, false}}) {
     relay.state = state;
     CHECK((table.find(id) == &allocation) == is_found);
   }

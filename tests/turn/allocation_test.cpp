@@ -83,7 +83,8 @@ TEST_CASE("a channel is found by number and by peer until its time", "[turn][rfc
 
 TEST_CASE("drop_expired() forgets what is over and keeps what is not", "[turn]") {
   Allocation allocation = with_channel(0x4000, "8.8.8.8:5000", after(100s));
-  allocation.channels.push_back({stun::ChannelNumber{0x4001}, permitted("8.8.8.9:5000"), after(200s)});
+  allocation.channels.push_back(
+      {stun::ChannelNumber{0x4001}, permitted("8.8.8.9:5000"), after(200s)});
   allocation.permit({ip("8.8.8.8"), after(100s)});
   allocation.permit({ip("8.8.8.9"), after(200s)});
   allocation.drop_expired(after(100s) - 1ns);
@@ -110,7 +111,8 @@ TEST_CASE("each family has a relay of its own, and only an open one counts", "[t
   CHECK_FALSE(allocation.has_relay(Family::ipv4));
 }
 
-TEST_CASE("a relay counts until its own time, whatever the other family's is", "[turn][rfc8656-8.1]") {
+TEST_CASE("a relay counts until its own time, whatever the other family's is",
+          "[turn][rfc8656-8.1]") {
   Allocation allocation;
   CHECK_FALSE(allocation.has_any_relay());
   CHECK_FALSE(allocation.relays_any(after(0s)));
@@ -136,7 +138,8 @@ TEST_CASE("drop_peers() forgets one family's peers and leaves the other's", "[tu
   const IpAddress gone = family == Family::ipv4 ? v4 : v6;
   const IpAddress left = family == Family::ipv4 ? v6 : v4;
   Allocation allocation = with_channel(0x4000, "8.8.8.8:5000", after(600s));
-  allocation.channels.push_back({stun::ChannelNumber{0x4001}, permitted("[2606:4700::1]:5000"), after(600s)});
+  allocation.channels.push_back(
+      {stun::ChannelNumber{0x4001}, permitted("[2606:4700::1]:5000"), after(600s)});
   allocation.permit({v4, after(300s)});
   allocation.permit({v6, after(300s)});
   allocation.drop_peers(family);
@@ -161,7 +164,9 @@ TEST_CASE("permissions agree with a map of deadlines", "[turn]") {
   Allocation allocation;
   std::map<IpAddress, Instant> model;
   Instant now = after(0s);
-  const auto any_address = [&] { return IpAddress::v4(0x08080800 + static_cast<std::uint32_t>(random.below(20))); };
+  const auto any_address = [&] {
+    return IpAddress::v4(0x08080800 + static_cast<std::uint32_t>(random.below(20)));
+  };
   for (int step = 0; step < 20'000; ++step) {
     now += seconds{random.below(40)};
     const IpAddress address = any_address();
@@ -173,7 +178,8 @@ TEST_CASE("permissions agree with a map of deadlines", "[turn]") {
     std::erase_if(model, [now](const auto& entry) { return entry.second <= now; });
     const IpAddress asked = any_address();
     REQUIRE((allocation.permission(asked, now) != nullptr) == (model.count(asked) == 1));
-    REQUIRE(count_with(allocation, {asked}, now) == model.size() + (model.count(asked) == 1 ? 0 : 1));
+    REQUIRE(count_with(allocation, {asked}, now) ==
+            model.size() + (model.count(asked) == 1 ? 0 : 1));
   }
 }
 

@@ -13,7 +13,8 @@ std::size_t packet_bytes(Family family, std::size_t payload_bytes) {
 
 }  // namespace
 
-TEST_CASE("Binding answers with XOR-MAPPED-ADDRESS and nothing else", "[turn][rfc8489-6.3.1.1][c24]") {
+TEST_CASE("Binding answers with XOR-MAPPED-ADDRESS and nothing else",
+          "[turn][rfc8489-6.3.1.1][c24]") {
   const auto from = GENERATE(as<std::string>{}, "198.51.100.7:4000", "[2001:db8:7::7]:4000");
   World world;
   auto alice = world.client(from);
@@ -86,7 +87,8 @@ TEST_CASE("the NAT behaviour attributes of RFC 5780 have no effect but 420",
   World world;
   auto alice = world.client("198.51.100.7:4000");
   CHECK(alice.binding(with_raw(0x0003, {0, 0, 0, 6})).unknown_attributes() == std::vector{0x0003U});
-  CHECK(alice.binding(with_raw(0x0027, {0x12, 0x34, 0, 0})).unknown_attributes() == std::vector{0x0027U});
+  CHECK(alice.binding(with_raw(0x0027, {0x12, 0x34, 0, 0})).unknown_attributes() ==
+        std::vector{0x0027U});
   CHECK(alice.binding(with_raw(0x0026, Bytes(64))).unknown_attributes() == std::vector{0x0026U});
 }
 
@@ -109,18 +111,19 @@ TEST_CASE("unknown optional attributes are ignored", "[turn][rfc8489-14][S08]") 
   CHECK(alice.binding(with_raw(0xffff, {})).code() == ok);
 }
 
-TEST_CASE("attributes that a Binding request has no use for are ignored", "[turn][rfc8489-6.3.1][c04]") {
+TEST_CASE("attributes that a Binding request has no use for are ignored",
+          "[turn][rfc8489-6.3.1][c04]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
-  CHECK(alice.binding(with_raw(0x000c, {0x40, 0, 0, 0}) + with_raw(0x0019, {17, 0, 0, 0})).code() == ok);
+  CHECK(alice.binding(with_raw(0x000c, {0x40, 0, 0, 0}) + with_raw(0x0019, {17, 0, 0, 0})).code() ==
+        ok);
 }
 
 TEST_CASE("a Binding request with integrity is answered without", "[turn][rfc8489-12][c09]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
-  const Reply reply = alice.binding([](stun::MessageBuilder& m) {
-    m.put_message_integrity(HmacSha1Key{bytes_of("guess")});
-  });
+  const Reply reply = alice.binding(
+      [](stun::MessageBuilder& m) { m.put_message_integrity(HmacSha1Key{bytes_of("guess")}); });
   CHECK(reply.code() == ok);
 }
 

@@ -20,14 +20,16 @@ int drawn(ChallengeBudget& budget, const IpAddress& source, Instant now, int mos
 
 }  // namespace
 
-TEST_CASE("[m03] a network draws as many answers at once as it may have in a second", "[turn][m03]") {
+TEST_CASE("[m03] a network draws as many answers at once as it may have in a second",
+          "[turn][m03]") {
   const std::uint32_t rate = GENERATE(1U, 2U, 50U, 999U);
   ChallengeBudget budget{rate, seed};
   CHECK(drawn(budget, ip("198.51.100.7"), after(0s)) == static_cast<int>(rate));
   CHECK_FALSE(budget.spend(ip("198.51.100.7"), after(0s)));
 }
 
-TEST_CASE("[m03] the budget fills up again evenly and never beyond one second's worth", "[turn][m03]") {
+TEST_CASE("[m03] the budget fills up again evenly and never beyond one second's worth",
+          "[turn][m03]") {
   ChallengeBudget budget{50, seed};
   const IpAddress source = ip("198.51.100.7");
   REQUIRE(drawn(budget, source, after(0s)) == 50);
@@ -71,7 +73,8 @@ TEST_CASE("[m03] an IPv4 /24 and an IPv6 /56 share one budget, their neighbours 
   CHECK(drawn(budget, ip(row.neighbour), after(0s)) == 5);
 }
 
-TEST_CASE("[m04] however many networks ask, the table bounds what all of them draw", "[turn][m04]") {
+TEST_CASE("[m04] however many networks ask, the table bounds what all of them draw",
+          "[turn][m04]") {
   ChallengeBudget budget{1, seed};
   int answers = 0;
   for (std::uint32_t network = 0; network < 100'000; ++network) {
@@ -90,7 +93,8 @@ TEST_CASE("[m04] which networks share a bucket depends on the secret seed", "[tu
   std::uint32_t partner = 0x020000;
   while (!collides(partner, HashSeed{1})) ++partner;
   int again = 0;
-  for (std::uint64_t other = 2; other < 22; ++other) again += collides(partner, HashSeed{other}) ? 1 : 0;
+  for (std::uint64_t other = 2; other < 22; ++other)
+    again += collides(partner, HashSeed{other}) ? 1 : 0;
   CHECK(again <= 1);
 }
 

@@ -44,19 +44,22 @@ TEST_CASE("a bound channel carries data both ways", "[turn][rfc8656-12][c47][c50
   CHECK(to_hex(alice.data()->bytes) == "40000004" + to_hex(bytes_of("back")));
 }
 
-TEST_CASE("channel numbers outside 0x4000 to 0x4FFF are bad requests", "[turn][rfc8656-12][c49][F06]") {
+TEST_CASE("channel numbers outside 0x4000 to 0x4FFF are bad requests",
+          "[turn][rfc8656-12][c49][F06]") {
   World world;
   auto alice = allocated(world);
   std::uint16_t port = 5000;
   for (const unsigned number : {0x4000U, 0x4001U, 0x4ffeU, 0x4fffU}) {
     CAPTURE(number);
-    CHECK(alice.bind_channel(static_cast<std::uint16_t>(number), "8.8.8.8:" + std::to_string(port++)).code() ==
-          ok);
+    CHECK(
+        alice.bind_channel(static_cast<std::uint16_t>(number), "8.8.8.8:" + std::to_string(port++))
+            .code() == ok);
   }
   for (const unsigned number : {0x0000U, 0x3fffU, 0x5000U, 0x6000U, 0x7fffU, 0x8000U, 0xffffU}) {
     CAPTURE(number);
-    CHECK(alice.bind_channel(static_cast<std::uint16_t>(number), "8.8.8.8:" + std::to_string(port++)).code() ==
-          400);
+    CHECK(
+        alice.bind_channel(static_cast<std::uint16_t>(number), "8.8.8.8:" + std::to_string(port++))
+            .code() == 400);
   }
 }
 
@@ -65,7 +68,9 @@ TEST_CASE("ChannelBind needs a number and a peer", "[turn][rfc8656-12.2][c50][S0
   auto alice = allocated(world);
   const auto bind = [&](const Add& add) { return alice.request(Method::channel_bind, add).code(); };
   const Add number = with_raw(0x000c, {0x40, 0, 0, 0});
-  const Add peer = [](auto& m) { m.put_xor_address(AttributeType::xor_peer_address, endpoint("8.8.8.8:5000")); };
+  const Add peer = [](auto& m) {
+    m.put_xor_address(AttributeType::xor_peer_address, endpoint("8.8.8.8:5000"));
+  };
   CHECK(bind({}) == 400);
   CHECK(bind(number) == 400);
   CHECK(bind(peer) == 400);
@@ -88,7 +93,8 @@ TEST_CASE("one peer a channel, one channel a peer", "[turn][rfc8656-12.2][c50][F
   CHECK(alice.send("9.9.9.9:5000", "hi") == Reason::dropped_no_permission);
 }
 
-TEST_CASE("ChannelBind refuses other families, denied peers and too many", "[turn][rfc8656-12.2][c50]") {
+TEST_CASE("ChannelBind refuses other families, denied peers and too many",
+          "[turn][rfc8656-12.2][c50]") {
   WorldSettings settings;
   settings.limits.max_channels = 2;
   World world{settings};
@@ -103,10 +109,12 @@ TEST_CASE("ChannelBind refuses other families, denied peers and too many", "[tur
   world.advance(599s);
   alice.refresh();
   world.advance(1s);
-  CHECK(alice.bind_channel(0x4002, "8.8.8.8:5002").code() == ok);  // those that ran out do not count
+  CHECK(alice.bind_channel(0x4002, "8.8.8.8:5002").code() ==
+        ok);  // those that ran out do not count
 }
 
-TEST_CASE("two allocations use the same channel number for different peers", "[turn][rfc8656-12][c31]") {
+TEST_CASE("two allocations use the same channel number for different peers",
+          "[turn][rfc8656-12][c31]") {
   World world;
   auto alice = allocated(world);
   auto bob = world.client("198.51.100.8:4000");
@@ -165,7 +173,8 @@ TEST_CASE("binding the same pair again starts both times anew", "[turn][rfc8656-
   CHECK(world.peer_sends("8.8.8.8:5000", alice, "hi") == Reason::relayed_to_client);
   alice.permit("8.8.8.8");
   world.advance(299s);
-  CHECK(alice.send_channel(ch, "hi") == Reason::relayed_to_peer);  // 598 s after the second ChannelBind
+  CHECK(alice.send_channel(ch, "hi") ==
+        Reason::relayed_to_peer);  // 598 s after the second ChannelBind
 }
 
 TEST_CASE("data refreshes neither channel nor permission", "[turn][rfc8656-12.6][c54]") {
@@ -184,7 +193,8 @@ TEST_CASE("data refreshes neither channel nor permission", "[turn][rfc8656-12.6]
   CHECK(alice.send_channel(ch, "hi") == Reason::dropped_unbound_channel);
 }
 
-TEST_CASE("an expired channel, or its peer, may be bound again at once", "[turn][rfc8656-12][c52]") {
+TEST_CASE("an expired channel, or its peer, may be bound again at once",
+          "[turn][rfc8656-12][c52]") {
   World world;
   auto alice = allocated(world, with_lifetime(3600));
   alice.bind_channel(ch, "8.8.8.8:5000");
@@ -205,7 +215,8 @@ TEST_CASE("an expired channel, or its peer, may be bound again at once", "[turn]
 
 // --- ChannelData ---------------------------------------------------------------------------------
 
-TEST_CASE("ChannelData without allocation or binding is silence", "[turn][rfc8656-12.6][c28][c54][F06]") {
+TEST_CASE("ChannelData without allocation or binding is silence",
+          "[turn][rfc8656-12.6][c28][c54][F06]") {
   World world;
   auto stranger = world.client("203.0.113.77:1234");
   CHECK(stranger.send_channel(ch, "hi") == Reason::dropped_no_allocation);
@@ -218,7 +229,8 @@ TEST_CASE("ChannelData without allocation or binding is silence", "[turn][rfc865
   CHECK(world.unread() == 0);
 }
 
-TEST_CASE("what 0x5000 to 0xFFFF begins is no ChannelData over UDP", "[turn][rfc8656-12][c49][F06]") {
+TEST_CASE("what 0x5000 to 0xFFFF begins is no ChannelData over UDP",
+          "[turn][rfc8656-12][c49][F06]") {
   World world;
   auto alice = allocated(world);
   for (const unsigned number : {0x3fffU, 0x5000U, 0x7fffU, 0xffffU}) {

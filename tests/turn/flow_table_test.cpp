@@ -15,7 +15,8 @@ using namespace spelled;
 
 FiveTuple tuple_of(std::uint32_t number) {
   FiveTuple tuple;
-  tuple.client = {IpAddress::v4(0xc6336400 + number / 7), static_cast<std::uint16_t>(1024 + number % 7)};
+  tuple.client = {IpAddress::v4(0xc6336400 + number / 7),
+                  static_cast<std::uint16_t>(1024 + number % 7)};
   tuple.server = endpoint("192.0.2.1:3478");
   tuple.transport = number % 2 == 0 ? Transport::udp : Transport::tcp;
   return tuple;
@@ -40,7 +41,8 @@ class Checked {
   }
   [[nodiscard]] std::optional<std::uint32_t> find(const FiveTuple& tuple) const {
     // at() throws when the table asks for a slot that it should have forgotten.
-    return table_.find(tuple, [this](std::uint32_t slot) -> const FiveTuple& { return tuples_.at(slot); });
+    return table_.find(tuple,
+                       [this](std::uint32_t slot) -> const FiveTuple& { return tuples_.at(slot); });
   }
   [[nodiscard]] std::optional<std::size_t> index_of(const FiveTuple& tuple) const {
     for (std::size_t i = 0; i < model_.size(); ++i) {
@@ -50,9 +52,8 @@ class Checked {
   }
   [[nodiscard]] bool agrees() const {
     if (table_.size() != model_.size()) return false;
-    return std::all_of(model_.begin(), model_.end(), [this](const auto& entry) {
-      return find(entry.first) == entry.second;
-    });
+    return std::all_of(model_.begin(), model_.end(),
+                       [this](const auto& entry) { return find(entry.first) == entry.second; });
   }
   [[nodiscard]] std::size_t size() const { return model_.size(); }
 

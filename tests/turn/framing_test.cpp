@@ -12,13 +12,16 @@ using test::to_hex;
 
 /// "channel:payload" in hexadecimal, or the error's name.
 std::string outcome(const Bytes& datagram) {
-  const Bytes exact = test::copy_of(datagram);  // on the heap, so that ASan sees a read past the end
+  const Bytes exact =
+      test::copy_of(datagram);  // on the heap, so that ASan sees a read past the end
   const auto message = parse_channel_data(exact);
-  if (!message) return message.error() == FramingError::too_short ? "too_short" : "reserved_channel";
+  if (!message)
+    return message.error() == FramingError::too_short ? "too_short" : "reserved_channel";
   std::array<std::uint8_t, 2> channel{};
   store_be16(channel, message->channel.value);
-  const bool is_inside = message->payload.data() >= exact.data() &&
-                         message->payload.data() + message->payload.size() <= exact.data() + exact.size();
+  const bool is_inside =
+      message->payload.data() >= exact.data() &&
+      message->payload.data() + message->payload.size() <= exact.data() + exact.size();
   if (!is_inside) return "payload outside of the datagram";
   return to_hex(channel) + ":" + to_hex(message->payload);
 }
@@ -28,14 +31,18 @@ std::string first_frame(ByteView stream) {
   const Bytes exact = test::copy_of(stream);
   StreamFrame frame{};
   switch (find_frame(exact, frame)) {
-    case StreamState::complete: break;
-    case StreamState::incomplete: return "incomplete";
-    case StreamState::broken: return "broken";
+    case StreamState::complete:
+      break;
+    case StreamState::incomplete:
+      return "incomplete";
+    case StreamState::broken:
+      return "broken";
   }
   return std::to_string(frame.message_bytes) + "/" + std::to_string(frame.total_bytes);
 }
 
-/// A STUN header that announces `length`, or a ChannelData header, and as much as there may ever be.
+/// A STUN header that announces `length`, or a ChannelData header, and as much as there may ever
+/// be.
 Bytes announcing(const std::string& start, unsigned length) {
   Bytes stream = from_hex(start);
   stream.resize(70000);
@@ -45,7 +52,8 @@ Bytes announcing(const std::string& start, unsigned length) {
 
 }  // namespace
 
-TEST_CASE("[f05] ChannelData is read to its stated length and no further", "[turn][f05][rfc8656-12.4]") {
+TEST_CASE("[f05] ChannelData is read to its stated length and no further",
+          "[turn][f05][rfc8656-12.4]") {
   const auto [datagram, expected] = GENERATE(table<std::string, std::string>({
       {"4000 0004 01020304", "4000:01020304"},
       {"4fff 0001 aa", "4fff:aa"},
@@ -103,7 +111,8 @@ TEST_CASE("[f06] only channels 0x4000 to 0x4fff are channels", "[turn][f06][rfc8
     const auto message = parse_channel_data(datagram);
     const bool is_channel = number >= 0x4000 && number <= 0x4fff;
     if (message.has_value() != is_channel) FAIL("channel " << number);
-    if (!is_channel && message.error() != FramingError::reserved_channel) FAIL("channel " << number);
+    if (!is_channel && message.error() != FramingError::reserved_channel)
+      FAIL("channel " << number);
   }
 }
 

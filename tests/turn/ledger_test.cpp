@@ -81,7 +81,8 @@ TEST_CASE("a relay is placed on the address that the client reached, else on the
 }
 
 TEST_CASE("behind a 1:1 NAT sockets are bound inside and peers see the outside", "[turn]") {
-  Ledger ledger{{{ip("10.0.0.5"), ip("203.0.113.10")}, plain("2001:db8::5")}, small_range, Limits{}};
+  Ledger ledger{
+      {{ip("10.0.0.5"), ip("203.0.113.10")}, plain("2001:db8::5")}, small_range, Limits{}};
   CHECK(ledger.bind_endpoint({0, 50001}) == endpoint("10.0.0.5:50001"));
   CHECK(ledger.relayed_endpoint({0, 50001}) == endpoint("203.0.113.10:50001"));
   CHECK(ledger.bind_endpoint({1, 50002}) == endpoint("[2001:db8::5]:50002"));
@@ -286,7 +287,8 @@ TEST_CASE("two threads that share a ledger leave it as they found it", "[turn][t
         leases.push_back(*pair);
         const PortLease next{address, static_cast<std::uint16_t>(pair->port + 1)};
         const std::uint64_t token = ledger.reserve(next, account, random, now);
-        if (const auto lease = random.below(2) == 0 ? ledger.redeem(token, account, now) : std::nullopt) {
+        if (const auto lease =
+                random.below(2) == 0 ? ledger.redeem(token, account, now) : std::nullopt) {
           leases.push_back(*lease);
         }
         const Endpoint relayed = ledger.relayed_endpoint(*pair);

@@ -69,7 +69,8 @@ TEST_CASE("live relays agree with a set through thousands of changes", "[turn]")
   LiveRelays live{relay_addresses()};
   std::set<Endpoint> model;
   const auto any = [&]() -> Endpoint {
-    return {relay_addresses()[random.below(2)], static_cast<std::uint16_t>(65472 + random.below(64))};
+    return {relay_addresses()[random.below(2)],
+            static_cast<std::uint16_t>(65472 + random.below(64))};
   };
   for (int step = 0; step < 50'000; ++step) {
     const Endpoint relay = any();
@@ -82,9 +83,8 @@ TEST_CASE("live relays agree with a set through thousands of changes", "[turn]")
     }
     const Endpoint asked = any();
     REQUIRE(live.contains(asked) == (model.count(asked) == 1));
-    const bool any_there = std::any_of(model.begin(), model.end(), [&](const Endpoint& e) {
-      return e.address == asked.address;
-    });
+    const bool any_there = std::any_of(
+        model.begin(), model.end(), [&](const Endpoint& e) { return e.address == asked.address; });
     REQUIRE(live.contains_any(asked.address) == any_there);
   }
 }

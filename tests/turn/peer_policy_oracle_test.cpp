@@ -1,4 +1,5 @@
-// Compares PeerPolicy with peer_policy_oracle.py, which was written from the papers (HOSTILE.md P15).
+// Compares PeerPolicy with peer_policy_oracle.py, which was written from the papers (HOSTILE.md
+// P15).
 #include <cstdio>
 #include <memory>
 #include <sstream>
@@ -97,9 +98,10 @@ class Comparison {
     words >> address >> proto >> expected;
     if (expected == "maybe") return;
     const PermissionScope scope = policy().scope_of(ip(address), transport(proto));
-    const std::string_view verdict = scope == PermissionScope::peers              ? "peers"
-                                     : scope == PermissionScope::only_live_relays ? "only_live_relays"
-                                                                                  : "nothing";
+    const std::string_view verdict = scope == PermissionScope::peers ? "peers"
+                                     : scope == PermissionScope::only_live_relays
+                                         ? "only_live_relays"
+                                         : "nothing";
     compare("permission " + address + " " + proto, expected, verdict);
   }
 
@@ -107,7 +109,8 @@ class Comparison {
     ++asked;
     if (verdict == expected) return;
     if (++differences > 10) return;
-    first_differences += question + ": oracle " + expected + ", policy " + std::string{verdict} + "\n";
+    first_differences +=
+        question + ": oracle " + expected + ", policy " + std::string{verdict} + "\n";
   }
 
   PeerPolicy::Settings settings_;

@@ -1,5 +1,5 @@
-// The tables are HOSTILE.md's lists and DESIGN.md §5's tiers written out once more, by first and last
-// address, so that a slip in a prefix length shows.
+// The tables are HOSTILE.md's lists and DESIGN.md §5's tiers written out once more, by first and
+// last address, so that a slip in a prefix length shows.
 #include "turn/peer_policy.h"
 
 #include "base/seeded_random.h"
@@ -18,9 +18,9 @@ struct Range {
 };
 
 const std::vector<Range> hard_v4{
-    {"0.0.0.0", "0.255.255.255"},     {"127.0.0.0", "127.255.255.255"},
+    {"0.0.0.0", "0.255.255.255"},       {"127.0.0.0", "127.255.255.255"},
     {"169.254.0.0", "169.254.255.255"},  // DESIGN.md §5: link-local is in the hard tier
-    {"224.0.0.0", "239.255.255.255"}, {"240.0.0.0", "255.255.255.255"},
+    {"224.0.0.0", "239.255.255.255"},   {"240.0.0.0", "255.255.255.255"},
 };
 const std::vector<Range> default_v4{
     {"10.0.0.0", "10.255.255.255"},     {"100.64.0.0", "100.127.255.255"},
@@ -53,7 +53,7 @@ const std::vector<Range> default_v6{
     {"fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
     {"4000::", "fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
     {"::1:0:0", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},  // the rest below 2000::/3
-    {"2001:1::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"},    // 2001::/23 without Teredo
+    {"2001:1::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"},  // 2001::/23 without Teredo
     {"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"},
     {"3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"},
     {"2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff"},
@@ -104,7 +104,8 @@ std::vector<IpAddress> members(const Range& range) {
   const Number first = number_of(ip(range.first));
   const Number size = number_of(ip(range.last)) - first;
   test::SeededRandom random{0x9e37};
-  std::vector<IpAddress> chosen{ip(range.first), ip(range.last), address_of(family, first + size / 2)};
+  std::vector<IpAddress> chosen{ip(range.first), ip(range.last),
+                                address_of(family, first + size / 2)};
   for (int i = 0; i < 8; ++i) {
     const Number draw = (static_cast<Number>(random.next()) << 64) | random.next();
     chosen.push_back(address_of(family, first + (size == 0 ? 0 : draw % size)));
@@ -115,8 +116,8 @@ std::vector<IpAddress> members(const Range& range) {
 /// The addresses just outside of `range`, as far as there are any.
 std::vector<IpAddress> neighbours(const Range& range) {
   const Family family = ip(range.first).family();
-  const Number top = number_of(ip(family == Family::ipv4 ? "255.255.255.255"
-                                                         : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
+  const Number top = number_of(
+      ip(family == Family::ipv4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
   const Number first = number_of(ip(range.first));
   const Number last = number_of(ip(range.last));
   std::vector<IpAddress> chosen;
@@ -128,13 +129,16 @@ std::vector<IpAddress> neighbours(const Range& range) {
 /// A policy with the relays it looks at.
 struct Fixture {
   explicit Fixture(PeerPolicy::Settings settings = {})
-      : live({ip("192.0.2.1"), ip("2001:db8::1"), ip("127.0.0.1")}), policy(std::move(settings), live) {}
+      : live({ip("192.0.2.1"), ip("2001:db8::1"), ip("127.0.0.1")}),
+        policy(std::move(settings), live) {}
 
-  [[nodiscard]] Verdict verdict(const Endpoint& peer, PeerTransport transport = PeerTransport::udp) const {
+  [[nodiscard]] Verdict verdict(const Endpoint& peer,
+                                PeerTransport transport = PeerTransport::udp) const {
     const auto result = policy.check(peer, transport);
     return result ? std::nullopt : Verdict{result.error()};
   }
-  [[nodiscard]] Verdict verdict(std::string_view peer, PeerTransport transport = PeerTransport::udp) const {
+  [[nodiscard]] Verdict verdict(std::string_view peer,
+                                PeerTransport transport = PeerTransport::udp) const {
     return verdict(endpoint(peer), transport);
   }
   [[nodiscard]] bool may_permit(std::string_view address,
@@ -195,11 +199,14 @@ const std::vector<Embedding> embeddings{
     {"compatible", [](const IpAddress& a) { return with_last_four("::", a); }, false},
     {"SIIT", [](const IpAddress& a) { return with_last_four("::ffff:0:0:0", a); }, false},
     {"NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b::", a); }, true},
-    {"local NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b:1:2:3:4::", a); }, true},
+    {"local NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b:1:2:3:4::", a); },
+     true},
     {"6to4", in_6to4, false},
     {"Teredo", in_teredo, false},
-    {"ISATAP", [](const IpAddress& a) { return with_last_four("2a00:1450:4001:81b:0:5efe::", a); }, true},
-    {"ISATAP, global", [](const IpAddress& a) { return with_last_four("2a00:1450:4001:81b:200:5efe::", a); }, true},
+    {"ISATAP", [](const IpAddress& a) { return with_last_four("2a00:1450:4001:81b:0:5efe::", a); },
+     true},
+    {"ISATAP, global",
+     [](const IpAddress& a) { return with_last_four("2a00:1450:4001:81b:200:5efe::", a); }, true},
 };
 
 std::vector<IpAddress> denied_v4_boundaries() {
@@ -215,10 +222,12 @@ std::vector<IpAddress> denied_v4_boundaries() {
 
 // --- P01 to P04: the built-in ranges -------------------------------------------------------------
 
-TEST_CASE("[p01] every IPv4 range that is denied is denied from end to end, with its tier", "[turn][p01]") {
+TEST_CASE("[p01] every IPv4 range that is denied is denied from end to end, with its tier",
+          "[turn][p01]") {
   const Fixture world;
   for (const Range& range : hard_v4) {
-    for (const IpAddress& address : members(range)) check_everywhere(world, address, PeerDenial::hard_range);
+    for (const IpAddress& address : members(range))
+      check_everywhere(world, address, PeerDenial::hard_range);
   }
   for (const Range& range : default_v4) {
     for (const IpAddress& address : members(range)) {
@@ -239,13 +248,16 @@ TEST_CASE("[p02] one address outside of an IPv4 range its own rule counts", "[tu
   CHECK(free >= 28);  // most ranges do border on public space
 }
 
-TEST_CASE("[p03] every IPv6 range that is denied is denied from end to end, with its tier", "[turn][p03]") {
+TEST_CASE("[p03] every IPv6 range that is denied is denied from end to end, with its tier",
+          "[turn][p03]") {
   const Fixture world;
   for (const Range& range : hard_v6) {
-    for (const IpAddress& address : members(range)) check_everywhere(world, address, PeerDenial::hard_range);
+    for (const IpAddress& address : members(range))
+      check_everywhere(world, address, PeerDenial::hard_range);
   }
   for (const Range& range : default_v6) {
-    for (const IpAddress& address : members(range)) check_everywhere(world, address, by_tables(address));
+    for (const IpAddress& address : members(range))
+      check_everywhere(world, address, by_tables(address));
     CHECK(name(by_tables(ip(range.last))) == "special_range");
   }
 }
@@ -260,7 +272,8 @@ TEST_CASE("[p04] one address outside of an IPv6 range its own rule counts", "[tu
     }
   }
   CHECK(free >= 8);
-  for (const std::string_view open : {"2000::", "2001:200::1", "2003::", "2606:4700::1111", "3ffe::1"}) {
+  for (const std::string_view open :
+       {"2000::", "2001:200::1", "2003::", "2606:4700::1111", "3ffe::1"}) {
     check_everywhere(world, ip(open), std::nullopt);
   }
 }
@@ -281,7 +294,8 @@ TEST_CASE("[p05] a denied IPv4 address is denied in every IPv6 embedding", "[tur
   }
 }
 
-TEST_CASE("[p05] opening the outer range does not open the denied IPv4 address inside", "[turn][p05]") {
+TEST_CASE("[p05] opening the outer range does not open the denied IPv4 address inside",
+          "[turn][p05]") {
   const Fixture world{allowing({rule("::/0"), rule("64:ff9b::/96"), rule("64:ff9b:1::/48"),
                                 rule("2a00::/16"), rule("2002::/16"), rule("2001::/32")})};
   for (const Embedding& embedding : embeddings) {
@@ -298,7 +312,8 @@ TEST_CASE("[p05] opening the outer range does not open the denied IPv4 address i
   }
 }
 
-TEST_CASE("[p05] what the operator denies, and this host, are denied inside IPv6 as well", "[turn][p05]") {
+TEST_CASE("[p05] what the operator denies, and this host, are denied inside IPv6 as well",
+          "[turn][p05]") {
   PeerPolicy::Settings settings = allowing({rule("64:ff9b::/96")}, {rule("8.8.0.0/16")});
   settings.own_addresses = {ip("9.9.9.9")};
   settings.own_listeners = {endpoint("9.9.9.9:3478"), endpoint("[::]:5349")};
@@ -324,8 +339,9 @@ TEST_CASE("[p05] what the operator denies, and this host, are denied inside IPv6
 }
 
 TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn][p05]") {
-  for (const std::string_view plain : {"8.8.8.8", "2606:4700::10.0.0.1", "2a00::5eff:10.0.0.1",
-                                       "2a00::100:5efe:10.0.0.1", "2003:a00:1::", "64:ff9c::10.0.0.1"}) {
+  for (const std::string_view plain :
+       {"8.8.8.8", "2606:4700::10.0.0.1", "2a00::5eff:10.0.0.1", "2a00::100:5efe:10.0.0.1",
+        "2003:a00:1::", "64:ff9c::10.0.0.1"}) {
     CAPTURE(plain);
     CHECK_FALSE(embedded_ipv4(ip(plain)));
   }
@@ -334,14 +350,14 @@ TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn]
 
 TEST_CASE("[p06] cloud metadata services are denied with no configuration", "[turn][p06]") {
   const auto [address, tier] = GENERATE(table<std::string, std::string>({
-      {"169.254.169.254", "hard_range"},      // most clouds
-      {"169.254.170.2", "hard_range"},        // ECS tasks
-      {"168.63.129.16", "special_range"},     // Azure
-      {"192.0.0.192", "special_range"},       // Oracle
-      {"100.100.100.200", "special_range"},   // Alibaba
-      {"fd00:ec2::254", "special_range"},     // AWS
-      {"fd20:ce::254", "special_range"},      // Google
-      {"192.0.0.170", "special_range"},       // NAT64 discovery
+      {"169.254.169.254", "hard_range"},     // most clouds
+      {"169.254.170.2", "hard_range"},       // ECS tasks
+      {"168.63.129.16", "special_range"},    // Azure
+      {"192.0.0.192", "special_range"},      // Oracle
+      {"100.100.100.200", "special_range"},  // Alibaba
+      {"fd00:ec2::254", "special_range"},    // AWS
+      {"fd20:ce::254", "special_range"},     // Google
+      {"192.0.0.170", "special_range"},      // NAT64 discovery
   }));
   CAPTURE(address);
   const Fixture world;
@@ -351,7 +367,8 @@ TEST_CASE("[p06] cloud metadata services are denied with no configuration", "[tu
 }
 
 TEST_CASE("link-local is in the hard tier: allow_peers does not open it", "[turn][p06]") {
-  const Fixture world{allowing({rule("169.254.0.0/16"), rule("169.254.169.254"), rule("fe80::/10")})};
+  const Fixture world{
+      allowing({rule("169.254.0.0/16"), rule("169.254.169.254"), rule("fe80::/10")})};
   CHECK(name(world.verdict("169.254.169.254:50000")) == "hard_range");
   CHECK(name(world.verdict("[fe80::1]:50000")) == "hard_range");
   CHECK_FALSE(world.may_permit("169.254.169.254"));
@@ -365,7 +382,8 @@ TEST_CASE("[p07] 6to4 and Teredo sources are not served, others are", "[turn][p0
     for (const IpAddress& address : members(range)) CHECK(is_forbidden_source(address));
     for (const IpAddress& address : neighbours(range)) CHECK_FALSE(is_forbidden_source(address));
   }
-  for (const std::string_view source : {"10.0.0.1", "127.0.0.1", "::1", "2001:db8::1", "32.1.0.0", "32.2.0.0"}) {
+  for (const std::string_view source :
+       {"10.0.0.1", "127.0.0.1", "::1", "2001:db8::1", "32.1.0.0", "32.2.0.0"}) {
     CHECK_FALSE(is_forbidden_source(ip(source)));
   }
 }
@@ -374,13 +392,21 @@ TEST_CASE("[p07] 6to4 and Teredo sources are not served, others are", "[turn][p0
 
 TEST_CASE("peer ports: 443 and 1024 up are open, the rest and port 0 are not", "[turn][p10]") {
   const Fixture world;
-  const auto [port, expected] = GENERATE(table<int, std::string>({
-      {0, "port"}, {1, "port"}, {22, "port"}, {442, "port"}, {443, allowed}, {444, "port"},
-      {1023, "port"}, {1024, allowed}, {50000, allowed}, {65535, allowed}}));
+  const auto [port, expected] = GENERATE(table<int, std::string>({{0, "port"},
+                                                                  {1, "port"},
+                                                                  {22, "port"},
+                                                                  {442, "port"},
+                                                                  {443, allowed},
+                                                                  {444, "port"},
+                                                                  {1023, "port"},
+                                                                  {1024, allowed},
+                                                                  {50000, allowed},
+                                                                  {65535, allowed}}));
   CAPTURE(port);
   for (const std::string_view peer : {"8.8.8.8", "2606:4700::1111"}) {
     CHECK(name(world.verdict({ip(peer), static_cast<std::uint16_t>(port)})) == expected);
-    CHECK(name(world.verdict({ip(peer), static_cast<std::uint16_t>(port)}, PeerTransport::tcp)) == expected);
+    CHECK(name(world.verdict({ip(peer), static_cast<std::uint16_t>(port)}, PeerTransport::tcp)) ==
+          expected);
   }
 }
 
@@ -407,8 +433,8 @@ TEST_CASE("port 0 is refused whatever is allowed", "[turn][p10]") {
 
 TEST_CASE("allow_peers opens the default tier, exactly as far as the rule says", "[turn]") {
   const Fixture world{allowing({rule("10.20.0.0/16", {10000, 20000}, PeerTransport::udp),
-                                rule("10.21.0.0/16", {22, 22}, PeerTransport::tcp), rule("10.22.0.0/16"),
-                                rule("fd00::/8", {5000, 6000})})};
+                                rule("10.21.0.0/16", {22, 22}, PeerTransport::tcp),
+                                rule("10.22.0.0/16"), rule("fd00::/8", {5000, 6000})})};
   const auto [peer, udp, tcp] = GENERATE(table<std::string, std::string, std::string>({
       {"10.20.0.0:10000", allowed, "special_range"},
       {"10.20.255.255:20000", allowed, "special_range"},
@@ -430,10 +456,11 @@ TEST_CASE("allow_peers opens the default tier, exactly as far as the rule says",
 }
 
 TEST_CASE("a permission may exist when some port of the address is open", "[turn]") {
-  const Fixture world{allowing({rule("10.20.0.0/16", {10000, 20000}, PeerTransport::udp)},
-                               {rule("8.8.8.8"), rule("9.9.9.9", {53, 53}),
-                                rule("7.7.7.7", {1, 2}, PeerTransport::tcp), rule("6.6.6.6"),
-                                rule("6.6.6.6", {53, 53}), rule("5.5.0.0/16"), rule("5.5.5.0/24", {53, 53})})};
+  const Fixture world{
+      allowing({rule("10.20.0.0/16", {10000, 20000}, PeerTransport::udp)},
+               {rule("8.8.8.8"), rule("9.9.9.9", {53, 53}),
+                rule("7.7.7.7", {1, 2}, PeerTransport::tcp), rule("6.6.6.6"),
+                rule("6.6.6.6", {53, 53}), rule("5.5.0.0/16"), rule("5.5.5.0/24", {53, 53})})};
   CHECK(world.may_permit("10.20.0.1"));
   CHECK_FALSE(world.may_permit("10.20.0.1", PeerTransport::tcp));
   CHECK_FALSE(world.may_permit("10.21.0.1"));
@@ -460,11 +487,11 @@ TEST_CASE("deny_peers closes public addresses", "[turn]") {
 TEST_CASE("the longest prefix wins and of equals the denial", "[turn]") {
   const Fixture world{allowing({rule("10.1.0.0/16"), rule("10.1.2.3"), rule("10.3.0.0/16")},
                                {rule("10.0.0.0/8"), rule("10.1.2.0/24"), rule("10.3.0.0/16")})};
-  CHECK(name(world.verdict("10.1.1.1:50000")) == allowed);   // /16 over /8
-  CHECK(name(world.verdict("10.1.2.1:50000")) == "rule");    // /24 over /16
-  CHECK(name(world.verdict("10.1.2.3:50000")) == allowed);   // /32 over /24
-  CHECK(name(world.verdict("10.2.0.1:50000")) == "rule");    // only /8
-  CHECK(name(world.verdict("10.3.0.1:50000")) == "rule");    // a tie
+  CHECK(name(world.verdict("10.1.1.1:50000")) == allowed);  // /16 over /8
+  CHECK(name(world.verdict("10.1.2.1:50000")) == "rule");   // /24 over /16
+  CHECK(name(world.verdict("10.1.2.3:50000")) == allowed);  // /32 over /24
+  CHECK(name(world.verdict("10.2.0.1:50000")) == "rule");   // only /8
+  CHECK(name(world.verdict("10.3.0.1:50000")) == "rule");   // a tie
   CHECK_FALSE(world.may_permit("10.1.2.1"));
   CHECK(world.may_permit("10.1.2.3"));
   CHECK_FALSE(world.may_permit("10.3.0.1"));
@@ -474,7 +501,8 @@ TEST_CASE("the order in which rules are written does not matter", "[turn]") {
   std::vector<PeerRule> rules{rule("10.1.0.0/16"), rule("10.1.0.0/16", {22, 22}),
                               rule("10.0.0.0/8", {23, 23}), rule("10.1.2.3", {24, 24})};
   const auto less = [](const PeerRule& a, const PeerRule& b) {
-    return std::pair{a.prefix.length(), a.ports.has_value()} < std::pair{b.prefix.length(), b.ports.has_value()};
+    return std::pair{a.prefix.length(), a.ports.has_value()} <
+           std::pair{b.prefix.length(), b.ports.has_value()};
   };
   std::sort(rules.begin(), rules.end(), less);
   do {
@@ -492,7 +520,8 @@ TEST_CASE("no rule from the file opens the hard tier", "[turn][p01]") {
   const Fixture world{allowing({rule("0.0.0.0/0"), rule("::/0"), rule("127.0.0.1"), rule("::1"),
                                 rule("127.0.0.1", {1, 65535})})};
   for (const Range& range : hard) {
-    for (const IpAddress& address : members(range)) check_everywhere(world, address, PeerDenial::hard_range);
+    for (const IpAddress& address : members(range))
+      check_everywhere(world, address, PeerDenial::hard_range);
   }
 }
 
@@ -507,7 +536,8 @@ TEST_CASE("[p11] own addresses are denied on every port", "[turn][p11]") {
   PeerPolicy::Settings settings;
   settings.own_addresses = {ip("9.9.9.9"), ip("2606:4700::1"), ip("10.0.0.5")};
   const Fixture world{settings};
-  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{22, 443, 3478, 5349, 9090, 65535}) {
+  for (const std::uint16_t port :
+       std::initializer_list<std::uint16_t>{22, 443, 3478, 5349, 9090, 65535}) {
     CHECK(name(world.verdict({ip("9.9.9.9"), port})) == "own_address");
     CHECK(name(world.verdict({ip("2606:4700::1"), port})) == "own_address");
     CHECK(name(world.verdict({ip("10.0.0.5"), port})) == "own_address");
@@ -608,7 +638,8 @@ TEST_CASE("[p11] a live relay here is always allowed, and only while it lives", 
   REQUIRE(permitted);
   CHECK(permitted->endpoint() == relay);
   CHECK(world.policy.still_permits(*permitted));
-  CHECK(world.policy.scope_of(relay.address, PeerTransport::udp) == PermissionScope::only_live_relays);
+  CHECK(world.policy.scope_of(relay.address, PeerTransport::udp) ==
+        PermissionScope::only_live_relays);
   // Neither its neighbours nor its TCP side.
   CHECK(world.verdict({relay.address, 50001}).has_value());
   CHECK(world.verdict(relay, PeerTransport::tcp).has_value());
@@ -647,7 +678,8 @@ TEST_CASE("[p13] only the policy makes a permitted peer of an endpoint", "[turn]
   STATIC_REQUIRE_FALSE(std::is_constructible_v<PermittedPeer, Endpoint>);
   STATIC_REQUIRE_FALSE(std::is_constructible_v<PermittedPeer, Endpoint, bool>);
   STATIC_REQUIRE_FALSE(std::is_aggregate_v<PermittedPeer>);
-  STATIC_REQUIRE_FALSE(std::is_assignable_v<decltype(std::declval<PermittedPeer&>().endpoint()), Endpoint>);
+  STATIC_REQUIRE_FALSE(
+      std::is_assignable_v<decltype(std::declval<PermittedPeer&>().endpoint()), Endpoint>);
   CHECK(PermittedPeer{}.endpoint() == endpoint("0.0.0.0:0"));
 }
 
@@ -668,7 +700,8 @@ TEST_CASE("where some port is allowed a permission may exist", "[turn]") {
     const std::uint32_t mask = ~std::uint32_t{0} << (32 - bits);
     PeerRule made{IpPrefix{IpAddress::v4(base & mask), bits}, std::nullopt, std::nullopt};
     const auto low = static_cast<std::uint16_t>(1 + random.below(3));
-    if (random.below(2) == 0) made.ports = PortRange{low, static_cast<std::uint16_t>(low + random.below(2))};
+    if (random.below(2) == 0)
+      made.ports = PortRange{low, static_cast<std::uint16_t>(low + random.below(2))};
     if (random.below(3) == 0) made.transport = PeerTransport::udp;
     return made;
   };
@@ -679,7 +712,8 @@ TEST_CASE("where some port is allowed a permission may exist", "[turn]") {
     for (std::uint64_t i = random.below(3); i > 0; --i) settings.deny.push_back(random_rule());
     if (random.below(4) == 0) settings.own_addresses = {IpAddress::v4(10U << 24)};
     const Fixture world{settings};
-    const IpAddress address = IpAddress::v4(static_cast<std::uint32_t>((10U << 24) + random.below(8)));
+    const IpAddress address =
+        IpAddress::v4(static_cast<std::uint32_t>((10U << 24) + random.below(8)));
     bool any = false;
     for (std::uint16_t port = 0; port < 8; ++port) any = any || !world.verdict({address, port});
     if (any) REQUIRE(world.scope(address) == PermissionScope::peers);

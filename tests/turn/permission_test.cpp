@@ -71,7 +71,8 @@ TEST_CASE("CreatePermission again starts the 300 seconds anew", "[turn][rfc8656-
   CHECK(world.peer_sends("8.8.8.8:5000", alice, "hi") == Reason::relayed_to_client);
 }
 
-TEST_CASE("CreatePermission refreshes neither allocation nor other permissions", "[turn][rfc8656-9][c44]") {
+TEST_CASE("CreatePermission refreshes neither allocation nor other permissions",
+          "[turn][rfc8656-9][c44]") {
   World world;
   auto alice = allocated(world);
   alice.permit("9.9.9.9");
@@ -94,7 +95,8 @@ TEST_CASE("a success of CreatePermission is empty", "[turn][rfc8656-10.2][c45]")
   CHECK(alice.repeat().code() == ok);
 }
 
-TEST_CASE("CreatePermission without a valid peer is a bad request", "[turn][rfc8656-10.2][c45][S05]") {
+TEST_CASE("CreatePermission without a valid peer is a bad request",
+          "[turn][rfc8656-10.2][c45][S05]") {
   World world;
   auto alice = allocated(world);
   CHECK(alice.request(Method::create_permission).code() == 400);
@@ -102,23 +104,23 @@ TEST_CASE("CreatePermission without a valid peer is a bad request", "[turn][rfc8
       {},
       {0},
       {0, 1, 0},
-      {0, 1, 0x12, 0x34},                                // no address
-      {0, 1, 0x12, 0x34, 1, 2, 3},                       // 7 bytes
-      {0, 1, 0x12, 0x34, 1, 2, 3, 4, 5},                 // 9
-      {0, 0, 0x12, 0x34, 1, 2, 3, 4},                    // family 0
-      {0, 3, 0x12, 0x34, 1, 2, 3, 4},                    // family 3
-      {0, 255, 0x12, 0x34, 1, 2, 3, 4},                  // family 255
-      {0, 2, 0x12, 0x34, 1, 2, 3, 4},                    // IPv6 with an IPv4 length
+      {0, 1, 0x12, 0x34},                 // no address
+      {0, 1, 0x12, 0x34, 1, 2, 3},        // 7 bytes
+      {0, 1, 0x12, 0x34, 1, 2, 3, 4, 5},  // 9
+      {0, 0, 0x12, 0x34, 1, 2, 3, 4},     // family 0
+      {0, 3, 0x12, 0x34, 1, 2, 3, 4},     // family 3
+      {0, 255, 0x12, 0x34, 1, 2, 3, 4},   // family 255
+      {0, 2, 0x12, 0x34, 1, 2, 3, 4},     // IPv6 with an IPv4 length
       Bytes(19, 2),
       Bytes(21, 2),
-      Bytes(20, 1),                                      // IPv4 with an IPv6 length
+      Bytes(20, 1),  // IPv4 with an IPv6 length
   };
   for (const Bytes& value : malformed) {
     CAPTURE(to_hex(value));
     CHECK(alice.request(Method::create_permission, with_raw(0x0012, value)).code() == 400);
     // A good one beside it does not help.
-    CHECK(alice.request(Method::create_permission, with_peer("8.8.8.8:0") + with_raw(0x0012, value)).code() ==
-          400);
+    CHECK(alice.request(Method::create_permission, with_peer("8.8.8.8:0") + with_raw(0x0012, value))
+              .code() == 400);
   }
   CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::dropped_no_permission);
 }
@@ -161,7 +163,8 @@ TEST_CASE("of several peers all get permission or none", "[turn][rfc8656-10.2][c
   }
 }
 
-TEST_CASE("permissions beyond the limit get 508, and none of the request", "[turn][rfc8656-10.2][c45]") {
+TEST_CASE("permissions beyond the limit get 508, and none of the request",
+          "[turn][rfc8656-10.2][c45]") {
   WorldSettings settings;
   settings.limits.max_permissions = 3;
   World world{settings};
@@ -171,8 +174,10 @@ TEST_CASE("permissions beyond the limit get 508, and none of the request", "[tur
   CHECK(reply.code() == 508);
   CHECK(reply.reason == Reason::refused_capacity);
   CHECK(alice.send("8.8.8.10:5000", "hi") == Reason::dropped_no_permission);
-  CHECK(alice.permit_all({"8.8.8.10", "8.8.8.8", "8.8.8.10"}).code() == ok);  // one new address only
-  CHECK(alice.permit_all({"8.8.8.8", "8.8.8.9", "8.8.8.10"}).code() == ok);   // refreshing is no growth
+  CHECK(alice.permit_all({"8.8.8.10", "8.8.8.8", "8.8.8.10"}).code() ==
+        ok);  // one new address only
+  CHECK(alice.permit_all({"8.8.8.8", "8.8.8.9", "8.8.8.10"}).code() ==
+        ok);  // refreshing is no growth
   CHECK(alice.permit("8.8.8.11").code() == 508);
   CHECK(alice.bind_channel(0x4000, "8.8.8.11:5000").code() == 508);
   CHECK(alice.bind_channel(0x4000, "8.8.8.8:5000").code() == ok);
@@ -185,10 +190,11 @@ TEST_CASE("permissions beyond the limit get 508, and none of the request", "[tur
 TEST_CASE("peers that the policy denies get 403", "[turn][rfc8656-10.2][c45][c57][P10]") {
   World world;
   auto alice = allocated(world, with_additional(Family::ipv6));
-  const auto peer = GENERATE(as<std::string>{}, "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1",
-                             "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255",
-                             "::1", "::", "fe80::1", "ff02::1", "fc00::1", "::ffff:127.0.0.1",
-                             "::ffff:8.8.8.8", "2002:7f00:1::", "2001:0:1:2:3:4:5:6", "64:ff9b::7f00:1");
+  const auto peer =
+      GENERATE(as<std::string>{}, "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1",
+               "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1",
+               "::", "fe80::1", "ff02::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8",
+               "2002:7f00:1::", "2001:0:1:2:3:4:5:6", "64:ff9b::7f00:1");
   const Reply reply = alice.permit(peer);
   CHECK(reply.code() == 403);
   CHECK(reply.reason == Reason::refused_forbidden);
@@ -214,7 +220,8 @@ TEST_CASE("this server's own addresses and listeners are no peers, only live rel
   World world;
   auto alice = allocated(world, with_additional(Family::ipv6));
   CHECK(alice.permit_all({"192.0.2.1", "2001:db8::1"}).code() == ok);  // alice's relays are there
-  for (const auto* peer : {"192.0.2.1:3478", "192.0.2.1:9641", "[2001:db8::1]:3478", "[2001:db8::1]:9641"}) {
+  for (const auto* peer :
+       {"192.0.2.1:3478", "192.0.2.1:9641", "[2001:db8::1]:3478", "[2001:db8::1]:9641"}) {
     CHECK(alice.send(peer, "loop") == Reason::dropped_peer_denied);
     CHECK(alice.bind_channel(0x4000, peer).code() == 403);
   }
@@ -234,7 +241,8 @@ TEST_CASE("no setting opens this server's listeners to peers", "[turn][rfc8656-2
   CHECK(alice.bind_channel(0x4000, "192.0.2.1:3478").code() == 403);
 }
 
-TEST_CASE("an own address without any relay on it cannot even be permitted", "[turn][rfc8656-21][c57]") {
+TEST_CASE("an own address without any relay on it cannot even be permitted",
+          "[turn][rfc8656-21][c57]") {
   WorldSettings settings;
   settings.policy.own_addresses.push_back(address("9.9.9.9"));
   World world{settings};
@@ -242,7 +250,8 @@ TEST_CASE("an own address without any relay on it cannot even be permitted", "[t
   CHECK(alice.permit("9.9.9.9").code() == 403);
 }
 
-TEST_CASE("two clients of this server reach each other, whatever range its address is in", "[turn][c57]") {
+TEST_CASE("two clients of this server reach each other, whatever range its address is in",
+          "[turn][c57]") {
   World world;  // its relays are on documentation addresses, which the policy denies
   auto alice = allocated(world);
   auto bob = allocated(world, {}, "198.51.100.8:4000");

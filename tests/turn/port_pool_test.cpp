@@ -138,7 +138,8 @@ TEST_CASE("[q10] ports are conserved through a million random takes and returns"
   CHECK(drain([&] { return pool.take_any(random); }) == all_of(range));
 }
 
-TEST_CASE("ports are spread over the range and cannot be guessed from the last", "[turn][rfc6056]") {
+TEST_CASE("ports are spread over the range and cannot be guessed from the last",
+          "[turn][rfc6056]") {
   SeededRandom random{9};
   PortPool pool{{49152, 65535}};
   std::vector<std::uint16_t> taken;

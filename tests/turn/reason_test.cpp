@@ -23,8 +23,11 @@ TEST_CASE("a reason's name begins with what was done and is fit for a metric lab
   for (std::size_t i = 0; i < reason_count; ++i) {
     const std::string_view name = to_string(static_cast<Reason>(i));
     CAPTURE(name);
-    constexpr std::array<std::string_view, 4> verbs{"answered_", "refused_", "relayed_", "dropped_"};
-    const auto begins = [name](std::string_view verb) { return name.substr(0, verb.size()) == verb; };
+    constexpr std::array<std::string_view, 4> verbs{"answered_", "refused_", "relayed_",
+                                                    "dropped_"};
+    const auto begins = [name](std::string_view verb) {
+      return name.substr(0, verb.size()) == verb;
+    };
     CHECK(std::count_if(verbs.begin(), verbs.end(), begins) == 1);
     CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos);
   }

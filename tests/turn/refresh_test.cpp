@@ -85,7 +85,8 @@ TEST_CASE("a datagram for a closed relay does not reach whoever has its slot now
   CHECK(world.icmp("8.8.8.8:5000", alice, {3, 3, 0}) == Reason::dropped_closed_relay);
 }
 
-TEST_CASE("Refresh of a family that the allocation does not have gets 443", "[turn][rfc8656-8.2][c43]") {
+TEST_CASE("Refresh of a family that the allocation does not have gets 443",
+          "[turn][rfc8656-8.2][c43]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
@@ -158,7 +159,8 @@ TEST_CASE("a dual allocation can lose one family and keep the other", "[turn][rf
   CHECK(world.balance() == before);
 }
 
-TEST_CASE("Refresh of a dual allocation without a family concerns both", "[turn][rfc8656-8.1][c43]") {
+TEST_CASE("Refresh of a dual allocation without a family concerns both",
+          "[turn][rfc8656-8.1][c43]") {
   World world;
   const Balance before = world.balance();
   auto alice = world.client("198.51.100.7:4000");
@@ -186,8 +188,10 @@ TEST_CASE("attributes that Refresh has no use for are ignored", "[turn][rfc8489-
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
-  CHECK(alice.refresh(std::nullopt, with_raw(0x000c, {0x40, 0, 0, 0}) + with_raw(0x0019, {6, 0, 0, 0})).code() ==
-        ok);
+  CHECK(
+      alice
+          .refresh(std::nullopt, with_raw(0x000c, {0x40, 0, 0, 0}) + with_raw(0x0019, {6, 0, 0, 0}))
+          .code() == ok);
 }
 
 // --- Time-limited users --------------------------------------------------------------------------
@@ -208,7 +212,8 @@ void mint(Client& client, WallTime expiry, std::string_view secret) {
 
 }  // namespace
 
-TEST_CASE("an expired credential makes no allocation but keeps one alive", "[turn][c78][A10][A11]") {
+TEST_CASE("an expired credential makes no allocation but keeps one alive",
+          "[turn][c78][A10][A11]") {
   const auto secret = GENERATE(as<std::string>{}, "north", "south");
   World world{with_secret(false)};
   auto carol = world.client("198.51.100.7:4000");
@@ -223,13 +228,15 @@ TEST_CASE("an expired credential makes no allocation but keeps one alive", "[tur
   again.is(carol.username, carol.password);
   CHECK(again.allocate().code() == 401);
   CHECK(again.request_once(Method::allocate).reason == Reason::refused_expired_user);
-  CHECK(again.request_once(Method::refresh).code() == 401);  // no allocation there: nothing to tolerate
+  CHECK(again.request_once(Method::refresh).code() ==
+        401);  // no allocation there: nothing to tolerate
 
   CHECK(carol.refresh(0s).code() == ok);
   CHECK(carol.refresh().code() == 401);
 }
 
-TEST_CASE("with strict_expiry the upkeep of an allocation ends with the credential", "[turn][c78]") {
+TEST_CASE("with strict_expiry the upkeep of an allocation ends with the credential",
+          "[turn][c78]") {
   World world{with_secret(true)};
   auto carol = world.client("198.51.100.7:4000");
   mint(carol, world.now().wall + 100s, "north");
@@ -242,7 +249,8 @@ TEST_CASE("with strict_expiry the upkeep of an allocation ends with the credenti
   CHECK(world.balance().allocations == 1);  // it lives until it runs out
 }
 
-TEST_CASE("an expired credential of another user gets 441, not the allocation", "[turn][c29][c78]") {
+TEST_CASE("an expired credential of another user gets 441, not the allocation",
+          "[turn][c29][c78]") {
   World world{with_secret(false)};
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();

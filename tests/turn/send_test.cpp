@@ -72,7 +72,8 @@ TEST_CASE("Send without peer or data is dropped in silence", "[turn][rfc8656-11.
   CHECK(world.unread() == 0);
 }
 
-TEST_CASE("Send to a peer without permission is dropped in silence", "[turn][rfc8656-11.2][c46][P10]") {
+TEST_CASE("Send to a peer without permission is dropped in silence",
+          "[turn][rfc8656-11.2][c46][P10]") {
   World world;
   auto alice = permitted(world);
   CHECK(alice.send("9.9.9.9:5000", "hi") == Reason::dropped_no_permission);
@@ -98,21 +99,26 @@ TEST_CASE("indications need no integrity, and a wrong one does no harm", "[turn]
   }) == Reason::relayed_to_peer);
 }
 
-TEST_CASE("Send with an unknown required attribute is dropped in silence", "[turn][rfc8489-6.3.2][c05]") {
+TEST_CASE("Send with an unknown required attribute is dropped in silence",
+          "[turn][rfc8489-6.3.2][c05]") {
   World world;
   auto alice = permitted(world);
   CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x7abc, {})) == Reason::dropped_bad_indication);
-  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x0003, {0, 0, 0, 6})) == Reason::dropped_bad_indication);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x0003, {0, 0, 0, 6})) ==
+        Reason::dropped_bad_indication);
   CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x9abc, {})) == Reason::relayed_to_peer);
-  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x000c, {0x40, 0, 0, 0})) == Reason::relayed_to_peer);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x000c, {0x40, 0, 0, 0})) ==
+        Reason::relayed_to_peer);
   CHECK(world.unread() == 0);
 }
 
 TEST_CASE("a Send with a wrong FINGERPRINT is dropped", "[turn][rfc8489-7][c08]") {
   World world;
   auto alice = permitted(world);
-  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x8028, {1, 2, 3, 4})) == Reason::dropped_fingerprint);
-  CHECK(alice.send("8.8.8.8:5000", "hi", [](auto& m) { m.put_fingerprint(); }) == Reason::relayed_to_peer);
+  CHECK(alice.send("8.8.8.8:5000", "hi", with_raw(0x8028, {1, 2, 3, 4})) ==
+        Reason::dropped_fingerprint);
+  CHECK(alice.send("8.8.8.8:5000", "hi", [](auto& m) { m.put_fingerprint(); }) ==
+        Reason::relayed_to_peer);
 }
 
 TEST_CASE("DONT-FRAGMENT sets the DF bit of its datagram alone", "[turn][rfc8656-14][c34][c55]") {
@@ -172,11 +178,13 @@ TEST_CASE("a peer's datagram becomes a Data indication", "[turn][rfc8656-11.3][c
   }
 }
 
-TEST_CASE("a datagram too large for a Data indication is dropped, not cut", "[turn][rfc8656-11.3][c47][S07]") {
+TEST_CASE("a datagram too large for a Data indication is dropped, not cut",
+          "[turn][rfc8656-11.3][c47][S07]") {
   World world;
   auto alice = permitted(world, with_additional(Family::ipv6));
   const std::string peer = "[2001:4860:4860::8888]:5000";
-  CHECK(world.peer_sends("8.8.8.8:5000", alice, std::string(65507, 'd')) == Reason::relayed_to_client);
+  CHECK(world.peer_sends("8.8.8.8:5000", alice, std::string(65507, 'd')) ==
+        Reason::relayed_to_client);
   CHECK(world.peer_sends(peer, alice, std::string(65504, 'd')) == Reason::relayed_to_client);
   CHECK(alice.data()->payload.size() == 65504);
   CHECK(world.peer_sends(peer, alice, std::string(65505, 'd')) == Reason::dropped_too_large);
@@ -265,7 +273,8 @@ TEST_CASE("only those ICMP errors carry an MTU that have one", "[turn][rfc8656-1
   CHECK(relayed == stun::Icmp{icmp.type, icmp.code, 0});
 }
 
-TEST_CASE("an ICMP error is an indication even where a channel is bound", "[turn][rfc8656-12.5][c48]") {
+TEST_CASE("an ICMP error is an indication even where a channel is bound",
+          "[turn][rfc8656-12.5][c48]") {
   World world;
   auto alice = permitted(world);
   alice.bind_channel(0x4000, "8.8.8.8:5000");
@@ -278,7 +287,8 @@ TEST_CASE("other ICMP messages are dropped", "[turn][rfc8656-11.5][c48]") {
   auto alice = permitted(world, with_additional(Family::ipv6));
   for (unsigned type = 0; type <= 255; ++type) {
     const stun::Icmp icmp{static_cast<std::uint8_t>(type), 0, 0};
-    if (type != 3 && type != 11) CHECK(world.icmp("8.8.8.8:5000", alice, icmp) == Reason::dropped_icmp);
+    if (type != 3 && type != 11)
+      CHECK(world.icmp("8.8.8.8:5000", alice, icmp) == Reason::dropped_icmp);
     if (type < 1 || type > 3) {
       CHECK(world.icmp("[2001:4860:4860::8888]:5000", alice, icmp) == Reason::dropped_icmp);
     }
@@ -320,7 +330,8 @@ TEST_CASE("ChannelData to a client over a stream is padded", "[turn][rfc8656-12.
   }
 }
 
-TEST_CASE("a client over a stream sends and is sent to like any other", "[turn][rfc8656-3.1][c56]") {
+TEST_CASE("a client over a stream sends and is sent to like any other",
+          "[turn][rfc8656-3.1][c56]") {
   World world;
   auto alice = world.client("198.51.100.7:4000", Transport::tcp);
   REQUIRE(alice.allocate().code() == ok);

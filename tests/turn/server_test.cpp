@@ -49,8 +49,9 @@ TEST_CASE("what is not STUN is dropped in silence", "[turn][rfc8489-6.3][c01]") 
 
   SECTION("too short, at every length") {
     for (std::size_t size = 1; size < good.size(); ++size) {
-      CHECK(alice.transmit({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}).reason ==
-            Reason::dropped_malformed);
+      CHECK(
+          alice.transmit({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}).reason ==
+          Reason::dropped_malformed);
     }
     CHECK(alice.transmit({}).reason == Reason::dropped_not_turn);
   }
@@ -112,13 +113,15 @@ TEST_CASE("a method that is not served is silence", "[turn][rfc8489-6.3][c01][S1
   }
 }
 
-TEST_CASE("a class that the method does not have is silence", "[turn][rfc8489-6.3][c01][c05][S10]") {
+TEST_CASE("a class that the method does not have is silence",
+          "[turn][rfc8489-6.3][c01][c05][S10]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
   for (const unsigned method : {0x001U, 0x003U, 0x004U, 0x007U, 0x008U, 0x009U, 0x00aU}) {
     CAPTURE(method);
-    CHECK(alice.transmit(header_only(stun::Class::indication, method)).reason == Reason::dropped_method);
+    CHECK(alice.transmit(header_only(stun::Class::indication, method)).reason ==
+          Reason::dropped_method);
   }
   CHECK(alice.transmit(header_only(stun::Class::request, 0x006)).reason == Reason::dropped_method);
   CHECK(world.unread() == 0);
@@ -128,8 +131,10 @@ TEST_CASE("responses from strangers are never answered", "[turn][rfc8489-6.3][c0
   World world;
   auto alice = world.client("198.51.100.7:4000");
   for (unsigned method = 0; method <= 0x00c; ++method) {
-    CHECK(alice.transmit(header_only(stun::Class::success, method)).reason == Reason::dropped_response);
-    CHECK(alice.transmit(header_only(stun::Class::error, method)).reason == Reason::dropped_response);
+    CHECK(alice.transmit(header_only(stun::Class::success, method)).reason ==
+          Reason::dropped_response);
+    CHECK(alice.transmit(header_only(stun::Class::error, method)).reason ==
+          Reason::dropped_response);
   }
   CHECK(world.unread() == 0);
 }
@@ -145,7 +150,8 @@ TEST_CASE("sources that would bounce an answer are not answered", "[turn][M08]")
 }
 
 TEST_CASE("clients on 6to4 and Teredo addresses are not served", "[turn][rfc8656-21.4][c57]") {
-  const auto from = GENERATE(as<std::string>{}, "[2002:c633:6407::1]:4000", "[2001:0:c633:6401::1]:4000");
+  const auto from =
+      GENERATE(as<std::string>{}, "[2002:c633:6407::1]:4000", "[2001:0:c633:6401::1]:4000");
   World world;
   auto tunnelled = world.client(from);
   CHECK(tunnelled.request_once(Method::allocate).reason == Reason::dropped_source);
@@ -174,7 +180,8 @@ TEST_CASE("every request but Binding must be authenticated", "[turn][rfc8656-5][
   }
 }
 
-TEST_CASE("a 401 carries REALM, NONCE and PASSWORD-ALGORITHMS, no more", "[turn][rfc8489-9.2.4][c12][A01]") {
+TEST_CASE("a 401 carries REALM, NONCE and PASSWORD-ALGORITHMS, no more",
+          "[turn][rfc8489-9.2.4][c12][A01]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   const Reply reply = alice.request_once(Method::allocate);
@@ -186,7 +193,8 @@ TEST_CASE("a 401 carries REALM, NONCE and PASSWORD-ALGORITHMS, no more", "[turn]
   CHECK(to_hex(bytes_of(reply.text(AttributeType::password_algorithms))) == "0002000000010000");
 }
 
-TEST_CASE("every answer mirrors FINGERPRINT: challenges, errors, successes", "[turn][rfc8489-7][c08][S09]") {
+TEST_CASE("every answer mirrors FINGERPRINT: challenges, errors, successes",
+          "[turn][rfc8489-7][c08][S09]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.with_fingerprint = GENERATE(false, true);
@@ -212,8 +220,8 @@ TEST_CASE("a challenge stays small", "[turn][M02][c12]") {
   settings.credentials.realm = "example12.io";  // 12 characters
   World world{settings};
   auto alice = world.client("198.51.100.7:4000");
-  const Reply reply =
-      alice.request_once(Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
+  const Reply reply = alice.request_once(
+      Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
   CHECK(reply.code() == 401);
   REQUIRE(alice.last_request.size() == 28);
   const double ratio = static_cast<double>(reply.size() + 28) / static_cast<double>(28 + 28);
@@ -267,7 +275,8 @@ TEST_CASE("the checks of long-term credentials come in the RFC's order",
                                        AttributeType::nonce, AttributeType::password_algorithms});
   }
   SECTION("unknown attributes before the procedure: 420, not 400 or 437") {
-    CHECK(alice.request_once(Method::allocate, unknown).unknown_attributes() == std::vector{0x7abcU});
+    CHECK(alice.request_once(Method::allocate, unknown).unknown_attributes() ==
+          std::vector{0x7abcU});
     CHECK(alice.request_once(Method::refresh, unknown).code() == 420);
     CHECK(alice.request_once(Method::create_permission, unknown).code() == 420);
     CHECK(alice.request_once(Method::channel_bind, unknown).code() == 420);
@@ -279,7 +288,8 @@ TEST_CASE("the checks of long-term credentials come in the RFC's order",
   CHECK(world.balance().allocations == 0);
 }
 
-TEST_CASE("an unknown user and a wrong password get the same answer", "[turn][rfc8489-9.2.4][c17][c18][A02]") {
+TEST_CASE("an unknown user and a wrong password get the same answer",
+          "[turn][rfc8489-9.2.4][c17][c18][A02]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.log_in();
@@ -298,12 +308,13 @@ TEST_CASE("an unknown user and a wrong password get the same answer", "[turn][rf
         Bytes(unknown_hash.bytes->begin() + 20, unknown_hash.bytes->end()));
 }
 
-TEST_CASE("a nonce serves the address and port it was given to", "[turn][rfc8489-9.2.4][c13][A03]") {
+TEST_CASE("a nonce serves the address and port it was given to",
+          "[turn][rfc8489-9.2.4][c13][A03]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.log_in();
-  const auto elsewhere = GENERATE(as<std::string>{}, "198.51.100.7:4001", "198.51.100.8:4000",
-                                  "[2001:db8:7::7]:4000");
+  const auto elsewhere =
+      GENERATE(as<std::string>{}, "198.51.100.7:4001", "198.51.100.8:4000", "[2001:db8:7::7]:4000");
   auto thief = world.client(elsewhere);
   thief.realm = alice.realm;
   thief.nonce = alice.nonce;
@@ -348,8 +359,8 @@ TEST_CASE("a forged integrity makes no state", "[turn][rfc8489-9.2.4][c19]") {
   const Balance before = world.balance();
   for (int i = 0; i < 100; ++i) {
     mallory.nonce = "obMatJos2wAAD" + std::to_string(1000000000000000 + i);
-    CHECK(mallory.request_once(Method::allocate, [](auto& m) { m.put_requested_transport(17); }).code() ==
-          401);
+    CHECK(mallory.request_once(Method::allocate, [](auto& m) { m.put_requested_transport(17); })
+              .code() == 401);
   }
   CHECK(world.balance() == before);
   CHECK(world.opened().empty());
@@ -366,7 +377,8 @@ TEST_CASE("the algorithm decides how responses are signed", "[turn][rfc8489-9.2.
   alice.uses(algorithm);
   CHECK(alice.allocate().signed_by == expected);
   CHECK(alice.permit("8.8.8.8").signed_by == expected);
-  CHECK(alice.permit("127.0.0.1").code() == 403);  // errors are signed too: see Client::request_once
+  CHECK(alice.permit("127.0.0.1").code() ==
+        403);  // errors are signed too: see Client::request_once
   CHECK(alice.refresh().signed_by == expected);
   CHECK(alice.request(Method::channel_bind).code() == 400);
   CHECK(alice.allocate().code() == 437);
@@ -389,8 +401,9 @@ TEST_CASE("whoever alters PASSWORD-ALGORITHMS is refused", "[turn][rfc8489-9.2.4
   auto alice = world.client("198.51.100.7:4000");
   alice.uses(GENERATE(Algorithm::md5, Algorithm::sha256));
   alice.log_in();
-  alice.offered = GENERATE(as<Bytes>{}, Bytes{0, 1, 0, 0}, Bytes{0, 2, 0, 0}, Bytes{0, 1, 0, 0, 0, 2, 0, 0},
-                           Bytes{}, Bytes{0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0});
+  alice.offered =
+      GENERATE(as<Bytes>{}, Bytes{0, 1, 0, 0}, Bytes{0, 2, 0, 0}, Bytes{0, 1, 0, 0, 0, 2, 0, 0},
+               Bytes{}, Bytes{0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0});
   const Reply reply = alice.request_once(Method::allocate);
   CHECK(reply.code() == 400);
   CHECK(reply.types() == std::vector{AttributeType::error_code});
@@ -403,10 +416,13 @@ TEST_CASE("challenges to one network are budgeted, other networks unharmed", "[t
   const auto flood = [&](const std::string& network, int count) {
     int answered = 0;
     for (int i = 0; i < count; ++i) {
-      auto bot = world.client(network + "." + std::to_string(i % 250) + ":" + std::to_string(2000 + i));
+      auto bot =
+          world.client(network + "." + std::to_string(i % 250) + ":" + std::to_string(2000 + i));
       const Reply reply = bot.request_once(Method::allocate);
-      if (reply.code() == 401) ++answered;
-      else CHECK(reply.reason == Reason::dropped_challenge_budget);
+      if (reply.code() == 401)
+        ++answered;
+      else
+        CHECK(reply.reason == Reason::dropped_challenge_budget);
     }
     return answered;
   };
@@ -430,7 +446,8 @@ TEST_CASE("a request without an allocation gets 437", "[turn][rfc8656-5][c28]") 
   }
 }
 
-TEST_CASE("the five-tuple names the allocation, server address included", "[turn][rfc8656-5][c28][c31][A08]") {
+TEST_CASE("the five-tuple names the allocation, server address included",
+          "[turn][rfc8656-5][c28][c31][A08]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
@@ -474,11 +491,13 @@ TEST_CASE("437 comes before 441, 441 before what the procedure checks", "[turn][
 
 // --- Attributes ----------------------------------------------------------------------------------
 
-TEST_CASE("what follows the integrity has no effect, whatever it is", "[turn][rfc8489-14.5][c09][S12]") {
+TEST_CASE("what follows the integrity has no effect, whatever it is",
+          "[turn][rfc8489-14.5][c09][S12]") {
   const auto algorithm = GENERATE(Algorithm::unnamed, Algorithm::sha256);
   const auto with_fingerprint = GENERATE(false, true);
   // Zeroes of several lengths: some of these decode as the attribute they claim to be.
-  const auto value_bytes = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{8}, std::size_t{20});
+  const auto value_bytes =
+      GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{8}, std::size_t{20});
   for (const unsigned type : all_types) {
     CAPTURE(type, value_bytes);
     World plain_world;
@@ -517,13 +536,15 @@ TEST_CASE("a wrong MESSAGE-INTEGRITY-SHA256 after a right MESSAGE-INTEGRITY deci
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.log_in();
-  const Bytes message = alice.build(Method::allocate, [](auto& m) { m.put_requested_transport(17); });
+  const Bytes message =
+      alice.build(Method::allocate, [](auto& m) { m.put_requested_transport(17); });
   CHECK(alice.transmit(appended(message, 0x001c, Bytes(32))).code() == 401);
   // A second MESSAGE-INTEGRITY is one of the things that are ignored.
   CHECK(alice.transmit(appended(message, 0x0008, Bytes(20))).code() == ok);
 }
 
-TEST_CASE("integrity of a wrong size is refused", "[turn][rfc8489-14.5][rfc8489-14.6][c10][c11][S13][A15]") {
+TEST_CASE("integrity of a wrong size is refused",
+          "[turn][rfc8489-14.5][rfc8489-14.6][c10][c11][S13][A15]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.log_in();
@@ -534,13 +555,15 @@ TEST_CASE("integrity of a wrong size is refused", "[turn][rfc8489-14.5][rfc8489-
     Bytes buffer(1000);
     stun::MessageBuilder message{buffer, stun::Class::request, Method::allocate, {}};
     message.put_requested_transport(17);
-    message.put_text(AttributeType::username, alice.username).put_text(AttributeType::realm, alice.realm);
+    message.put_text(AttributeType::username, alice.username)
+        .put_text(AttributeType::realm, alice.realm);
     message.put_text(AttributeType::nonce, alice.nonce);
     // The right MAC for this very length, cut or filled up with zeroes.
     Bytes copy = appended(copy_of(message.bytes()), type, Bytes(size));
     const ByteView covered = ByteView{copy}.first(message.bytes().size());
     const auto key = alice.key();
-    Bytes mac = type == 0x0008 ? copy_of(key.sha1.mac({covered})) : copy_of(key.sha256.mac({covered}));
+    Bytes mac =
+        type == 0x0008 ? copy_of(key.sha1.mac({covered})) : copy_of(key.sha256.mac({covered}));
     mac.resize(size);
     std::copy(mac.begin(), mac.end(),
               copy.begin() + static_cast<std::ptrdiff_t>(message.bytes().size()) + 4);
@@ -582,17 +605,25 @@ TEST_CASE("the first of two attributes of a kind counts", "[turn][rfc8489-14][c0
   }
   SECTION("the credentials") {
     alice.log_in();
-    CHECK(alice.request_once(Method::allocate, [](auto& m) {
-                 m.put_requested_transport(17).put_text(AttributeType::username, "nobody");
-               }).code() == 401);
-    CHECK(alice.request_once(Method::allocate, [](auto& m) {
-                 m.put_requested_transport(17).put_text(AttributeType::nonce, "other");
-               }).code() == 438);
+    CHECK(alice
+              .request_once(Method::allocate,
+                            [](auto& m) {
+                              m.put_requested_transport(17).put_text(AttributeType::username,
+                                                                     "nobody");
+                            })
+              .code() == 401);
+    CHECK(alice
+              .request_once(Method::allocate,
+                            [](auto& m) {
+                              m.put_requested_transport(17).put_text(AttributeType::nonce, "other");
+                            })
+              .code() == 438);
   }
   SECTION("CHANNEL-NUMBER and XOR-PEER-ADDRESS of ChannelBind") {
     alice.allocate();
     const Reply reply = alice.request(Method::channel_bind, [](auto& m) {
-      m.put_channel_number(stun::ChannelNumber{0x4001}).put_channel_number(stun::ChannelNumber{0x4002});
+      m.put_channel_number(stun::ChannelNumber{0x4001})
+          .put_channel_number(stun::ChannelNumber{0x4002});
       m.put_xor_address(AttributeType::xor_peer_address, endpoint("8.8.8.8:5000"));
       m.put_xor_address(AttributeType::xor_peer_address, endpoint("9.9.9.9:5000"));
     });
@@ -635,10 +666,14 @@ TEST_CASE("reserved bits are ignored", "[turn][rfc8656-18][c02]") {
   REQUIRE(reply.code() == ok);
   CHECK(reply.endpoint(AttributeType::xor_relayed_address)->family() == Family::ipv6);
   CHECK_FALSE(reply.token());  // R is the highest bit alone
-  CHECK(alice.request(Method::channel_bind, [](auto& m) {
-               m.put(AttributeType::channel_number, Bytes{0x40, 0x00, 0xff, 0xff});
-               m.put_xor_address(AttributeType::xor_peer_address, endpoint("[2001:4860:4860::8888]:5000"));
-             }).code() == ok);
+  CHECK(alice
+            .request(Method::channel_bind,
+                     [](auto& m) {
+                       m.put(AttributeType::channel_number, Bytes{0x40, 0x00, 0xff, 0xff});
+                       m.put_xor_address(AttributeType::xor_peer_address,
+                                         endpoint("[2001:4860:4860::8888]:5000"));
+                     })
+            .code() == ok);
 }
 
 // --- Clients over streams ------------------------------------------------------------------------
@@ -675,7 +710,8 @@ TEST_CASE("a connection from where a relay is, is none of the relay's", "[turn][
 
 TEST_CASE("clients on 6to4 and Teredo addresses are not served over streams either",
           "[turn][rfc8656-21.4][c57]") {
-  const auto from = GENERATE(as<std::string>{}, "[2002:c633:6407::1]:4000", "[2001:0:c633:6401::1]:4000");
+  const auto from =
+      GENERATE(as<std::string>{}, "[2002:c633:6407::1]:4000", "[2001:0:c633:6401::1]:4000");
   const auto transport = GENERATE(Transport::tcp, Transport::tls);
   World world;
   auto tunnelled = world.client(from, transport);

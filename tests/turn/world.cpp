@@ -213,7 +213,8 @@ void Client::examine(Reply& reply) const {
   if (!has_sha1 && !has_sha256) return;
   reply.signed_by = SignedBy::stranger;
   if (stun::verify_message_integrity(message, key().sha1)) reply.signed_by = SignedBy::sha1;
-  if (stun::verify_message_integrity_sha256(message, key().sha256)) reply.signed_by = SignedBy::sha256;
+  if (stun::verify_message_integrity_sha256(message, key().sha256))
+    reply.signed_by = SignedBy::sha256;
 }
 
 Reply Client::request_once(Method method, const Add& add) {
@@ -361,7 +362,8 @@ Client World::client(std::string_view from, std::string_view server) {
 
 Client World::client(std::string_view from, Transport transport) {
   const Endpoint client = endpoint(from);
-  return {*this, client, endpoint(client.family() == Family::ipv4 ? server_v4 : server_v6), transport};
+  return {*this, client, endpoint(client.family() == Family::ipv4 ? server_v4 : server_v6),
+          transport};
 }
 
 Now World::now() const {
@@ -544,10 +546,14 @@ Add with_lifetime(std::uint32_t lifetime_s) {
   return [=](stun::MessageBuilder& m) { m.put_lifetime(seconds{lifetime_s}); };
 }
 Add with_family(Family family) {
-  return [=](stun::MessageBuilder& m) { m.put_family(AttributeType::requested_address_family, family); };
+  return [=](stun::MessageBuilder& m) {
+    m.put_family(AttributeType::requested_address_family, family);
+  };
 }
 Add with_additional(Family family) {
-  return [=](stun::MessageBuilder& m) { m.put_family(AttributeType::additional_address_family, family); };
+  return [=](stun::MessageBuilder& m) {
+    m.put_family(AttributeType::additional_address_family, family);
+  };
 }
 Add with_even_port(bool reserve_next) {
   return [=](stun::MessageBuilder& m) { m.put_even_port(reserve_next); };

@@ -20,7 +20,9 @@
 
 namespace turnpike::turn {
 
-inline std::ostream& operator<<(std::ostream& out, Reason reason) { return out << to_string(reason); }
+inline std::ostream& operator<<(std::ostream& out, Reason reason) {
+  return out << to_string(reason);
+}
 
 }  // namespace turnpike::turn
 
