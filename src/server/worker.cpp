@@ -108,7 +108,8 @@ void Worker::on_listener_readable(turn::ListenerId id) {
 void Worker::on_relay_readable(RelaySocket& relay) {
   relay.port->receive(batch_);
   for (const net::Received& datagram : batch_.datagrams()) {
-    handle(server_.on_peer_datagram(relay.id, datagram.from, datagram.bytes, now_));
+    const Endpoint peer = shared_.ledger.known_as(datagram.from);
+    handle(server_.on_peer_datagram(relay.id, peer, datagram.bytes, now_));
   }
   queue_.flush();
 }
@@ -116,7 +117,8 @@ void Worker::on_relay_readable(RelaySocket& relay) {
 void Worker::on_relay_error(RelaySocket& relay) {
   while (const auto error = relay.port->next_icmp()) {
     const stun::Icmp icmp{error->type, error->code, error->mtu};
-    count(server_.on_peer_icmp(relay.id, error->destination, icmp, now_, effects_));
+    const Endpoint peer = shared_.ledger.known_as(error->destination);
+    count(server_.on_peer_icmp(relay.id, peer, icmp, now_, effects_));
     apply_effects();
   }
   queue_.flush();
@@ -135,7 +137,7 @@ void Worker::forward(const turn::Forward& forward) {
   if (const auto* peer = forward.peer_route()) {
     RelaySocket* const relay = find_relay(peer->via);
     if (relay == nullptr) return;
-    outgoing.to = peer->to;
+    outgoing.to = shared_.ledger.reached_at(peer->to);
     outgoing.dont_fragment = peer->dont_fragment;
     queue_.queue(*relay->port, outgoing);
     return;

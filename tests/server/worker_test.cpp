@@ -254,6 +254,7 @@ class Peer {
 
 struct RigSettings {
   std::string udp = "127.0.0.1:0";
+  turn::RelayAddress relay{address("127.0.0.1"), address("127.0.0.1")};
   seconds unauthenticated_timeout{60};
   std::uint32_t connections_per_address = 0;
   bool starts = true;
@@ -270,7 +271,9 @@ turn::Server::Settings server_settings() {
 /// One worker, and what a Service would give it.
 class Rig {
  public:
-  explicit Rig(const RigSettings& settings = {}) : connections_(settings.connections_per_address) {
+  explicit Rig(const RigSettings& settings = {})
+      : ledger({settings.relay}, PortRange{49152, 65535}, server_settings().limits),
+        connections_(settings.connections_per_address) {
     WorkerListeners listeners;
     auto udp_options = net::bound_to(settings.udp);
     udp_options.destination_address = udp_options.bind.address.is_any();
@@ -322,9 +325,7 @@ class Rig {
   Endpoint udp;
   Endpoint tcp;
   Endpoint tls;
-  turn::Ledger ledger{{{address("127.0.0.1"), address("127.0.0.1")}},
-                      PortRange{49152, 65535},
-                      server_settings().limits};
+  turn::Ledger ledger;
 
  private:
   static auth::CredentialSettings credential_settings() {
@@ -405,6 +406,27 @@ TEST_CASE("data goes both ways through a relay", "[server][c46][c47]") {
   peer.send(relayed, "hi");
   const Bytes bytes = alice.wire.receive();
   CHECK(text_of(stun::MessageView::parse(bytes).value().find(AttributeType::data).value()) == "hi");
+}
+
+TEST_CASE("behind a 1:1 NAT two clients of the server meet without leaving it",
+          "[server][rfc8656-7.2][c42][c57]") {
+  const auto bind = GENERATE(as<std::string>{}, "0.0.0.0", "127.0.0.5");
+  Rig rig{{.relay = {address(bind), address("203.0.113.10")}}};
+  UdpCaller alice{rig.udp};
+  UdpCaller bob{rig.udp};
+  const Endpoint of_alice = alice.allocate();
+  const Endpoint of_bob = bob.allocate();
+  CHECK((of_alice.address == address("203.0.113.10")));
+  REQUIRE(alice.permit(of_bob.address) == ok);
+  REQUIRE(bob.bind_channel(ch, of_alice) == ok);
+
+  alice.send(of_bob, "abc");
+  CHECK(bob.wire.receive() == Bytes{0x40, 0, 0, 3, 'a', 'b', 'c'});
+  bob.wire.send(channel_data(ch, "back"));
+  const Bytes bytes = alice.wire.receive();
+  const auto indication = stun::MessageView::parse(bytes).value();
+  CHECK((stun::decode_xor_address(indication.find(AttributeType::xor_peer_address).value(),
+                                  indication.transaction_id()) == of_bob));
 }
 
 // --- Streams: framing ----------------------------------------------------------------------------
