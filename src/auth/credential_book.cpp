@@ -24,7 +24,7 @@ CredentialBook::CredentialBook(const CredentialSettings& settings)
     }
     const Sha256Digest hash = userhash(name, realm_);
     usernames_by_hash_.emplace(text_of(hash), name);
-    users_.emplace(name, std::move(keys));
+    users_.emplace(name, keys);
   }
 }
 

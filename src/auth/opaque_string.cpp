@@ -57,6 +57,7 @@ std::optional<std::string> opaque_string(std::string_view text) {
   const auto mapped = checked_and_mapped(text);
   if (!mapped || mapped->empty()) return std::nullopt;
   struct Free {
+    // utf8proc hands out malloc()ed memory. NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
     void operator()(utf8proc_uint8_t* p) const { std::free(p); }
   };
   const std::unique_ptr<utf8proc_uint8_t, Free> normal{

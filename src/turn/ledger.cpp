@@ -7,6 +7,7 @@ namespace {
 
 std::vector<IpAddress> advertised(const std::vector<RelayAddress>& addresses) {
   std::vector<IpAddress> result;
+  result.reserve(addresses.size());
   for (const RelayAddress& address : addresses) result.push_back(address.advertised);
   return result;
 }
