@@ -3,12 +3,6 @@
 namespace turnpike::stun {
 namespace {
 
-std::optional<Family> family_from_wire(std::uint8_t byte) {
-  if (byte == static_cast<std::uint8_t>(Family::ipv4)) return Family::ipv4;
-  if (byte == static_cast<std::uint8_t>(Family::ipv6)) return Family::ipv6;
-  return std::nullopt;
-}
-
 std::optional<std::uint8_t> first_of_four(ByteView value) {
   if (value.size() != 4) return std::nullopt;
   return value[0];
@@ -23,6 +17,12 @@ std::optional<std::uint16_t> error_number(ByteView class_and_number) {
 }
 
 }  // namespace
+
+std::optional<Family> family_from_wire(std::uint8_t byte) {
+  if (byte == static_cast<std::uint8_t>(Family::ipv4)) return Family::ipv4;
+  if (byte == static_cast<std::uint8_t>(Family::ipv6)) return Family::ipv6;
+  return std::nullopt;
+}
 
 std::optional<Endpoint> decode_address(ByteView value) {
   if (value.size() < 4) return std::nullopt;

@@ -41,6 +41,9 @@ struct Icmp {
   friend bool operator==(const Icmp&, const Icmp&) = default;
 };
 
+/// The family a byte stands for (RFC 8489 §14.1); nothing for any but 1 and 2.
+[[nodiscard]] std::optional<Family> family_from_wire(std::uint8_t byte);
+
 /// MAPPED-ADDRESS and its kind, as written (RFC 8489 §14.1).
 [[nodiscard]] std::optional<Endpoint> decode_address(ByteView value);
 /// XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS, XOR-RELAYED-ADDRESS (RFC 8489 §14.2).

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::uint8_t ip_protocol_udp = 17;
 
-std::optional<Family> family_from_wire(std::uint8_t byte) {
-  if (byte == static_cast<std::uint8_t>(Family::ipv4)) return Family::ipv4;
-  if (byte == static_cast<std::uint8_t>(Family::ipv6)) return Family::ipv6;
-  return std::nullopt;
-}
-
 Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Family::ipv4; }
 
 }  // namespace
@@ -117,7 +111,7 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
   if (requested) {
     const auto byte = stun::decode_address_family(*requested);
     if (!byte) return Failure{ErrorCode::bad_request};
-    const auto family = family_from_wire(*byte);
+    const auto family = stun::family_from_wire(*byte);
     if (!family) return Failure{ErrorCode::address_family_not_supported};
     plan.family = *family;
   } else if (!additional && settings_.address_family == AddressFamilyRule::follow_client) {
@@ -138,7 +132,8 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
   // Step 9: ADDITIONAL-ADDRESS-FAMILY can only be IPv6.
   if (additional) {
     const auto byte = stun::decode_address_family(*additional);
-    if (!byte || family_from_wire(*byte) != Family::ipv6) return Failure{ErrorCode::bad_request};
+    if (!byte || stun::family_from_wire(*byte) != Family::ipv6)
+      return Failure{ErrorCode::bad_request};
     plan.with_additional = true;
   }
 

@@ -11,10 +11,9 @@ Reason Server::on_refresh(const Request& request, Allocation& allocation) {
   if (const auto value = request.message.find(AttributeType::requested_address_family)) {
     const auto byte = stun::decode_address_family(*value);
     if (!byte) return refuse(request, ErrorCode::bad_request);
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      if (*byte == static_cast<std::uint8_t>(family) && allocation.has_relay(family)) only = family;
-    }
-    if (!only) return refuse(request, ErrorCode::peer_address_family_mismatch);
+    only = stun::family_from_wire(*byte);
+    if (!only || !allocation.has_relay(*only))
+      return refuse(request, ErrorCode::peer_address_family_mismatch);
   }
 
   const auto value = request.message.find(AttributeType::lifetime);
