@@ -61,8 +61,7 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   } else {
     allocation.channels.push_back(binding);
   }
-  allocation.permit(
-      {peer.address, now + limits.permission_lifetime, scope == PermissionScope::only_live_relays});
+  allocation.permit(permission_for(peer.address, scope, now));
   succeed(request);
   return Reason::answered_channel_bind;
 }

@@ -32,23 +32,27 @@ Reason Server::on_create_permission(const Request& request, Allocation& allocati
     return allocation.has_relay(peer.family());
   });
   if (!families_fit) return refuse(request, ErrorCode::peer_address_family_mismatch);
-  const bool all_allowed = std::all_of(peers->begin(), peers->end(), [&](const IpAddress& peer) {
-    return policy_.scope_of(peer, PeerTransport::udp) != PermissionScope::nothing;
-  });
-  if (!all_allowed) return refuse(request, ErrorCode::forbidden);
-
+  // Asked once: another worker's relay may end between two questions.
   const Instant now = request.now.instant;
+  std::vector<Permission> wanted;
+  wanted.reserve(peers->size());
+  for (const IpAddress& peer : *peers) {
+    const auto scope = policy_.scope_of(peer, PeerTransport::udp);
+    if (scope == PermissionScope::nothing) return refuse(request, ErrorCode::forbidden);
+    wanted.push_back(permission_for(peer, scope, now));
+  }
+
   allocation.drop_expired(now);
   if (allocation.permissions_with(*peers, now) > settings_.limits.max_permissions) {
     return refuse(request, ErrorCode::insufficient_capacity);
   }
-  for (const IpAddress& peer : *peers) {
-    const auto scope = policy_.scope_of(peer, PeerTransport::udp);
-    allocation.permit({peer, now + settings_.limits.permission_lifetime,
-                       scope == PermissionScope::only_live_relays});
-  }
+  for (const Permission& permission : wanted) allocation.permit(permission);
   succeed(request);
   return Reason::answered_create_permission;
+}
+
+Permission Server::permission_for(const IpAddress& peer, PermissionScope scope, Instant now) const {
+  return {peer, now + settings_.limits.permission_lifetime, scope != PermissionScope::peers};
 }
 
 }  // namespace turnpike::turn

@@ -137,6 +137,9 @@ class Server {
 
   // permission.cpp
   Reason on_create_permission(const Request& request, Allocation& allocation);
+  /// What is installed for `peer`; only the scope `peers` opens more than other clients' relays.
+  [[nodiscard]] Permission permission_for(const IpAddress& peer, PermissionScope scope,
+                                          Instant now) const;
 
   // channel.cpp
   Reason on_channel_bind(const Request& request, Allocation& allocation);
