@@ -1,8 +1,6 @@
 #include "cli/udp_exchange.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,20 +8,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <memory>
 #include <system_error>
 
 #include "cli/exit_code.h"
 #include "client/transaction.h"
+#include "net/clock.h"
+#include "net/interfaces.h"
+#include "net/socket_address.h"
 
 namespace turnpike::cli {
 namespace {
 
-struct FreeAddresses {
-  void operator()(addrinfo* list) const { freeaddrinfo(list); }
-};
-
-Instant clock_now() { return Instant{std::chrono::steady_clock::now().time_since_epoch()}; }
+Instant clock_now() { return net::read_clock().instant; }
 
 CommandFailure unavailable(const Endpoint& server, int error) {
   if (error == ECONNREFUSED) {
@@ -32,46 +28,6 @@ CommandFailure unavailable(const Endpoint& server, int error) {
   }
   return {ExitCode::unavailable, fmt::format("{} cannot be reached: {}", server.to_string(),
                                              std::generic_category().message(error))};
-}
-
-/// `endpoint` as the system takes it.
-struct NativeAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-NativeAddress to_native(const Endpoint& endpoint) {
-  NativeAddress native;
-  if (endpoint.family() == Family::ipv4) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, endpoint.address.bytes().data(), 4);
-    std::memcpy(&native.storage, &address, sizeof address);
-    native.size = sizeof address;
-  } else {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(endpoint.port);
-    std::memcpy(&address.sin6_addr, endpoint.address.bytes().data(), 16);
-    std::memcpy(&native.storage, &address, sizeof address);
-    native.size = sizeof address;
-  }
-  return native;
-}
-
-std::optional<IpAddress> address_of(const addrinfo& entry) {
-  if (entry.ai_family == AF_INET) {
-    sockaddr_in address{};
-    std::memcpy(&address, entry.ai_addr, sizeof address);
-    return IpAddress::v4(ntohl(address.sin_addr.s_addr));
-  }
-  if (entry.ai_family == AF_INET6) {
-    sockaddr_in6 address{};
-    std::memcpy(&address, entry.ai_addr, sizeof address);
-    return IpAddress::from_bytes(Family::ipv6, ByteView{address.sin6_addr.s6_addr, 16});
-  }
-  return std::nullopt;
 }
 
 /// What poll() takes: whole milliseconds, rounded up so that it does not wake before the deadline.
@@ -83,31 +39,25 @@ int poll_timeout(nanoseconds left) {
 }  // namespace
 
 std::vector<IpAddress> resolve(const std::string& host, std::optional<Family> family) {
-  addrinfo hints{};
-  hints.ai_family = !family ? AF_UNSPEC : *family == Family::ipv4 ? AF_INET : AF_INET6;
-  hints.ai_socktype = SOCK_DGRAM;
-  addrinfo* first = nullptr;
-  if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &first); error != 0) {
-    throw CommandFailure{ExitCode::unavailable, fmt::format("the name {} cannot be resolved: {}",
-                                                            host, gai_strerror(error))};
+  auto addresses = net::resolve(host);
+  if (!addresses) throw CommandFailure{ExitCode::unavailable, addresses.error()};
+  std::erase_if(*addresses, [family](const IpAddress& address) {
+    return family && address.family() != *family;
+  });
+  if (addresses->empty()) {
+    throw CommandFailure{ExitCode::unavailable,
+                         fmt::format("the name {} has no address of that family", host)};
   }
-  const std::unique_ptr<addrinfo, FreeAddresses> list{first};
-  std::vector<IpAddress> addresses;
-  for (const addrinfo* entry = first; entry != nullptr; entry = entry->ai_next) {
-    if (const auto address = address_of(*entry)) addresses.push_back(*address);
-  }
-  if (addresses.empty())
-    throw CommandFailure{ExitCode::unavailable, fmt::format("the name {} has no address", host)};
-  return addresses;
+  return *addresses;
 }
 
 StunSocket::StunSocket(const Endpoint& server)
     : server_(server),
-      socket_(::socket(server.family() == Family::ipv4 ? AF_INET : AF_INET6,
+      socket_(::socket(net::native_family(server.family()),
                        SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
   if (socket_ < 0) throw unavailable(server, errno);
-  const NativeAddress native = to_native(server);
-  if (::connect(socket_, reinterpret_cast<const sockaddr*>(&native.storage), native.size) != 0) {
+  net::SocketAddress native = net::to_socket_address(server);
+  if (::connect(socket_, native.pointer(), native.size) != 0) {
     const int error = errno;
     ::close(socket_);
     throw unavailable(server, error);
