@@ -212,7 +212,7 @@ class Session {
     const Endpoint peer = some_peer();
     std::vector<std::uint8_t> datagram = input_.bytes(input_.byte());
     if (datagram.size() == 255) datagram.resize(65'527);
-    const auto handled = bench_.server.on_peer_datagram(relay, peer, datagram, bench_.now);
+    const auto handled = bench_.server.on_peer_datagram(relay, peer, datagram, bench_.now.instant);
     const auto socket = sockets_.find(relay);
     if (!handled.forward) {
       // A peer with a live permission is not dropped (I-8: nothing dies early).
@@ -446,11 +446,14 @@ class Session {
 
   void check_forward_to_peer(std::size_t client, const turn::Handled& handled,
                              ByteView datagram) const {
-    PROMISE(handled.forward.has_value() == (handled.reason == Reason::relayed_to_peer));
+    PROMISE(handled.forward.has_value() == (handled.reason == Reason::relayed_to_peer ||
+                                            handled.reason == Reason::relayed_between_clients));
     if (!handled.forward) return;
+    PROMISE(is_inside(handled.forward->payload(), datagram));
+    if (handled.reason == Reason::relayed_between_clients) return check_short_cut(*handled.forward);
     const auto* route = handled.forward->peer_route();
     PROMISE(route != nullptr && handled.forward->client_route() == nullptr);
-    PROMISE(is_inside(handled.forward->payload(), datagram));
+    PROMISE(!bench_.ledger.live_relays().contains(route->to));
     PROMISE(handled.forward->header().empty() && handled.forward->padding_bytes() == 0);
     const auto socket = sockets_.find(route->via);
     PROMISE(socket != sockets_.end() && socket->second.is_open && socket->second.client == client);
@@ -464,6 +467,17 @@ class Session {
     const auto bound = clients_.at(client).channels.find(load_be16(datagram));
     PROMISE(bound != clients_.at(client).channels.end());
     PROMISE(bound->second.first == route->to && bound->second.second > bench_.now.instant);
+  }
+
+  /// Straight to another client of this server: one that permits our relays.
+  void check_short_cut(const turn::Forward& forward) const {
+    PROMISE(forward.client_route() != nullptr);
+    for (std::size_t client = 0; client < clients_.size(); ++client) {
+      if (forward.client_route()->tuple != Bench::flow(client).tuple) continue;
+      PROMISE(permits(client, ip("203.0.113.1")) || permits(client, ip("2001:db8::1")));
+      return;
+    }
+    PROMISE(false);
   }
 
   void check_to_client(std::size_t client, const Endpoint& peer,

@@ -417,7 +417,7 @@ const std::array<ConfigKey, 29> keys{{
      .example = "4",
      .meaning = "Worker threads; 0: one per core.",
      .apply = [](Config& config, const ConfigValue& value,
-                 KeyProblems& problems) { read_integer(value, 256, problems, config.workers); },
+                 KeyProblems& problems) { read_integer(value, 255, problems, config.workers); },
      .show = [](const Config& config) { return shown(config.workers); }},
     {.path = "tls.certificate",
      .type = ConfigType::text,

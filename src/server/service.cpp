@@ -178,6 +178,7 @@ class Service {
         book_(credential_settings(config)),
         ledger_(relay_addresses_, config.relay.ports, limits_of(config)),
         policy_(policy_settings(config, options, listen_, relay_addresses_), ledger_.live_relays()),
+        mailboxes_(worker_count()),
         connections_(config.limits.tcp_connections_per_address) {}
 
   /// Binds all sockets. Throws StartError.
@@ -201,6 +202,7 @@ class Service {
   auth::CredentialBook book_;
   turn::Ledger ledger_;
   turn::PeerPolicy policy_;
+  Mailboxes mailboxes_;
   ConnectionLimits connections_;
   TlsCredentials tls_;
   std::optional<net::CertificateWatcher> certificate_;
@@ -256,10 +258,16 @@ void Service::open() {
     if (const auto error = probe(listener)) throw cannot_listen(listener, error);
   }
   SecureRandom random;
-  const turn::Server::Settings settings = server_settings(config_, random);
-  const WorkerShared shared{book_,        policy_, ledger_,
-                            connections_, tls_,    config_.limits.unauthenticated_timeout};
+  turn::Server::Settings settings = server_settings(config_, random);
+  const WorkerShared shared{book_,
+                            policy_,
+                            ledger_,
+                            mailboxes_,
+                            connections_,
+                            tls_,
+                            config_.limits.unauthenticated_timeout};
   for (unsigned i = 0; i < worker_count(); ++i) {
+    settings.worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
     workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
   }
 }
@@ -313,7 +321,7 @@ net::UdpPort Service::open_udp(const Endpoint& endpoint) const {
 
 unsigned Service::worker_count() const {
   if (config_.workers != 0) return config_.workers;
-  return std::max(1U, std::thread::hardware_concurrency());
+  return std::clamp(std::thread::hardware_concurrency(), 1U, 255U);
 }
 
 void Service::start() {
@@ -355,8 +363,10 @@ void Service::log_counters() const {
     for (const auto& worker : workers_) total += worker->counters()[i];
     if (total > 0) fields.emplace_back(turn::to_string(static_cast<turn::Reason>(i)), total);
   }
+  std::uint64_t lost_mail = 0;
   StreamCounters streams;
   for (const auto& worker : workers_) {
+    lost_mail += worker->lost_mail();
     const StreamCounters& some = worker->stream_counters();
     streams.accepted += some.accepted;
     streams.refused_limit += some.refused_limit;
@@ -364,6 +374,7 @@ void Service::log_counters() const {
     streams.broken += some.broken;
     streams.dropped_full += some.dropped_full;
   }
+  if (lost_mail > 0) fields.emplace_back("lost_between_workers", lost_mail);
   if (streams.accepted + streams.refused_limit > 0) {
     fields.emplace_back("streams_accepted", streams.accepted);
     fields.emplace_back("streams_refused_limit", streams.refused_limit);

@@ -18,9 +18,12 @@ std::optional<IpAddress> source_on(const net::UdpPort& port, const FiveTuple& tu
 
 Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& shared,
                WorkerListeners listeners)
-    : server_(settings, shared.book, shared.policy, shared.ledger, random_),
+    : id_(settings.worker),
+      server_(settings, shared.book, shared.policy, shared.ledger, random_),
       shared_(shared),
-      listeners_(std::move(listeners)) {
+      listeners_(std::move(listeners)),
+      outboxes_(shared.mailboxes.size()) {
+  shared_.mailboxes.of(id_).attach(poller_);
   for (std::uint32_t i = 0; i < listeners_.udp.size(); ++i) {
     const auto token = PollToken{PollKind::udp_listener, 0, i}.value();
     if (const auto error = poller_.add(listeners_.udp[i].descriptor(), token)) {
@@ -43,6 +46,7 @@ void Worker::run() {
     take_backlog();
     end_overdue_sessions();
     flush_sessions();
+    deliver_mail();
   }
 }
 
@@ -63,7 +67,7 @@ void Worker::stop() {
 }
 
 void Worker::on_event(const net::Event& event) {
-  if (event.token == net::Poller::wake_token) return;
+  if (event.token == net::Poller::wake_token) return read_mail();
   const PollToken token = PollToken::of(event.token);
   switch (token.kind) {
     case PollKind::udp_listener:
@@ -98,7 +102,7 @@ void Worker::on_listener_readable(turn::ListenerId id) {
   port.receive(batch_);
   for (const net::Received& datagram : batch_.datagrams()) {
     const turn::ClientFlow flow{
-        {datagram.from, {datagram.to_address, port.local().port}, Transport::udp}, id};
+        {datagram.from, {datagram.to_address, port.local().port}, Transport::udp}, id, id_};
     handle(server_.on_client_datagram(flow, datagram.bytes, now_, effects_));
     apply_effects();
   }
@@ -108,8 +112,7 @@ void Worker::on_listener_readable(turn::ListenerId id) {
 void Worker::on_relay_readable(RelaySocket& relay) {
   relay.port->receive(batch_);
   for (const net::Received& datagram : batch_.datagrams()) {
-    const Endpoint peer = shared_.ledger.known_as(datagram.from);
-    handle(server_.on_peer_datagram(relay.id, peer, datagram.bytes, now_));
+    handle(server_.on_peer_datagram(relay.id, datagram.from, datagram.bytes, now_.instant));
   }
   queue_.flush();
 }
@@ -117,8 +120,7 @@ void Worker::on_relay_readable(RelaySocket& relay) {
 void Worker::on_relay_error(RelaySocket& relay) {
   while (const auto error = relay.port->next_icmp()) {
     const stun::Icmp icmp{error->type, error->code, error->mtu};
-    const Endpoint peer = shared_.ledger.known_as(error->destination);
-    count(server_.on_peer_icmp(relay.id, peer, icmp, now_, effects_));
+    count(server_.on_peer_icmp(relay.id, error->destination, icmp, now_, effects_));
     apply_effects();
   }
   queue_.flush();
@@ -137,9 +139,14 @@ void Worker::forward(const turn::Forward& forward) {
   if (const auto* peer = forward.peer_route()) {
     RelaySocket* const relay = find_relay(peer->via);
     if (relay == nullptr) return;
-    outgoing.to = shared_.ledger.reached_at(peer->to);
+    outgoing.to = peer->to;
     outgoing.dont_fragment = peer->dont_fragment;
     queue_.queue(*relay->port, outgoing);
+    return;
+  }
+  if (const auto* neighbour = forward.neighbour_route()) {
+    const auto worker = static_cast<std::size_t>(neighbour->to.worker);
+    outboxes_.at(worker).add_datagram(neighbour->to.relay, neighbour->from, forward.payload());
     return;
   }
   const turn::ClientFlow& flow = *forward.client_route();

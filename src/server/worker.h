@@ -13,6 +13,7 @@
 #include "net/send_queue.h"
 #include "net/udp_port.h"
 #include "server/connection_limits.h"
+#include "server/mailbox.h"
 #include "server/poll_token.h"
 #include "server/stream_session.h"
 #include "server/tls_credentials.h"
@@ -37,6 +38,7 @@ struct WorkerShared {
   const auth::CredentialBook& book;
   const turn::PeerPolicy& policy;
   turn::Ledger& ledger;
+  Mailboxes& mailboxes;
   ConnectionLimits& connections;
   const TlsCredentials& tls;
   seconds unauthenticated_timeout;
@@ -57,7 +59,8 @@ struct WorkerListeners {
 /// One worker. Everything but stop() belongs to the thread that calls run().
 class Worker {
  public:
-  /// Throws std::system_error when the kernel has no descriptors left.
+  /// `settings.worker` says which of the mailboxes is this worker's. Throws std::system_error when
+  /// the kernel has no descriptors left.
   Worker(const turn::Server::Settings& settings, const WorkerShared& shared,
          WorkerListeners listeners);
   Worker(const Worker&) = delete;
@@ -71,6 +74,8 @@ class Worker {
   /// Read them after run() has returned.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
+  /// Datagrams for other workers that were too busy to take them.
+  [[nodiscard]] std::uint64_t lost_mail() const { return lost_mail_; }
   [[nodiscard]] const net::SendStats& send_stats() const { return queue_.stats(); }
 
  private:
@@ -102,6 +107,11 @@ class Worker {
   void apply(const turn::CloseRelay& effect);
   [[nodiscard]] std::optional<turn::RelayOpenError> open_relay(const turn::OpenRelay& effect);
 
+  // worker_mail.cpp
+  void read_mail();
+  void read(const PeerLetter& letter);
+  void deliver_mail();
+
   // worker_streams.cpp
   void on_connections_waiting(StreamListener& listener);
   void admit(net::Accepted accepted, Transport transport);
@@ -121,6 +131,7 @@ class Worker {
   [[nodiscard]] net::UdpPort& listener(turn::ListenerId id);
   void count(turn::Reason reason) { ++counters_[static_cast<std::size_t>(reason)]; }
 
+  const turn::WorkerId id_;
   SecureRandom random_;
   turn::Server server_;
   turn::Effects effects_;
@@ -139,9 +150,12 @@ class Worker {
   DeadlineQueue session_deadlines_;
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
   std::vector<std::uint8_t> scratch_;
+  Mail inbox_;
+  std::vector<Mail> outboxes_;  // by WorkerId
 
   ReasonCounters counters_{};
   StreamCounters stream_counters_;
+  std::uint64_t lost_mail_ = 0;
   Instant relay_warning_after_{};
   std::atomic<bool> stopping_{false};
 };

@@ -92,7 +92,7 @@ void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
 void Worker::take_messages(std::uint32_t number) {
   SessionSlot& slot = sessions_[number];
   StreamSession& session = *slot.session;
-  const turn::ClientFlow flow{session.tuple(), listener_of_session(number)};
+  const turn::ClientFlow flow{session.tuple(), listener_of_session(number), id_};
   int left = messages_per_turn;
   ByteView message;
   for (; left > 0 && !slot.is_over && !session.is_closing(); --left) {

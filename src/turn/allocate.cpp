@@ -199,7 +199,7 @@ void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, No
   Relay& relay = allocation->relay(family);
   if (!error) {
     relay.state = Relay::State::open;
-    ledger_.live_relays().insert(relay.relayed);
+    ledger_.live_relays().insert(relay.relayed, {settings_.worker, id});
   } else {
     const bool may_retry = *error == RelayOpenError::port_in_use &&
                            !allocation->pending->is_redeemed &&

@@ -80,8 +80,7 @@ Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Insta
   if (allocation->permission(peer.address, now) == nullptr) return Reason::dropped_no_permission;
   if (!allocation->relays(peer.family(), now)) return Reason::dropped_peer_family;
   if (!policy_.still_permits(channel->peer)) return Reason::dropped_peer_denied;
-  const RelayId via = AllocationTable::relay_id(*allocation, peer.family());
-  return {Reason::relayed_to_peer, Forward::to_peer(via, channel->peer, message->payload, false)};
+  return relay_to_peer(*allocation, channel->peer, message->payload, false, now);
 }
 
 }  // namespace turnpike::turn

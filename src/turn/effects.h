@@ -7,27 +7,17 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "turn/ids.h"
 #include "turn/peer_policy.h"
 #include "turn/reason.h"
 
 namespace turnpike::turn {
 
-/// The shell's name for the listening socket that a client's datagrams come in on.
-enum class ListenerId : std::uint32_t {};
-
-/// A client's conversation and the socket it runs over.
+/// A client's conversation, and the socket it runs over: `listener` of `worker`.
 struct ClientFlow {
   FiveTuple tuple;
   ListenerId listener{};
-};
-
-/// Names a relay socket. A closed relay's id is never used again: its slot may be, with another
-/// generation.
-struct RelayId {
-  std::uint32_t slot = 0;
-  std::uint32_t generation = 0;
-
-  friend bool operator==(const RelayId&, const RelayId&) = default;
+  WorkerId worker{};
 };
 
 /// "Send header, payload and padding as one datagram." The payload is still inside the input; it is
@@ -41,7 +31,13 @@ class Forward {
                                        bool dont_fragment) {
     return Forward{Route{ToPeer{via, peer.endpoint(), dont_fragment}}, {}, payload, 0};
   }
-  /// Back to the client.
+  /// To a relay of another worker, as if it had been sent there from `from`: hand it to that
+  /// worker's Server::on_peer_datagram.
+  [[nodiscard]] static Forward to_neighbour(const RelayPlace& to, const Endpoint& from,
+                                            ByteView payload) {
+    return Forward{Route{ToNeighbour{to, from}}, {}, payload, 0};
+  }
+  /// To a client.
   [[nodiscard]] static Forward to_client(const ClientFlow& flow, const Header& header,
                                          ByteView payload, std::uint8_t padding_bytes) {
     return Forward{Route{flow}, header, payload, padding_bytes};
@@ -53,8 +49,17 @@ class Forward {
     bool dont_fragment;  ///< set DF on this datagram (RFC 8656 §14)
   };
 
+  struct ToNeighbour {
+    RelayPlace to;
+    Endpoint from;  ///< the relayed address of the sender
+  };
+
   /// Where it goes, if it goes to a peer.
   [[nodiscard]] const ToPeer* peer_route() const { return std::get_if<ToPeer>(&route_); }
+  /// Where it goes, if it goes to another worker.
+  [[nodiscard]] const ToNeighbour* neighbour_route() const {
+    return std::get_if<ToNeighbour>(&route_);
+  }
   /// Where it goes, if it goes to a client.
   [[nodiscard]] const ClientFlow* client_route() const { return std::get_if<ClientFlow>(&route_); }
   [[nodiscard]] const Header& header() const { return header_; }
@@ -64,7 +69,7 @@ class Forward {
   [[nodiscard]] std::uint8_t padding_bytes() const { return padding_bytes_; }
 
  private:
-  using Route = std::variant<ToPeer, ClientFlow>;
+  using Route = std::variant<ToPeer, ToNeighbour, ClientFlow>;
   Forward(const Route& route, const Header& header, ByteView payload, std::uint8_t padding_bytes)
       : route_(route), header_(header), payload_(payload), padding_bytes_(padding_bytes) {}
 

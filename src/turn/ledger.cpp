@@ -12,24 +12,11 @@ std::vector<IpAddress> advertised(const std::vector<RelayAddress>& addresses) {
   return result;
 }
 
-bool any_is_translated(const std::vector<RelayAddress>& addresses) {
-  return std::any_of(addresses.begin(), addresses.end(),
-                     [](const RelayAddress& a) { return a.bind != a.advertised; });
-}
-
-/// The address at which this host reaches its own sockets on `bind`.
-IpAddress inside(const IpAddress& bind) {
-  if (!bind.is_any()) return bind;
-  return bind.family() == Family::ipv4 ? IpAddress::v4(0x7f000001)
-                                       : IpAddress::parse("::1").value();
-}
-
 }  // namespace
 
 Ledger::Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits)
     : addresses_(std::move(addresses)),
       limits_(limits),
-      is_behind_nat_(any_is_translated(addresses_)),
       live_(advertised(addresses_)),
       pools_(addresses_.size(), PortPool{ports}) {}
 
@@ -50,28 +37,6 @@ Endpoint Ledger::bind_endpoint(PortLease lease) const {
 
 Endpoint Ledger::relayed_endpoint(PortLease lease) const {
   return {addresses_.at(lease.address).advertised, lease.port};
-}
-
-Endpoint Ledger::reached_at(const Endpoint& peer) const {
-  if (!is_behind_nat_ || !live_.contains(peer)) return peer;
-  for (const RelayAddress& address : addresses_) {
-    if (address.advertised == peer.address && address.bind != address.advertised) {
-      return {inside(address.bind), peer.port};
-    }
-  }
-  return peer;
-}
-
-Endpoint Ledger::known_as(const Endpoint& source) const {
-  if (!is_behind_nat_ || live_.contains(source)) return source;
-  for (const RelayAddress& address : addresses_) {
-    const Endpoint relayed{address.advertised, source.port};
-    if (address.bind != address.advertised && inside(address.bind) == source.address &&
-        live_.contains(relayed)) {
-      return relayed;
-    }
-  }
-  return source;
 }
 
 std::optional<PortLease> Ledger::take_port(std::uint16_t address, PortWish wish, Random& random,

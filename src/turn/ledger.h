@@ -59,13 +59,6 @@ class Ledger {
   /// The relayed transport address that peers see.
   [[nodiscard]] Endpoint relayed_endpoint(PortLease lease) const;
 
-  /// Where a datagram for `peer` has to be sent. Behind 1:1 NAT a relay of this very server cannot
-  /// count on being reached by its public address from inside: it is sent to where it is bound.
-  [[nodiscard]] Endpoint reached_at(const Endpoint& peer) const;
-  /// The inverse, for where datagrams come from: a relay of this server is known to its peers by
-  /// its relayed address alone.
-  [[nodiscard]] Endpoint known_as(const Endpoint& source) const;
-
   // ---- ports ----
   /// Takes a port on address number `address`. For `even_and_next`, the next-higher port is taken
   /// too and must be handed to reserve() or give_back().
@@ -105,7 +98,6 @@ class Ledger {
 
   const std::vector<RelayAddress> addresses_;
   const Limits limits_;
-  const bool is_behind_nat_;  // some address is advertised as another
   LiveRelays live_;
 
   mutable std::mutex mutex_;

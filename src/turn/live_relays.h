@@ -1,24 +1,30 @@
-// Which relayed addresses of this server are in use right now, for all workers.
+// Which relayed addresses of this server are in use right now, and by whom, for all workers.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/endpoint.h"
+#include "turn/ids.h"
 
 namespace turnpike::turn {
 
-/// A set of endpoints on a fixed list of addresses: one bit per port. Safe to read and write from
-/// any thread; a read is one load.
+/// A map from relayed transport address to relay, on a fixed list of addresses: one word per port.
+/// Safe to read and write from any thread; a read is one load.
 class LiveRelays {
  public:
   explicit LiveRelays(const std::vector<IpAddress>& addresses);
 
-  /// Precondition: the endpoint's address is one of those given at construction.
-  void insert(const Endpoint& relayed);
+  /// Preconditions: the endpoint's address is one of those given at construction, and the slot is
+  /// less than 2^24.
+  void insert(const Endpoint& relayed, const RelayPlace& place);
   void erase(const Endpoint& relayed);
-  [[nodiscard]] bool contains(const Endpoint& endpoint) const;
+  /// The relay at `endpoint`, if there is one. It may be gone by the time it is used.
+  [[nodiscard]] std::optional<RelayPlace> find(const Endpoint& endpoint) const;
+  [[nodiscard]] bool contains(const Endpoint& endpoint) const { return find(endpoint).has_value(); }
   /// True when there is a live relay on any port of `address`.
   [[nodiscard]] bool contains_any(const IpAddress& address) const;
 
@@ -26,10 +32,10 @@ class LiveRelays {
   struct Ports {
     IpAddress address;
     std::atomic<std::uint32_t> count{0};
-    std::array<std::atomic<std::uint64_t>, 65536 / 64> bits{};
+    std::array<std::atomic<std::uint64_t>, 65536> places{};  // packed; 0: no relay
   };
 
-  [[nodiscard]] Ports* find(const IpAddress& address) const;
+  [[nodiscard]] Ports* ports_of(const IpAddress& address) const;
 
   std::vector<std::unique_ptr<Ports>> addresses_;
 };

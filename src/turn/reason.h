@@ -19,6 +19,8 @@ namespace turnpike::turn {
   X(answered_channel_bind)                                                                 \
   X(relayed_to_peer)                                                                       \
   X(relayed_to_client)                                                                     \
+  X(relayed_between_clients) /* the peer is another allocation of this worker */           \
+  X(relayed_to_neighbour)    /* the peer is an allocation of another worker */             \
   X(relayed_icmp)                                                                          \
   X(refused_no_credentials)    /* 401: the ordinary first answer */                        \
   X(refused_unknown_user)      /* 401 */                                                   \

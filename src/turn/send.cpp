@@ -35,20 +35,39 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
   if (allocation->permission(peer->address, now) == nullptr) return Reason::dropped_no_permission;
   const auto permitted = policy_.check(*peer, PeerTransport::udp);
   if (!permitted) return Reason::dropped_peer_denied;
-  const RelayId via = AllocationTable::relay_id(*allocation, peer->family());
   // Only IPv4 has the bit; with IPv6 on either side the attribute MUST be ignored (§13).
   const bool both_ipv4 =
       peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
   const bool dont_fragment = both_ipv4 && message.has(AttributeType::dont_fragment);
-  return {Reason::relayed_to_peer, Forward::to_peer(via, *permitted, *payload, dont_fragment)};
+  return relay_to_peer(*allocation, *permitted, *payload, dont_fragment, now);
 }
 
-Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Now now) {
+/// The last step of Send and ChannelData. A peer that is another allocation of this server needs no
+/// network in between, only the checks at its end.
+Handled Server::relay_to_peer(const Allocation& allocation, const PermittedPeer& peer,
+                              ByteView payload, bool dont_fragment, Instant now) {
+  const Family family = peer.endpoint().family();
+  const auto place = ledger_.live_relays().find(peer.endpoint());
+  if (!place) {
+    const RelayId via = AllocationTable::relay_id(allocation, family);
+    return {Reason::relayed_to_peer, Forward::to_peer(via, peer, payload, dont_fragment)};
+  }
+  const Endpoint& from = allocation.relay(family).relayed;
+  if (place->worker != settings_.worker) {
+    return {Reason::relayed_to_neighbour, Forward::to_neighbour(*place, from, payload)};
+  }
+  Handled handled = on_peer_datagram(place->relay, from, payload, now);
+  if (handled.forward) handled.reason = Reason::relayed_between_clients;
+  return handled;
+}
+
+Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram,
+                                 Instant now) {
   const Family family = AllocationTable::family_of(relay);
   const Allocation* const allocation = allocations_.find(relay);
-  if (allocation == nullptr || !allocation->relays(family, now.instant))
+  if (allocation == nullptr || !allocation->relays(family, now))
     return Reason::dropped_closed_relay;
-  const Permission* const permission = allocation->permission(peer.address, now.instant);
+  const Permission* const permission = allocation->permission(peer.address, now);
   if (permission == nullptr) return Reason::dropped_no_permission;
   // A permission for our own address is meant for other clients' relays, not for what else runs
   // here.
@@ -57,7 +76,7 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   }
 
   const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
-  if (const Channel* const channel = allocation->channel_to(peer, now.instant)) {
+  if (const Channel* const channel = allocation->channel_to(peer, now)) {
     Forward::Header header;
     put_channel_data_header(header.resize(channel_data_header_bytes), channel->number,
                             datagram.size());

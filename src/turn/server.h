@@ -46,6 +46,7 @@ class Server {
     Limits limits;
     auth::Authenticator::Settings authentication;
     AddressFamilyRule address_family = AddressFamilyRule::strict;
+    WorkerId worker{};           ///< who this server belongs to
     bool strict_expiry = false;  ///< time-limited users that have run out cannot refresh either
   };
 
@@ -57,8 +58,9 @@ class Server {
   /// `datagram`.
   Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
 
-  /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7).
-  Handled on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Now now);
+  /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7), by the
+  /// network or from another worker (Forward::to_neighbour).
+  Handled on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Instant now);
 
   /// An ICMP error about a datagram that `relay` sent to `peer` (RFC 8656 §11.5).
   Reason on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
@@ -147,6 +149,8 @@ class Server {
 
   // send.cpp
   Handled on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now);
+  [[nodiscard]] Handled relay_to_peer(const Allocation& allocation, const PermittedPeer& peer,
+                                      ByteView payload, bool dont_fragment, Instant now);
   [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
                                                        std::size_t payload_bytes);
 

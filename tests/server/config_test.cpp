@@ -595,7 +595,7 @@ TEST_CASE("numbers and durations out of range are refused (C06)", "[server][conf
   CHECK(contains(refusal("[limits]\nunauthenticated_timeout = 10\n"),
                  "write \"10s\" if seconds are meant"));
   CHECK(refusal("workers = 257\n") ==
-        "t.toml:1:11: workers: 257 is out of range; use a number from 0 to 256");
+        "t.toml:1:11: workers: 257 is out of range; use a number from 0 to 255");
   CHECK(contains(refusal("workers = -1\n"), "out of range"));
 }
 

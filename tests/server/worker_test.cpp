@@ -257,6 +257,7 @@ struct RigSettings {
   turn::RelayAddress relay{address("127.0.0.1"), address("127.0.0.1")};
   seconds unauthenticated_timeout{60};
   std::uint32_t connections_per_address = 0;
+  std::size_t workers = 1;
   bool starts = true;
 };
 
@@ -268,28 +269,36 @@ turn::Server::Settings server_settings() {
   return settings;
 }
 
-/// One worker, and what a Service would give it.
+/// The listeners of one worker: they are its own, so that a client chooses its worker.
+struct Doors {
+  Endpoint udp;
+  Endpoint tcp;
+  Endpoint tls;
+};
+
+/// Workers, and what a Service would give them.
 class Rig {
  public:
   explicit Rig(const RigSettings& settings = {})
       : ledger({settings.relay}, PortRange{49152, 65535}, server_settings().limits),
+        mailboxes_(settings.workers),
         connections_(settings.connections_per_address) {
-    WorkerListeners listeners;
-    auto udp_options = net::bound_to(settings.udp);
-    udp_options.destination_address = udp_options.bind.address.is_any();
-    listeners.udp.push_back(net::open_port(udp_options));
-    udp = listeners.udp[0].local();
-    for (const Transport transport : {Transport::tcp, Transport::tls}) {
-      auto listener = net::TcpListener::open({endpoint("127.0.0.1:0")});
-      REQUIRE(listener.has_value());
-      (transport == Transport::tcp ? tcp : tls) = listener->local();
-      listeners.streams.push_back({std::move(*listener), transport});
-    }
     credentials_.set(net::load_context(net::KeyKind::p256));
-    worker_ = std::make_unique<Worker>(server_settings(),
-                                       WorkerShared{book_, policy_, ledger, connections_,
-                                                    credentials_, settings.unauthenticated_timeout},
-                                       std::move(listeners));
+    auto worker_settings = server_settings();
+    for (std::uint8_t i = 0; i < settings.workers; ++i) {
+      worker_settings.worker = turn::WorkerId{i};
+      const WorkerShared shared{book_,
+                                policy_,
+                                ledger,
+                                mailboxes_,
+                                connections_,
+                                credentials_,
+                                settings.unauthenticated_timeout};
+      workers_.push_back(std::make_unique<Worker>(worker_settings, shared, open_doors(settings)));
+    }
+    udp = doors[0].udp;
+    tcp = doors[0].tcp;
+    tls = doors[0].tls;
     if (settings.starts) start();
     control_ = std::make_unique<UdpCaller>(Endpoint{address("127.0.0.1"), udp.port});
   }
@@ -298,31 +307,37 @@ class Rig {
   Rig& operator=(const Rig&) = delete;
 
   void start() {
-    thread_ = std::thread{[this] { worker_->run(); }};
+    for (const auto& worker : workers_) threads_.emplace_back([&w = *worker] { w.run(); });
   }
   void stop() {
-    if (!thread_.joinable()) return;
-    worker_->stop();
-    thread_.join();
+    if (threads_.empty()) return;
+    for (const auto& worker : workers_) worker->stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
   }
-  /// Returns when the worker has accepted, read and closed whatever was sent, closed and so on
-  /// before: three turns. An answer may come in the middle of its turn, so the turn before is over
-  /// then.
+  /// Returns when the first worker has accepted, read and closed whatever was sent, closed and so
+  /// on before: three turns. An answer may come in the middle of its turn, so the turn before is
+  /// over then.
   void settle() {
     for (int i = 0; i < 4; ++i) REQUIRE(control_->binding() == ok);
   }
   /// Stops; how many datagrams ended so.
   std::uint64_t count(Reason reason) {
     stop();
-    return worker_->counters().at(static_cast<std::size_t>(reason));
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) {
+      sum += worker->counters().at(static_cast<std::size_t>(reason));
+    }
+    return sum;
   }
-  /// Stops.
+  /// Stops; of the first worker.
   StreamCounters streams() {
     stop();
-    return worker_->stream_counters();
+    return workers_[0]->stream_counters();
   }
 
-  Endpoint udp;
+  std::vector<Doors> doors;  ///< of each worker
+  Endpoint udp;              ///< of the first
   Endpoint tcp;
   Endpoint tls;
   turn::Ledger ledger;
@@ -341,11 +356,28 @@ class Rig {
   }
 
   auth::CredentialBook book_{credential_settings()};
+  WorkerListeners open_doors(const RigSettings& settings) {
+    WorkerListeners listeners;
+    Doors& door = doors.emplace_back();
+    auto udp_options = net::bound_to(settings.udp);
+    udp_options.destination_address = udp_options.bind.address.is_any();
+    listeners.udp.push_back(net::open_port(udp_options));
+    door.udp = listeners.udp[0].local();
+    for (const Transport transport : {Transport::tcp, Transport::tls}) {
+      auto listener = net::TcpListener::open({endpoint("127.0.0.1:0")});
+      REQUIRE(listener.has_value());
+      (transport == Transport::tcp ? door.tcp : door.tls) = listener->local();
+      listeners.streams.push_back({std::move(*listener), transport});
+    }
+    return listeners;
+  }
+
   turn::PeerPolicy policy_{policy_settings(), ledger.live_relays()};
+  Mailboxes mailboxes_;
   ConnectionLimits connections_;
   TlsCredentials credentials_;
-  std::unique_ptr<Worker> worker_;
-  std::thread thread_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
   std::unique_ptr<UdpCaller> control_;
 };
 
@@ -427,6 +459,48 @@ TEST_CASE("behind a 1:1 NAT two clients of the server meet without leaving it",
   const auto indication = stun::MessageView::parse(bytes).value();
   CHECK((stun::decode_xor_address(indication.find(AttributeType::xor_peer_address).value(),
                                   indication.transaction_id()) == of_bob));
+}
+
+TEST_CASE("two clients of one worker meet without a second pass through the kernel", "[server]") {
+  Rig rig;
+  UdpCaller alice{rig.udp};
+  TcpCaller bob{rig.tcp};
+  const Endpoint of_alice = alice.allocate();
+  const Endpoint of_bob = bob.allocate();
+  REQUIRE(alice.permit(of_bob.address) == ok);
+  REQUIRE(bob.bind_channel(ch, of_alice) == ok);
+  alice.send(of_bob, "abc");
+  CHECK(bob.wire.receive() == channel_data(ch, "abc"));
+  bob.wire.send(channel_data(ch, "back"));
+  const Bytes bytes = alice.wire.receive();
+  const auto data = stun::MessageView::parse(bytes).value().find(AttributeType::data);
+  CHECK(text_of(data.value()) == "back");
+  CHECK(rig.count(Reason::relayed_between_clients) == 2);
+  CHECK(rig.count(Reason::relayed_to_peer) == 0);
+}
+
+TEST_CASE("clients of different workers meet by mail", "[server]") {
+  Rig rig{{.workers = 2}};
+  UdpCaller alice{rig.doors[0].udp};
+  TlsCaller bob{rig.doors[1].tls};
+  const Endpoint of_alice = alice.allocate();
+  const Endpoint of_bob = bob.allocate();
+  REQUIRE(alice.bind_channel(ch, of_bob) == ok);
+  alice.wire.send(channel_data(ch, "too early"));
+  for (int i = 0; i < 2; ++i) REQUIRE(alice.binding() == ok);  // the letter is delivered
+  REQUIRE(bob.binding() == ok);                                // and read
+  REQUIRE(bob.bind_channel(ch, of_alice) == ok);
+  for (int i = 0; i < 100; ++i) {
+    const std::string payload = "to bob " + std::to_string(i);
+    alice.wire.send(channel_data(ch, payload));
+    CHECK(bob.wire.receive() == channel_data(ch, payload));
+    bob.wire.send(channel_data(ch, "back"));
+    CHECK(alice.wire.receive() == channel_data(ch, "back"));  // a multiple of four: no padding
+  }
+  CHECK(rig.count(Reason::relayed_to_neighbour) == 201);
+  CHECK(rig.count(Reason::relayed_to_client) == 200);
+  CHECK(rig.count(Reason::relayed_to_peer) == 0);
+  CHECK(rig.count(Reason::dropped_no_permission) == 1);
 }
 
 // --- Streams: framing ----------------------------------------------------------------------------

@@ -17,6 +17,8 @@ const std::vector<IpAddress>& relay_addresses() {
   return addresses;
 }
 
+constexpr RelayPlace place{WorkerId{3}, {17, 4}};
+
 }  // namespace
 
 TEST_CASE("no relay is live at the start", "[turn]") {
@@ -30,8 +32,9 @@ TEST_CASE("a relay is live between insert and erase, and only that endpoint is",
   const std::uint16_t port = GENERATE(as<std::uint16_t>{}, 0, 1, 63, 64, 50000, 65534, 65535);
   LiveRelays live{relay_addresses()};
   const Endpoint relay{ip("2001:db8::1"), port};
-  live.insert(relay);
+  live.insert(relay, place);
   CHECK(live.contains(relay));
+  CHECK(live.find(relay) == place);
   CHECK(live.contains_any(relay.address));
   CHECK_FALSE(live.contains({relay.address, static_cast<std::uint16_t>(port + 1)}));
   CHECK_FALSE(live.contains({relay.address, static_cast<std::uint16_t>(port - 1)}));
@@ -43,21 +46,41 @@ TEST_CASE("a relay is live between insert and erase, and only that endpoint is",
   CHECK_FALSE(live.contains_any(relay.address));
 }
 
+TEST_CASE("a live relay is found with its worker, slot and generation", "[turn]") {
+  const auto worker = GENERATE(as<std::uint8_t>{}, 0, 1, 254);
+  const auto slot = GENERATE(as<std::uint32_t>{}, 0, 1, 0xffffff);
+  const auto generation = GENERATE(as<std::uint32_t>{}, 0, 1, 0xffffffff);
+  const RelayPlace wanted{WorkerId{worker}, {slot, generation}};
+  LiveRelays live{relay_addresses()};
+  live.insert(endpoint("192.0.2.1:50000"), wanted);
+  CHECK(live.find(endpoint("192.0.2.1:50000")) == wanted);
+  CHECK_FALSE(live.find(endpoint("192.0.2.1:50001")));
+}
+
+TEST_CASE("a place that does not fit is a bug that is caught", "[turn]") {
+  CHECK(test::aborts([] {
+    LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.1:50000"), {WorkerId{255}, {}});
+  }));
+  CHECK(test::aborts([] {
+    LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.1:50000"), {{}, {0x1000000, 0}});
+  }));
+}
+
 TEST_CASE("inserting or erasing twice counts once", "[turn]") {
   LiveRelays live{relay_addresses()};
-  live.insert(endpoint("192.0.2.1:50000"));
-  live.insert(endpoint("192.0.2.1:50000"));
+  live.insert(endpoint("192.0.2.1:50000"), place);
+  live.insert(endpoint("192.0.2.1:50000"), place);
   live.erase(endpoint("192.0.2.1:50000"));
   CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
   live.erase(endpoint("192.0.2.1:50000"));
   CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
-  live.insert(endpoint("192.0.2.1:50000"));
+  live.insert(endpoint("192.0.2.1:50000"), place);
   CHECK(live.contains_any(ip("192.0.2.1")));
 }
 
 TEST_CASE("an address given twice is one address", "[turn]") {
   LiveRelays live{{ip("192.0.2.1"), ip("192.0.2.1")}};
-  live.insert(endpoint("192.0.2.1:50000"));
+  live.insert(endpoint("192.0.2.1:50000"), place);
   live.erase(endpoint("192.0.2.1:50000"));
   CHECK_FALSE(live.contains_any(ip("192.0.2.1")));
 }
@@ -75,7 +98,7 @@ TEST_CASE("live relays agree with a set through thousands of changes", "[turn]")
   for (int step = 0; step < 50'000; ++step) {
     const Endpoint relay = any();
     if (random.below(2) == 0) {
-      live.insert(relay);
+      live.insert(relay, place);
       model.insert(relay);
     } else {
       live.erase(relay);
@@ -90,7 +113,8 @@ TEST_CASE("live relays agree with a set through thousands of changes", "[turn]")
 }
 
 TEST_CASE("a relay on an address that is none of ours is a bug that is caught", "[turn]") {
-  CHECK(test::aborts([] { LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.2:50000")); }));
+  CHECK(test::aborts(
+      [] { LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.2:50000"), place); }));
   CHECK(test::aborts([] { LiveRelays{relay_addresses()}.erase(endpoint("192.0.2.2:50000")); }));
 }
 

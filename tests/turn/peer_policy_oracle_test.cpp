@@ -75,7 +75,7 @@ class Comparison {
     std::vector<IpAddress> addresses;
     for (const Endpoint& relay : relays_) addresses.push_back(relay.address);
     live_ = std::make_unique<LiveRelays>(addresses);
-    for (const Endpoint& relay : relays_) live_->insert(relay);
+    for (const Endpoint& relay : relays_) live_->insert(relay, {});
     policy_ = std::make_unique<PeerPolicy>(settings_, *live_);
     return *policy_;
   }

@@ -633,7 +633,7 @@ TEST_CASE("[p11] a live relay here is always allowed, and only while it lives", 
   REQUIRE(world.verdict(relay).has_value());
   REQUIRE_FALSE(world.may_permit(address));
 
-  world.live.insert(relay);
+  world.live.insert(relay, {});
   const auto permitted = world.policy.check(relay, PeerTransport::udp);
   REQUIRE(permitted);
   CHECK(permitted->endpoint() == relay);
@@ -651,7 +651,7 @@ TEST_CASE("[p11] a live relay here is always allowed, and only while it lives", 
   CHECK_FALSE(world.may_permit(address));
 
   // The port's next owner is a live relay again.
-  world.live.insert(relay);
+  world.live.insert(relay, {});
   CHECK(world.policy.still_permits(*permitted));
 }
 
@@ -660,7 +660,7 @@ TEST_CASE("where the rules open an address its permission is for all peers there
   settings.own_addresses = {ip("192.0.2.1")};
   Fixture world{settings};
   CHECK(world.scope(ip("192.0.2.1")) == PermissionScope::peers);
-  world.live.insert(endpoint("192.0.2.1:50000"));
+  world.live.insert(endpoint("192.0.2.1:50000"), {});
   CHECK(world.scope(ip("192.0.2.1")) == PermissionScope::peers);
 }
 

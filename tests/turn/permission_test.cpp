@@ -266,7 +266,8 @@ TEST_CASE("this server's own addresses and listeners are no peers, only live rel
     CHECK(alice.send(peer, "loop") == Reason::dropped_peer_denied);
     CHECK(alice.bind_channel(0x4000, peer).code() == 403);
   }
-  CHECK(alice.send(alice.relayed().to_string(), "to myself") == Reason::relayed_to_peer);
+  CHECK(alice.send(alice.relayed().to_string(), "to myself") == Reason::relayed_between_clients);
+  CHECK(alice.data()->payload == "to myself");
 }
 
 TEST_CASE("no setting opens this server's listeners to peers", "[turn][rfc8656-21][c57]") {
@@ -300,16 +301,14 @@ TEST_CASE("two clients of this server reach each other, whatever range its addre
   CHECK(bob.permit("192.0.2.1").code() == ok);
 
   SECTION("by Send and Data") {
-    CHECK(alice.send(bob.relayed().to_string(), "hi") == Reason::relayed_to_peer);
-    CHECK(world.at_peer()->from == alice.relayed());
-    CHECK(world.at_peer()->to == bob.relayed());
-    CHECK(world.peer_sends(alice.relayed(), bob.relayed(), "hi") == Reason::relayed_to_client);
+    CHECK(alice.send(bob.relayed().to_string(), "hi") == Reason::relayed_between_clients);
     CHECK(bob.data()->payload == "hi");
     CHECK(bob.data()->peer == alice.relayed());
   }
   SECTION("by channel") {
     CHECK(alice.bind_channel(0x4000, bob.relayed().to_string()).code() == ok);
-    CHECK(alice.send_channel(0x4000, "hi") == Reason::relayed_to_peer);
+    CHECK(alice.send_channel(0x4000, "hi") == Reason::relayed_between_clients);
+    CHECK(bob.data()->peer == alice.relayed());
   }
 }
 
@@ -331,8 +330,8 @@ TEST_CASE("the exemption ends with the other's allocation", "[turn][c57]") {
   const std::string peer = bob.relayed().to_string();
   alice.permit("192.0.2.1");
   alice.bind_channel(0x4000, peer);
-  CHECK(alice.send(peer, "hi") == Reason::relayed_to_peer);
-  CHECK(alice.send_channel(0x4000, "hi") == Reason::relayed_to_peer);
+  CHECK(alice.send(peer, "hi") == Reason::dropped_no_permission);  // at bob's, not at alice's
+  CHECK(alice.send_channel(0x4000, "hi") == Reason::dropped_no_permission);
 
   SECTION("deleted") { bob.refresh(0s); }
   SECTION("run out") {

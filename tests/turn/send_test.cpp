@@ -17,6 +17,12 @@ Client permitted(World& world, const Add& add = {}) {
   return client;
 }
 
+Client allocated_at(World& world, std::string_view from) {
+  auto client = world.client(from);
+  REQUIRE(client.allocate().code() == ok);
+  return client;
+}
+
 /// A Send indication with exactly the attributes of `add`.
 Reason send_raw(Client& client, const Add& add) {
   Bytes buffer(70000);
@@ -346,6 +352,89 @@ TEST_CASE("a client over a stream sends and is sent to like any other",
   REQUIRE(alice.bind_channel(0x4000, "8.8.8.8:5000").code() == ok);
   CHECK(alice.send_channel(0x4000, "abc") == Reason::relayed_to_peer);
   CHECK(world.at_peer()->payload == "abc");
+}
+
+// --- Same-host short-cut
+// --------------------------------------------------------------------------
+
+TEST_CASE("a peer that is another client's relay is served without the network", "[turn]") {
+  World world;
+  auto alice = allocated_at(world, "198.51.100.7:4000");
+  auto bob = allocated_at(world, "198.51.100.8:4000");
+  alice.permit("192.0.2.1");
+  const std::string to_bob = bob.relayed().to_string();
+
+  SECTION("as a Data indication when only the address is permitted") {
+    bob.permit("192.0.2.1");
+    CHECK(alice.send(to_bob, "hi") == Reason::relayed_between_clients);
+    CHECK(bob.data()->payload == "hi");
+    CHECK(bob.data()->peer == alice.relayed());
+  }
+  SECTION("as ChannelData when there is a channel") {
+    bob.bind_channel(0x4123, alice.relayed().to_string());
+    CHECK(alice.send(to_bob, "hi") == Reason::relayed_between_clients);
+    CHECK(bob.data()->channel == 0x4123);
+    CHECK(bob.data()->payload == "hi");
+  }
+  SECTION("from channel to channel") {
+    bob.bind_channel(0x4123, alice.relayed().to_string());
+    alice.bind_channel(0x4abc, to_bob);
+    CHECK(alice.send_channel(0x4abc, "") == Reason::relayed_between_clients);
+    CHECK(bob.data()->channel == 0x4123);
+    CHECK(bob.data()->payload.empty());
+  }
+  CHECK_FALSE(world.at_peer());
+}
+
+TEST_CASE("the short-cut asks for the permissions of both ends", "[turn][p16]") {
+  World world;
+  auto alice = allocated_at(world, "198.51.100.7:4000");
+  auto bob = allocated_at(world, "198.51.100.8:4000");
+  const std::string to_bob = bob.relayed().to_string();
+  CHECK(alice.send(to_bob, "hi") == Reason::dropped_no_permission);
+  alice.permit("192.0.2.1");
+  CHECK(alice.send(to_bob, "hi") == Reason::dropped_no_permission);
+  CHECK_FALSE(world.at_client());
+  bob.permit("192.0.2.1");
+  CHECK(alice.send(to_bob, "hi") == Reason::relayed_between_clients);
+  world.advance(200s);
+  alice.permit("192.0.2.1");
+  world.advance(100s);  // bob's has run out
+  CHECK(alice.send(to_bob, "hi") == Reason::dropped_no_permission);
+}
+
+TEST_CASE("the short-cut ends with the allocation at its end", "[turn]") {
+  World world;
+  auto alice = allocated_at(world, "198.51.100.7:4000");
+  auto bob = allocated_at(world, "198.51.100.8:4000");
+  const std::string to_bob = bob.relayed().to_string();
+  alice.permit("192.0.2.1");
+  bob.permit("192.0.2.1");
+  world.oversleep(590s);
+  alice.refresh();
+  alice.permit("192.0.2.1");
+  world.oversleep(11s);  // nobody has swept bob's up yet
+  CHECK(alice.send(to_bob, "hi") == Reason::dropped_closed_relay);
+}
+
+TEST_CASE("data for a relay of another worker is handed to that worker", "[turn]") {
+  World world;
+  auto alice = allocated_at(world, "198.51.100.7:4000");
+  const Endpoint elsewhere = endpoint("192.0.2.1:49999");
+  const turn::RelayPlace place{turn::WorkerId{1}, {6, 3}};
+  world.ledger().live_relays().insert(elsewhere, place);
+  alice.permit("192.0.2.1");
+  SECTION("by Send") {
+    CHECK(alice.send(elsewhere.to_string(), "hi") == Reason::relayed_to_neighbour);
+  }
+  SECTION("by channel") {
+    alice.bind_channel(0x4000, elsewhere.to_string());
+    CHECK(alice.send_channel(0x4000, "hi") == Reason::relayed_to_neighbour);
+  }
+  REQUIRE(world.at_neighbour());
+  CHECK(world.at_neighbour()->to == place);
+  CHECK(world.at_neighbour()->from == alice.relayed());
+  CHECK(world.at_neighbour()->payload == "hi");
 }
 
 }  // namespace turnpike::test

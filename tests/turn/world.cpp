@@ -403,7 +403,8 @@ Reason World::peer_sends(const Endpoint& peer, const Endpoint& relayed, std::str
   // The latest socket on that address: a datagram may have been on its way when it was closed.
   for (auto socket = sockets_.rbegin(); socket != sockets_.rend(); ++socket) {
     if (advertised(socket->bound) != relayed) continue;
-    const turn::Handled handled = server_.on_peer_datagram(socket->relay, peer, datagram, now());
+    const turn::Handled handled =
+        server_.on_peer_datagram(socket->relay, peer, datagram, now().instant);
     note(handled.forward);
     return handled.reason;
   }
@@ -481,6 +482,7 @@ void World::close(turn::RelayId relay) {
 void World::note(const std::optional<turn::Forward>& forward) {
   at_peer_.reset();
   at_client_.reset();
+  at_neighbour_.reset();
   if (!forward) return;
   Bytes bytes = copy_of(forward->header().view());
   bytes.insert(bytes.end(), forward->payload().begin(), forward->payload().end());
@@ -495,6 +497,12 @@ void World::note(const std::optional<turn::Forward>& forward) {
                         route->dont_fragment};
     }
     CHECK(at_peer_);  // out of an open socket
+    return;
+  }
+  if (const auto* route = forward->neighbour_route()) {
+    CHECK(forward->header().empty());
+    CHECK(forward->padding_bytes() == 0);
+    at_neighbour_ = AtNeighbour{route->to, route->from, std::string{text_of(bytes)}};
     return;
   }
   AtClient arrived{forward->client_route()->tuple.client, bytes, std::nullopt, std::nullopt, {}};

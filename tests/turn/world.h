@@ -116,6 +116,13 @@ struct AtPeer {
   bool dont_fragment;
 };
 
+/// A datagram that was handed to another worker.
+struct AtNeighbour {
+  turn::RelayPlace to;
+  Endpoint from;
+  std::string payload;
+};
+
 /// Data from a peer as it came to a client.
 struct AtClient {
   Endpoint client;
@@ -247,6 +254,7 @@ class World {
   /// What the last input sent to a peer.
   [[nodiscard]] const std::optional<AtPeer>& at_peer() const { return at_peer_; }
   [[nodiscard]] const std::optional<AtClient>& at_client() const { return at_client_; }
+  [[nodiscard]] const std::optional<AtNeighbour>& at_neighbour() const { return at_neighbour_; }
 
   // ---- the shell ----
   /// From now on OpenRelay is refused with `error`; nothing: carried out.
@@ -303,6 +311,7 @@ class World {
   std::map<std::pair<Endpoint, Endpoint>, std::deque<Bytes>> mailboxes_;  // by client and server
   std::optional<AtPeer> at_peer_;
   std::optional<AtClient> at_client_;
+  std::optional<AtNeighbour> at_neighbour_;
 };
 
 // ---- attributes that tests add often ----

@@ -1,0 +1,82 @@
+// How workers speak to one another: letters, collected for a turn and delivered together.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "net/poller.h"
+#include "turn/ids.h"
+
+namespace turnpike::server {
+
+/// A datagram for a relay of the reader, from a relay of the writer (turn::Forward::ToNeighbour).
+/// Its bytes are read with Mail::bytes_of().
+struct PeerLetter {
+  turn::RelayId relay;
+  Endpoint from;
+  std::size_t offset;
+  std::size_t size;
+};
+
+using Letter = std::variant<PeerLetter>;
+
+/// Letters in the order in which they were written, and the bytes of all of them.
+class Mail {
+ public:
+  void add_datagram(turn::RelayId relay, const Endpoint& from, ByteView payload);
+
+  [[nodiscard]] bool empty() const { return letters_.empty(); }
+  [[nodiscard]] std::vector<Letter>& letters() { return letters_; }
+  /// Valid until the mail is changed.
+  [[nodiscard]] ByteView bytes_of(const PeerLetter& letter) const {
+    return ByteView{bytes_}.subspan(letter.offset, letter.size);
+  }
+  [[nodiscard]] std::size_t byte_count() const { return bytes_.size(); }
+  /// Takes over the letters of `other`, behind its own. `other` is empty then.
+  void append(Mail& other);
+  /// Keeps the memory for the next turn, unless it was a lot.
+  void clear();
+
+ private:
+  std::vector<Letter> letters_;
+  std::vector<std::uint8_t> bytes_;
+};
+
+/// Where one worker finds what the others have for it.
+class Mailbox {
+ public:
+  /// More than this does not wait for a worker that does not come round to it.
+  static constexpr std::size_t max_bytes = 4 << 20;
+
+  /// deliver() ends the wait of `reader`. Call it before any thread delivers.
+  void attach(net::Poller& reader) { reader_ = &reader; }
+  /// Takes everything out of `mail`; from any thread. False when there was no room and all of it
+  /// was thrown away, as a full socket buffer does with datagrams.
+  [[nodiscard]] bool deliver(Mail& mail);
+  /// Swaps what has come for `empty_mail`.
+  void collect(Mail& empty_mail);
+
+ private:
+  std::mutex mutex_;
+  Mail waiting_;
+  net::Poller* reader_ = nullptr;
+};
+
+/// One mailbox for each worker, by WorkerId. They outlive the workers.
+class Mailboxes {
+ public:
+  explicit Mailboxes(std::size_t workers) : boxes_(workers) {}
+  [[nodiscard]] Mailbox& of(turn::WorkerId worker) {
+    return boxes_.at(static_cast<std::size_t>(worker));
+  }
+  [[nodiscard]] std::size_t size() const { return boxes_.size(); }
+
+ private:
+  std::deque<Mailbox> boxes_;
+};
+
+}  // namespace turnpike::server

@@ -1,0 +1,114 @@
+#include "server/mailbox.h"
+
+#include <string>
+#include <thread>
+
+#include "catch.h"
+
+namespace turnpike::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Endpoint sender{IpAddress::v4(0xC0000201), 50000};
+
+void add(Mail& mail, std::uint32_t slot, const std::string& payload) {
+  mail.add_datagram({slot, 1}, sender, bytes_of(payload));
+}
+
+/// Slot and payload of every letter.
+std::vector<std::pair<std::uint32_t, std::string>> contents(Mail& mail) {
+  std::vector<std::pair<std::uint32_t, std::string>> result;
+  for (const Letter& letter : mail.letters()) {
+    const auto& datagram = std::get<PeerLetter>(letter);
+    CHECK((datagram.from == sender));
+    result.emplace_back(datagram.relay.slot, std::string{text_of(mail.bytes_of(datagram))});
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("letters of several turns are collected together, in their order", "[server]") {
+  net::Poller reader;
+  Mailbox box;
+  box.attach(reader);
+  Mail mail;
+  add(mail, 1, "one");
+  add(mail, 2, "");
+  CHECK(box.deliver(mail));
+  CHECK(mail.empty());
+  add(mail, 3, "three");
+  CHECK(box.deliver(mail));
+
+  Mail inbox;
+  box.collect(inbox);
+  using Contents = std::vector<std::pair<std::uint32_t, std::string>>;
+  CHECK(contents(inbox) == Contents{{1, "one"}, {2, ""}, {3, "three"}});
+  inbox.clear();
+  box.collect(inbox);
+  CHECK(inbox.empty());
+}
+
+TEST_CASE("a delivery wakes the reader once until it has collected", "[server]") {
+  net::Poller reader;
+  Mailbox box;
+  box.attach(reader);
+  Mail mail;
+  add(mail, 1, "one");
+  CHECK(box.deliver(mail));
+  REQUIRE(reader.wait(0ns).size() == 1);
+  add(mail, 2, "two");
+  CHECK(box.deliver(mail));
+  CHECK(reader.wait(0ns).empty());
+  Mail inbox;
+  box.collect(inbox);
+  inbox.clear();
+  add(mail, 3, "three");
+  CHECK(box.deliver(mail));
+  CHECK(reader.wait(0ns).size() == 1);
+}
+
+TEST_CASE("a mailbox that is not read does not grow without end", "[server]") {
+  net::Poller reader;
+  Mailbox box;
+  box.attach(reader);
+  const std::string payload(60'000, 'x');
+  std::size_t taken = 0;
+  Mail mail;
+  for (int i = 0; i < 200; ++i) {
+    add(mail, 1, payload);
+    if (box.deliver(mail)) ++taken;
+    CHECK(mail.empty());
+  }
+  CHECK(taken == Mailbox::max_bytes / payload.size());
+}
+
+TEST_CASE("many writers lose nothing", "[server]") {
+  net::Poller reader;
+  Mailbox box;
+  box.attach(reader);
+  std::vector<std::thread> writers;
+  for (std::uint32_t writer = 0; writer < 3; ++writer) {
+    writers.emplace_back([&box, writer] {
+      Mail mail;
+      for (int i = 0; i < 5'000; ++i) {
+        add(mail, writer, std::to_string(i));
+        while (!box.deliver(mail)) std::abort();
+      }
+    });
+  }
+  std::array<int, 3> next{};
+  Mail inbox;
+  while (next != std::array<int, 3>{5'000, 5'000, 5'000}) {
+    static_cast<void>(reader.wait(std::nullopt));
+    box.collect(inbox);
+    for (const auto& [writer, payload] : contents(inbox)) {
+      if (payload != std::to_string(next.at(writer)++)) FAIL("out of order");
+    }
+    inbox.clear();
+  }
+  for (std::thread& writer : writers) writer.join();
+}
+
+}  // namespace turnpike::server
