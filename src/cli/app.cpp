@@ -17,6 +17,7 @@ constexpr const char* footer = R"(Examples:
   turnpike config check                           is the configuration right?
   turnpike credential mint --secret @secret.txt   credentials for a browser
   turnpike stun turn.example.com                  what address does the server see?
+  turnpike conformance turn:turn.example.com --user alice --password @secret.txt
 
 `turnpike COMMAND --help` says more. Exit codes: 0 ok, 1 the answer is no, 2 usage,
 4 refused (credentials), 69 unavailable, 78 configuration.)";
@@ -37,6 +38,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_config(app, context);
   add_credential(app, context);
   add_stun(app, context);
+  add_conformance(app, context);
   add_version(app, context);
   app.set_version_flag("--version", std::string{"turnpike "} + TURNPIKE_VERSION);
 

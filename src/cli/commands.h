@@ -22,6 +22,7 @@ void add_serve(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 void add_stun(CLI::App& app, Context& context);
+void add_conformance(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 /// How a command prints: for people or for programs.

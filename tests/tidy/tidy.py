@@ -23,9 +23,11 @@ MAY_INCLUDE = {
     "signaling": ["base", "auth"],
     "store": ["base", "auth"],
     "net": ["base"],
+    # Tests servers from outside: it must not share the logic of ours.
+    "conformance": ["base", "stun", "auth", "client", "net"],
     "server": ["base", "stun", "auth", "turn", "client", "signaling", "store", "net"],
     # DESIGN §2 and: `server`, whose configuration the commands read; `net`, whose sockets they use.
-    "cli": ["base", "stun", "auth", "client", "store", "net", "server"],
+    "cli": ["base", "stun", "auth", "client", "store", "net", "conformance", "server"],
 }
 
 # Take bytes and the time, return values: no sockets, threads, clocks, randomness, logging.
@@ -152,6 +154,8 @@ MISTAKES = [
     ("src/net/batch.h", '#include "turn/server.h"\n', "net must not include"),
     ("src/signaling/rooms.h", '  #  include <turn/server.h>\n', "signaling must not include"),
     ("src/server/control.h", '#include "cli/output.h"\n', "server must not include"),
+    ("src/conformance/flow.h", '#include "turn/framing.h"\n', "conformance must not include"),
+    ("src/conformance/flow.h", '#include "server/worker.h"\n', "conformance must not include"),
     ("src/cli/stun_command.cpp", '#include "turn/server.h"\n', "cli must not include"),
     ("src/turn/limits.h", '#include "limits.h"\n', "write the path from src/"),
     ("src/turn/limits.h", '#include "version.h"\n', "version.h is for"),

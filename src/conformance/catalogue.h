@@ -1,0 +1,19 @@
+// The lists of checks, one for each file of them.
+#pragma once
+
+#include <vector>
+
+#include "conformance/check.h"
+
+namespace turnpike::conformance {
+
+[[nodiscard]] std::vector<Check> rfc8489_message_checks();
+[[nodiscard]] std::vector<Check> rfc8489_authentication_checks();
+[[nodiscard]] std::vector<Check> rfc8656_allocate_checks();
+[[nodiscard]] std::vector<Check> rfc8656_refresh_checks();
+[[nodiscard]] std::vector<Check> rfc8656_permission_checks();
+[[nodiscard]] std::vector<Check> rfc8656_channel_checks();
+[[nodiscard]] std::vector<Check> rfc8656_data_checks();
+[[nodiscard]] std::vector<Check> rfc8656_stream_checks();
+
+}  // namespace turnpike::conformance
