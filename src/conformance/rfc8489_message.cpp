@@ -16,8 +16,7 @@ constexpr auto unknown_required_too = static_cast<AttributeType>(0x7e58);
 /// Comprehension-optional, and assigned to nobody.
 constexpr auto unknown_optional = static_cast<AttributeType>(0xfe57);
 
-/// The mapped address is where the request came from, unless a NAT stands between: then it is not
-/// ours to say, but it must be the same as another connection-less look would see.
+/// The mapped address is where the request came from. What a NAT makes of it cannot be known here.
 void expect_mapped(const Reply& reply, const Flow& flow) {
   const auto mapped = reply.xor_address(AttributeType::xor_mapped_address);
   if (!mapped) fail("XOR-MAPPED-ADDRESS", reply.describe() + " without one that can be read");
@@ -252,7 +251,7 @@ std::vector<Check> rfc8489_message_checks() {
        "The last two bits of the length are always zero; else the message is discarded.", must,
        datagrams, length_is_a_multiple_of_four},
       {"attribute-beyond-the-message-is-not-taken", "1", "RFC 8489 §6.3",
-       "An attribute that ends behind its message makes the message invalid.", must, everywhere,
+       "An attribute that ends behind its message makes the message invalid.", advice, everywhere,
        attribute_ends_within_the_message},
       {"unsupported-method-is-silence", "1", "RFC 8489 §6.3",
        "A method that is not supported is discarded, not answered.", must, everywhere,

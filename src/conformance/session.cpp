@@ -9,7 +9,7 @@ using stun::AttributeType;
 using stun::Class;
 using stun::Method;
 
-constexpr int data_attempts = 3;
+constexpr int data_attempts = 5;
 
 }  // namespace
 
@@ -100,6 +100,8 @@ Reply Session::allocate(Flow& flow, const Body& more) {
     not_tried("the server makes no more allocations: " + reply.describe());
   }
   expect_success(reply);
+  const auto mapped = reply.xor_address(AttributeType::xor_mapped_address);
+  is_behind_nat_ = mapped && mapped->address != flow.local().address;
   return reply;
 }
 
@@ -150,21 +152,80 @@ Bytes Session::send_indication(Flow& flow, const Endpoint& peer, ByteView payloa
   });
 }
 
-std::optional<Received> Session::relay_to_peer(Flow& flow, ByteView message, Peer& peer) {
-  for (int attempt = 0; attempt < data_attempts; ++attempt) {
-    flow.send(message);
-    if (auto received = peer.receive(soon())) return received;
-  }
-  return std::nullopt;
+// --- Data ----------------------------------------------------------------------------------------
+
+Session::Relay Session::open_relay() {
+  Flow& flow = open();
+  const Endpoint address = relayed(allocate(flow));
+  Peer& peer = add_peer();
+  permit(flow, peer.endpoint().address);
+  return {flow, address, peer};
 }
 
-std::optional<FromPeer> Session::relay_to_client(Flow& flow, Peer& peer, ByteView payload,
-                                                 const Endpoint& relayed) {
+bool Session::was_delivered(ByteView payload) const {
+  return std::any_of(delivered_.begin(), delivered_.end(), [payload](const Bytes& one) {
+    return std::equal(one.begin(), one.end(), payload.begin(), payload.end());
+  });
+}
+
+Received Session::expect_at_peer(Flow& flow, ByteView message, Peer& peer, ByteView payload) {
+  for (int attempt = 0; attempt < data_attempts; ++attempt) {
+    flow.send(message);
+    const Instant until = soon();
+    while (auto received = peer.receive(until)) {
+      if (std::equal(payload.begin(), payload.end(), received->bytes.begin(),
+                     received->bytes.end())) {
+        delivered_.push_back(received->bytes);
+        return std::move(*received);
+      }
+      if (was_delivered(received->bytes)) continue;
+      fail("at the peer: " + describe(payload), describe(received->bytes));
+    }
+  }
+  if (is_behind_nat_) not_tried("nothing reaches the suite's peer: it is behind a NAT");
+  fail("at the peer: " + describe(payload), "nothing");
+}
+
+Received Session::expect_sent(const Relay& relay, ByteView payload) {
+  const Bytes message = send_indication(relay.flow, relay.peer.endpoint(), payload);
+  return expect_at_peer(relay.flow, message, relay.peer, payload);
+}
+
+FromPeer Session::expect_at_client(Flow& flow, Peer& peer, ByteView payload,
+                                   const Endpoint& relayed) {
   for (int attempt = 0; attempt < data_attempts; ++attempt) {
     peer.send(payload, relayed);
-    if (auto came = flow.next_from_peer(soon())) return came;
+    const Instant until = soon();
+    while (auto came = flow.next_from_peer(until)) {
+      if (came->payload && std::equal(payload.begin(), payload.end(), came->payload->begin(),
+                                      came->payload->end())) {
+        delivered_.push_back(*came->payload);
+        return std::move(*came);
+      }
+      if (came->payload && was_delivered(*came->payload)) continue;
+      fail("at the client: " + describe(payload), describe(came->raw));
+    }
   }
-  return std::nullopt;
+  if (is_behind_nat_) not_tried("nothing of the suite's peer arrives: it is behind a NAT");
+  fail("at the client: " + describe(payload), "nothing");
+}
+
+void Session::expect_nothing_at_client(Flow& flow, const std::string& what) {
+  flow.fence();
+  const Instant until = briefly();
+  while (const auto came = flow.next_from_peer(until)) {
+    if (came->payload && was_delivered(*came->payload)) continue;
+    fail("nothing at the client: " + what, describe(came->raw));
+  }
+}
+
+void Session::expect_nothing_at_peer(Flow& flow, Peer& peer, const std::string& what) {
+  flow.fence();
+  const Instant until = briefly();
+  while (const auto received = peer.receive(until)) {
+    if (was_delivered(received->bytes)) continue;
+    fail("nothing at the peer: " + what, describe(received->bytes));
+  }
 }
 
 // --- Cleaning up ---------------------------------------------------------------------------------

@@ -106,11 +106,27 @@ class Session {
   /// A Send indication.
   [[nodiscard]] Bytes send_indication(Flow& flow, const Endpoint& peer, ByteView payload,
                                       const Body& more = {});
-  /// Sends `message` until `peer` has received something that is not older, three times at most.
-  [[nodiscard]] std::optional<Received> relay_to_peer(Flow& flow, ByteView message, Peer& peer);
-  /// Lets `peer` send until the client has received something from a peer, three times at most.
-  [[nodiscard]] std::optional<FromPeer> relay_to_client(Flow& flow, Peer& peer, ByteView payload,
-                                                        const Endpoint& relayed);
+  /// An allocation with a peer that it may talk to.
+  struct Relay {
+    Flow& flow;
+    Endpoint relayed;
+    Peer& peer;
+  };
+  [[nodiscard]] Relay open_relay();
+
+  /// Sends `message` on `flow` until `payload` has come to `peer`, a few times at most. Anything
+  /// else that comes, and nothing at all, fails the check; nothing is not tried behind a NAT.
+  Received expect_at_peer(Flow& flow, ByteView message, Peer& peer, ByteView payload);
+  /// The same through a Send indication.
+  Received expect_sent(const Relay& relay, ByteView payload);
+  /// Lets `peer` send `payload` to `relayed` until the client has it.
+  FromPeer expect_at_client(Flow& flow, Peer& peer, ByteView payload, const Endpoint& relayed);
+  FromPeer expect_received(const Relay& relay, ByteView payload) {
+    return expect_at_client(relay.flow, relay.peer, payload, relay.relayed);
+  }
+  /// Fails when something comes to the client, or to `peer`, while one listens shortly.
+  void expect_nothing_at_client(Flow& flow, const std::string& what);
+  void expect_nothing_at_peer(Flow& flow, Peer& peer, const std::string& what);
   /// How long to wait for one datagram that should come.
   [[nodiscard]] Instant soon() const { return clock_now() + settings_.timing.rto; }
   /// How long to listen for one that should not come.
@@ -126,12 +142,15 @@ class Session {
  private:
   [[nodiscard]] std::string clean_up(Flow& flow);
   void redeem_reservations();
+  [[nodiscard]] bool was_delivered(ByteView payload) const;
 
   const Settings& settings_;
   Random& random_;
   std::list<Flow> flows_;
   std::list<Peer> peers_;
   std::vector<std::uint64_t> reservations_;
+  std::vector<Bytes> delivered_;  // payloads that have arrived: copies of them are no surprise
+  bool is_behind_nat_ = false;
 };
 
 // --- Expectations ---
