@@ -89,25 +89,25 @@ std::uint16_t port_for(Transport transport, const Options& options, const TurnTa
   return is_secured(transport) ? default_secured_port : default_port;
 }
 
-/// The addresses to test: one of each family that is asked for.
-std::vector<IpAddress> chosen_addresses(const Options& options, const TurnTarget& target) {
+/// A family to test, and the server's address of it, if it has one.
+struct Side {
+  Family family;
+  std::optional<IpAddress> address;
+};
+
+std::vector<Side> chosen_sides(const Options& options, const TurnTarget& target) {
   const auto all = net::resolve(target.host);
   if (!all) throw CommandFailure{ExitCode::unavailable, all.error()};
-  std::vector<IpAddress> chosen;
-  const auto take = [&](Family family) {
+  if (options.family.empty()) return {{all->front().family(), all->front()}};
+  const auto side_of = [&](Family family) {
     const auto found = std::find_if(all->begin(), all->end(), [family](const IpAddress& address) {
       return address.family() == family;
     });
-    if (found != all->end()) chosen.push_back(*found);
+    return Side{family, found == all->end() ? std::nullopt : std::optional{*found}};
   };
-  if (options.family == "ipv4" || options.family == "both") take(Family::ipv4);
-  if (options.family == "ipv6" || options.family == "both") take(Family::ipv6);
-  if (options.family.empty()) chosen.push_back(all->front());
-  if (chosen.empty()) {
-    throw CommandFailure{ExitCode::unavailable,
-                         fmt::format("{} has no {} address", target.host, options.family)};
-  }
-  return chosen;
+  if (options.family == "ipv4") return {side_of(Family::ipv4)};
+  if (options.family == "ipv6") return {side_of(Family::ipv6)};
+  return {side_of(Family::ipv4), side_of(Family::ipv6)};
 }
 
 std::optional<conformance::User> user_from(const std::string& name, const std::string& password,
@@ -143,7 +143,7 @@ struct Run {
   Output output;
   const Io& io;
   std::vector<CheckResult> results;
-  std::string unreachable;  ///< the first server address that did not answer, and why
+  bool is_unreachable = false;  ///< over one transport at least
 };
 
 void add(Run& run, CheckResult result) {
@@ -151,27 +151,35 @@ void add(Run& run, CheckResult result) {
   run.results.push_back(std::move(result));
 }
 
+/// Every check as not tried, for one reason. In the table the reason stands once.
+void skip_all(const conformance::Settings& settings, const std::string& why, Run& run) {
+  for (const Check& check : run.checks) {
+    if (!conformance::applies_to(check.applies, settings.transport)) continue;
+    CheckResult result{&check, settings.transport, settings.server.family(), {}, {}, {}};
+    result.outcome.status = conformance::Status::not_tried;
+    result.outcome.why = why;
+    run.results.push_back(std::move(result));
+  }
+  run.io.err << "turnpike: " << why << '\n';
+}
+
 void run_over(conformance::Settings settings, Random& random, Run& run) {
   const auto contact = conformance::make_contact(settings, random);
-  if (contact.kind == conformance::Contact::Kind::refused) {
-    throw CommandFailure{ExitCode::refused, contact.text};
-  }
-  const std::string where =
-      fmt::format("{} over {}", settings.server.to_string(), to_string(settings.transport));
-  const bool is_ready = contact.kind == conformance::Contact::Kind::ready;
-  if (!is_ready && run.unreachable.empty()) {
-    run.unreachable = fmt::format("{} cannot be reached: {}", where, contact.text);
+  switch (contact.kind) {
+    case conformance::Contact::Kind::refused:
+      throw CommandFailure{ExitCode::refused, contact.text};
+    case conformance::Contact::Kind::unreachable:
+      run.is_unreachable = true;
+      return skip_all(settings,
+                      fmt::format("{} cannot be reached over {}: {}", settings.server.to_string(),
+                                  to_string(settings.transport), contact.text),
+                      run);
+    case conformance::Contact::Kind::ready:
+      break;
   }
   for (const Check& check : run.checks) {
     if (!conformance::applies_to(check.applies, settings.transport)) continue;
-    if (is_ready) {
-      add(run, conformance::run_check(check, settings, random));
-      continue;
-    }
-    CheckResult result{&check, settings.transport, settings.server.family(), {}, {}, {}};
-    result.outcome.status = conformance::Status::not_tried;
-    result.outcome.why = "the server cannot be reached: " + contact.text;
-    run.results.push_back(std::move(result));
+    add(run, conformance::run_check(check, settings, random));
   }
 }
 
@@ -189,21 +197,27 @@ int conformance_run(const Options& options, const Io& io) {
   conformance::Settings settings = settings_from(options, *target, io);
 
   SecureRandom random;
-  Run run{checks, options.output, io, {}, {}};
-  for (const IpAddress& address : chosen_addresses(options, *target)) {
+  Run run{checks, options.output, io, {}, false};
+  for (const Side& side : chosen_sides(options, *target)) {
     for (const Transport transport : transports) {
-      settings.server = {address, port_for(transport, options, *target)};
       settings.transport = transport;
-      run_over(settings, random, run);
+      settings.server = {side.address.value_or(IpAddress::any(side.family)),
+                         port_for(transport, options, *target)};
+      if (!side.address) {
+        skip_all(settings, target->host + " has no address of that family", run);
+      } else if (!conformance::route_to(*side.address)) {
+        skip_all(settings, "this host has no route to " + side.address->to_string(), run);
+      } else {
+        run_over(settings, random, run);
+      }
     }
   }
   const conformance::Counts counts = conformance::count(run.results);
   io.out << (options.output == Output::json ? conformance::to_json(options.target, run.results)
                                             : conformance::to_text(counts))
          << '\n';
-  if (!run.unreachable.empty()) io.err << "turnpike: " << run.unreachable << '\n';
   if (counts.failed > 0) return static_cast<int>(ExitCode::no);
-  return static_cast<int>(run.unreachable.empty() ? ExitCode::ok : ExitCode::unavailable);
+  return static_cast<int>(run.is_unreachable ? ExitCode::unavailable : ExitCode::ok);
 }
 
 void add_options(CLI::App& command, Options& options) {

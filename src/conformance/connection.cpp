@@ -39,6 +39,7 @@ class TcpConnection final : public Connection {
     return received;
   }
   [[nodiscard]] Endpoint local() const override { return socket_.local(); }
+  void reset_on_close() override { socket_.reset_on_close(); }
 
  private:
   Socket socket_;

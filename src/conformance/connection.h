@@ -43,6 +43,8 @@ class Connection {
   /// A datagram, or whatever has come of the stream.
   [[nodiscard]] virtual Result<Received, Stop> receive(Instant until) = 0;
   [[nodiscard]] virtual Endpoint local() const = 0;
+  /// TCP: the end will be a reset, not a goodbye, and the port is free at once.
+  virtual void reset_on_close() {}
   /// What ALPN chose; empty where there is none.
   [[nodiscard]] virtual std::string alpn() const { return {}; }
   /// "TLSv1.3"…; empty where there is none.

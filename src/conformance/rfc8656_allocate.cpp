@@ -125,9 +125,11 @@ seconds lifetime_for(Session& session, std::optional<seconds> wanted) {
   return *granted;
 }
 
+/// LIFETIME is the time that is left: some of it may be over when the answer is made.
 void expect_lifetime(seconds expected, seconds granted) {
-  expect(granted == expected, std::to_string(expected.count()) + " s",
-         std::to_string(granted.count()) + " s");
+  constexpr seconds passed_most{5};
+  expect(granted <= expected && granted >= expected - passed_most,
+         std::to_string(expected.count()) + " s", std::to_string(granted.count()) + " s");
 }
 
 void lifetime_defaults(Session& session) {
@@ -192,7 +194,26 @@ void unknown_family_is_440(Session& session) {
   expect_error(reply, std::vector<std::uint16_t>{440, 400});
 }
 
+/// Whether the server knows ADDITIONAL-ADDRESS-FAMILY at all: it is comprehension-optional, so a
+/// server of RFC 5766 ignores it and is right.
+Reply allocate_dual(Session& session) {
+  Reply reply = try_allocate(session.open(), [](MessageBuilder& message) {
+    message.put_requested_transport(udp).put_family(AttributeType::additional_address_family,
+                                                    Family::ipv6);
+  });
+  if (reply.error() == 440 || reply.error() == 508) {
+    not_supported("the server has neither family: " + reply.describe());
+  }
+  expect_success(reply);
+  if (reply.xor_addresses(AttributeType::xor_relayed_address).size() == 1 &&
+      !reply.has(AttributeType::address_error_code)) {
+    not_supported("the server ignores ADDITIONAL-ADDRESS-FAMILY");
+  }
+  return reply;
+}
+
 void both_family_attributes_are_400(Session& session) {
+  static_cast<void>(allocate_dual(session));
   const Reply reply = try_allocate(session.open(), [](MessageBuilder& message) {
     message.put_requested_transport(udp)
         .put_family(AttributeType::requested_address_family, Family::ipv4)
@@ -202,6 +223,7 @@ void both_family_attributes_are_400(Session& session) {
 }
 
 void additional_ipv4_is_400(Session& session) {
+  static_cast<void>(allocate_dual(session));
   const Reply reply = try_allocate(session.open(), [](MessageBuilder& message) {
     message.put_requested_transport(udp).put_family(AttributeType::additional_address_family,
                                                     Family::ipv4);
@@ -210,6 +232,7 @@ void additional_ipv4_is_400(Session& session) {
 }
 
 void additional_with_reserve_is_400(Session& session) {
+  static_cast<void>(allocate_dual(session));
   const Reply reply = try_allocate(session.open(), [](MessageBuilder& message) {
     message.put_requested_transport(udp)
         .put_family(AttributeType::additional_address_family, Family::ipv6)
@@ -219,29 +242,12 @@ void additional_with_reserve_is_400(Session& session) {
   expect_error(reply, 400);
 }
 
-Reply allocate_dual(Session& session, Flow& flow) {
-  Reply reply = try_allocate(flow, [](MessageBuilder& message) {
-    message.put_requested_transport(udp).put_family(AttributeType::additional_address_family,
-                                                    Family::ipv6);
-  });
-  static_cast<void>(session);
-  if (reply.error() == 440 || reply.error() == 508) {
-    not_supported("the server has neither family: " + reply.describe());
-  }
-  expect_success(reply);
-  return reply;
-}
-
 void dual_has_two_or_says_why(Session& session) {
-  const Reply reply = allocate_dual(session, session.open());
+  const Reply reply = allocate_dual(session);
   const auto relayed = reply.xor_addresses(AttributeType::xor_relayed_address);
   const bool is_dual = relayed.size() == 2 && relayed[0].family() != relayed[1].family();
   if (is_dual) return;
-  // ADDITIONAL-ADDRESS-FAMILY is comprehension-optional: an old server makes one relay, in silence.
   const auto error = reply.view().find(AttributeType::address_error_code);
-  if (relayed.size() == 1 && !error) {
-    not_supported("the server ignores ADDITIONAL-ADDRESS-FAMILY");
-  }
   const auto code = error ? stun::decode_address_error_code(*error) : std::nullopt;
   expect(relayed.size() == 1 && code && (code->code == 440 || code->code == 508),
          "two relayed addresses, or one and ADDRESS-ERROR-CODE 440 or 508",

@@ -141,6 +141,11 @@ Result<Received, Stop> Socket::receive(Instant until) {
   }
 }
 
+void Socket::reset_on_close() {
+  const linger at_once{1, 0};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 std::optional<Socket> Socket::accept(Instant until) {
   for (;;) {
     const int descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);

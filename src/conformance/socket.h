@@ -49,6 +49,8 @@ class Socket {
   bool send(ByteView bytes, Instant until);
   /// The next datagram or piece. An ICMP error of a connected UDP socket counts as `closed`.
   [[nodiscard]] Result<Received, Stop> receive(Instant until);
+  /// The end of a stream will be a reset, and its port free at once.
+  void reset_on_close();
   /// The next connection of a listening socket.
   [[nodiscard]] std::optional<Socket> accept(Instant until);
 
