@@ -15,6 +15,9 @@ import { until, within } from './until.mjs';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const defaultBinary = path.resolve(here, '../../../build/release/turnpike');
 
+/// The binary under test.
+export const turnpike = () => process.env.TURNPIKE_BINARY ?? defaultBinary;
+
 /// The secret that REST credentials are made with; the server wants 32 bytes at least.
 export const restSecret = 'end-to-end-tests-only-not-a-secret-0123456789';
 
@@ -78,8 +81,9 @@ function countersIn(log) {
 /// ranges (loopback, in these tests) whose peers may be reached all the same. `tls` also opens TLS
 /// listeners: true for those with `localCertificate()`, or files like those that it returns.
 /// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
-export async function startServer({ users = [], allowPeers = [], tls, limits, relayPorts } = {}) {
-  const binary = process.env.TURNPIKE_BINARY ?? defaultBinary;
+/// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
+/// ones of `turnpike serve`.
+export async function startServer({ users = [], allowPeers = [], tls, limits, relayPorts, binary, environment, options = [] } = {}) {
   const port = await freePort();
   const tlsPort = tls && (await freePort({ transports: ['tcp'] }));
   const files = tls === true ? await localCertificate() : tls;
@@ -95,8 +99,9 @@ export async function startServer({ users = [], allowPeers = [], tls, limits, re
   await writeFile(config, toml(settings), { mode: 0o600 });
 
   const flags = allowPeers.flatMap((cidr) => ['--insecure-allow-peers', cidr]);
-  const command = ['serve', '--config', config, ...flags];
-  const server = start('server', binary, command, { env: cleanEnvironment() });
+  const command = ['serve', '--config', config, ...flags, ...options];
+  const env = { ...cleanEnvironment(), ...environment };
+  const server = start('server', binary ?? turnpike(), command, { env });
 
   async function discard() {
     server.kill('SIGKILL');
