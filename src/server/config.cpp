@@ -7,6 +7,11 @@ std::string ListenAddress::to_string() const {
   return Endpoint{*address, port}.to_string();
 }
 
+std::string DiscoveryAddress::to_string() const {
+  if (bind == advertised) return bind.to_string();
+  return bind.to_string() + "/" + advertised.to_string();
+}
+
 std::string Config::effective_realm() const {
   if (!realm.empty()) return realm;
   return domain.empty() ? "turnpike" : domain;

@@ -26,6 +26,16 @@ struct ListenAddress {
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
 
+/// One entry of `nat_discovery.addresses`.
+struct DiscoveryAddress {
+  IpAddress bind;        ///< of this host
+  IpAddress advertised;  ///< as clients see it; the same unless there is a 1:1 NAT between
+
+  /// As the file spells it: "203.0.113.10", or "10.0.0.5/203.0.113.10".
+  [[nodiscard]] std::string to_string() const;
+  friend bool operator==(const DiscoveryAddress&, const DiscoveryAddress&) = default;
+};
+
 /// `relay.address_family`: what an Allocate without REQUESTED-ADDRESS-FAMILY gets.
 enum class AddressFamilyPolicy : std::uint8_t {
   strict,         ///< IPv4, as RFC 8656 §7.2 says
@@ -56,6 +66,14 @@ struct Config {
     std::string key;
 
     [[nodiscard]] bool is_configured() const { return !certificate.empty() && !key.empty(); }
+  };
+
+  /// RFC 5780. Both or neither.
+  struct NatDiscovery {
+    std::vector<DiscoveryAddress> addresses;  ///< two of each family that is there
+    std::vector<std::uint16_t> ports;         ///< two
+
+    [[nodiscard]] bool is_configured() const { return !addresses.empty(); }
   };
 
   struct Relay {
@@ -97,6 +115,7 @@ struct Config {
   std::uint32_t workers = 0;         ///< 0: one per core
   Tls tls;
   Listen listen;
+  NatDiscovery nat_discovery;
   Relay relay;
   Limits limits;
   Auth auth;

@@ -79,6 +79,14 @@ ConfigValue integer_or_text(std::string_view text, const Place& place) {
   return {std::string{text}, place};
 }
 
+ConfigValue integer_list(std::string_view text, const Place& place) {
+  ConfigValue list = comma_list(text, place);
+  for (ConfigValue& element : std::get<ConfigValue::List>(list.content)) {
+    element = integer_or_text(std::string{*element.text()}, place);
+  }
+  return list;
+}
+
 /// `value` and whether it was reported instead.
 void assign(const ConfigKey& key, std::string_view text, const Place& place,
             std::vector<Assignment>& assignments, std::vector<ConfigError>& errors) {
@@ -145,6 +153,8 @@ Parsed<ConfigValue> value_from_text(const ConfigKey& key, std::string_view text,
     case ConfigType::boolean:
       if (text == "true" || text == "false") return ConfigValue{text == "true", place};
       return ConfigValue{std::string{text}, place};
+    case ConfigType::integer_list:
+      return integer_list(text, place);
     case ConfigType::text_list:
       return comma_list(text, place);
     case ConfigType::text_or_list:

@@ -51,6 +51,45 @@ void check_relay_ports(const Config& config, const Places& places,
   }
 }
 
+void check_nat_discovery(const Config& config, const Places& places,
+                         std::vector<ConfigError>& errors) {
+  const Config::NatDiscovery& discovery = config.nat_discovery;
+  const auto report = [&](const std::string& first, const std::string& second, std::string problem,
+                          std::string remedy) {
+    const auto [key, place] = blamed(places, first, second);
+    errors.push_back({place.to_string(), key, std::move(problem), std::move(remedy)});
+  };
+  if (!errors.empty()) return;  // lists that were refused may be empty here
+  if (discovery.addresses.empty() != discovery.ports.empty()) {
+    return report("nat_discovery.addresses", "nat_discovery.ports",
+                  "nat_discovery has addresses or ports, and not the other",
+                  "set both nat_discovery.addresses and nat_discovery.ports, or neither");
+  }
+  for (const std::uint16_t port : discovery.ports) {
+    if (!config.relay.ports.contains(port)) continue;
+    report("nat_discovery.ports", "relay.ports",
+           fmt::format("the relay ports {} contain the discovery port {}",
+                       in_quotes(port_range_text(config.relay.ports)), port),
+           "keep the two apart, for example relay.ports = \"49152-65535\"");
+  }
+  for (const IpAddress& public_ip : config.public_ip) {
+    const auto& all = discovery.addresses;
+    const auto is_of_family = [&](const DiscoveryAddress& address) {
+      return address.bind.family() == public_ip.family() && address.bind == address.advertised;
+    };
+    const bool names_it = std::any_of(all.begin(), all.end(), [&](const DiscoveryAddress& address) {
+      return address.advertised == public_ip;
+    });
+    const auto plain = std::find_if(all.begin(), all.end(), is_of_family);
+    if (names_it || plain == all.end()) continue;
+    report("nat_discovery.addresses", "public_ip",
+           fmt::format("public_ip says that this host is behind NAT, and {} does not say what "
+                       "clients see of it",
+                       in_quotes(plain->to_string())),
+           fmt::format("write it as {}", in_quotes(plain->bind.to_string() + "/public address")));
+  }
+}
+
 /// True when only one of two TCP sockets could be bound.
 bool collide(const ListenAddress& a, const ListenAddress& b) {
   if (a.port != b.port) return false;
@@ -213,6 +252,7 @@ ConfigResult load_config(const ConfigSources& sources) {
   check_listeners(loaded.config, places, errors);
   check_tls(loaded.config, places, errors);
   check_relay_ports(loaded.config, places, errors);
+  check_nat_discovery(loaded.config, places, errors);
   check_credentials(loaded.config, sources, places, errors);
   if (!errors.empty()) return Failure{std::move(errors)};
 

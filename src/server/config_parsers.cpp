@@ -282,6 +282,22 @@ Parsed<ListenAddress> parse_listen_address(std::string_view text) {
       "write an IP address before the port, IPv6 in brackets; names are not resolved");
 }
 
+Parsed<DiscoveryAddress> parse_discovery_address(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto bind = parse_unicast_address(text.substr(0, slash));
+  if (!bind) return Complain{bind.error()};
+  if (slash == std::string_view::npos) return DiscoveryAddress{*bind, *bind};
+  const auto advertised = IpAddress::parse(text.substr(slash + 1));
+  if (!advertised || advertised->family() != bind->family()) {
+    return Complain{
+        {fmt::format("{} does not say what clients see of the address", in_quotes(text)),
+         R"(write the address alone, or "address of this host/public address")"}};
+  }
+  const auto seen = parse_unicast_address(text.substr(slash + 1));
+  if (!seen) return Complain{seen.error()};
+  return DiscoveryAddress{*bind, *seen};
+}
+
 Parsed<IpPrefix> parse_prefix(std::string_view text) {
   if (const auto prefix = IpPrefix::parse(text)) return *prefix;
   const std::size_t slash = text.find('/');

@@ -41,6 +41,10 @@ using Parsed = Result<T, Complaint>;
 /// ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478". Names are not resolved.
 [[nodiscard]] Parsed<ListenAddress> parse_listen_address(std::string_view text);
 
+/// "203.0.113.10", or "10.0.0.5/203.0.113.10" for an address of this host and what a 1:1 NAT makes
+/// of it.
+[[nodiscard]] Parsed<DiscoveryAddress> parse_discovery_address(std::string_view text);
+
 /// "10.0.0.0/8" or one address. Host bits that are set are an error whose remedy is the corrected
 /// prefix (HOSTILE C02).
 [[nodiscard]] Parsed<IpPrefix> parse_prefix(std::string_view text);

@@ -313,6 +313,52 @@ void apply_public_ip(Config& config, const ConfigValue& value, KeyProblems& prob
   config.public_ip = std::move(addresses);
 }
 
+void apply_discovery_addresses(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  std::vector<DiscoveryAddress> addresses;
+  with_list(value, problems, parse_discovery_address, addresses);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto count =
+        std::count_if(addresses.begin(), addresses.end(),
+                      [&](const DiscoveryAddress& each) { return each.bind.family() == family; });
+    if (count == 0 || count == 2 || value.list() == nullptr ||
+        addresses.size() != value.list()->size())
+      continue;
+    problems.add(value.place,
+                 {fmt::format("{} IPv{} addresses are given, and RFC 5780 works with two", count,
+                              family == Family::ipv4 ? 4 : 6),
+                  "write two of each family that is to be served"});
+  }
+  for (std::size_t i = 1; i < addresses.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const DiscoveryAddress& a = addresses[i];
+      const DiscoveryAddress& b = addresses[j];
+      if (a.bind != b.bind && a.advertised != b.advertised) continue;
+      problems.add(value.place, {fmt::format("{} and {} have an address in common",
+                                             in_quotes(b.to_string()), in_quotes(a.to_string())),
+                                 "write two that differ, here and as clients see them"});
+    }
+  }
+  config.nat_discovery.addresses = std::move(addresses);
+}
+
+void apply_discovery_ports(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.list() == nullptr) return wrong_type(value, "a list", problems);
+  std::vector<std::uint16_t> ports;
+  for (const ConfigValue& element : *value.list()) {
+    if (element.integer() == nullptr) return wrong_type(element, "a whole number", problems);
+    if (*element.integer() < 1 || *element.integer() > 65535) {
+      return problems.add(element.place, {fmt::format("{} is no port", *element.integer()),
+                                          "use a number from 1 to 65535"});
+    }
+    ports.push_back(static_cast<std::uint16_t>(*element.integer()));
+  }
+  if (!ports.empty() && (ports.size() != 2 || ports[0] == ports[1])) {
+    return problems.add(value.place, {"RFC 5780 works with two different ports",
+                                      fmt::format("write for example {}", problems.example())});
+  }
+  config.nat_discovery.ports = std::move(ports);
+}
+
 /// Stores the path even if the file will not do: check_tls() is to see that one was given.
 void read_path(const ConfigValue& value, FileSecrecy secrecy, KeyProblems& problems,
                std::string& out) {
@@ -376,11 +422,12 @@ constexpr std::uint32_t max_count = 10'000'000;  // more allocations than any ma
 constexpr seconds one_day{86'400};
 
 std::string address_text(const IpAddress& address) { return address.to_string(); }
+std::string discovery_text(const DiscoveryAddress& address) { return address.to_string(); }
 std::string listener_text(const ListenAddress& address) { return address.to_string(); }
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 29> keys{{
+const std::array<ConfigKey, 31> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -464,6 +511,28 @@ const std::array<ConfigKey, 29> keys{{
            with_list(value, problems, parse_listen_address, config.listen.tls);
          },
      .show = [](const Config& config) { return shown_list(config.listen.tls, listener_text); }},
+    {.path = "nat_discovery.addresses",
+     .type = ConfigType::text_list,
+     .example = R"(["203.0.113.10", "203.0.113.11"])",
+     .meaning =
+         "The two addresses of NAT behaviour discovery (RFC 5780), of each family that is to "
+         "be served; \"bind/public\" behind 1:1 NAT; empty: off.",
+     .apply = apply_discovery_addresses,
+     .show =
+         [](const Config& config) {
+           return shown_list(config.nat_discovery.addresses, discovery_text);
+         }},
+    {.path = "nat_discovery.ports",
+     .type = ConfigType::integer_list,
+     .example = "[3478, 3479]",
+     .meaning = "The two UDP ports of NAT behaviour discovery.",
+     .apply = apply_discovery_ports,
+     .show =
+         [](const Config& config) {
+           ConfigValue::List list;
+           for (const std::uint16_t port : config.nat_discovery.ports) list.push_back(shown(port));
+           return ConfigValue{std::move(list), {}};
+         }},
     {.path = "relay.addresses",
      .type = ConfigType::text_list,
      .example = R"(["192.0.2.1"])",

@@ -52,6 +52,7 @@ enum class ConfigType : std::uint8_t {
   text,
   integer,
   boolean,
+  integer_list,  ///< from the environment: separated by commas
   text_list,     ///< from the environment: separated by commas
   text_or_list,  ///< "auto", or a list
   table_list,    ///< from the environment: TOML, as it would stand in the file

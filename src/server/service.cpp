@@ -11,6 +11,7 @@
 #include "net/certificate_watcher.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
+#include "server/config_value.h"
 #include "server/log.h"
 #include "server/quickstart.h"
 #include "server/worker.h"
@@ -65,9 +66,54 @@ void add_listeners(Transport transport, const std::vector<ListenAddress>& config
   }
 }
 
+/// The UDP socket that datagrams to `endpoint` come in on, by its number among the UDP listeners,
+/// which is its turn::ListenerId. The kernel prefers a socket of the very address to a wildcard.
+std::optional<std::uint32_t> udp_listener_of(const std::vector<Listener>& listeners,
+                                             const Endpoint& endpoint) {
+  const Endpoint any{IpAddress::any(endpoint.family()), endpoint.port};
+  for (const Endpoint& wanted : {endpoint, any}) {
+    std::uint32_t number = 0;
+    for (const Listener& listener : listeners) {
+      if (listener.transport != Transport::udp) continue;
+      if (listener.endpoint == wanted) return number;
+      ++number;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The sockets of NAT behaviour discovery that listen.udp does not name anyway.
+void add_discovery_listeners(const Config& config, std::vector<Listener>& listeners) {
+  for (const DiscoveryAddress& address : config.nat_discovery.addresses) {
+    for (const std::uint16_t port : config.nat_discovery.ports) {
+      const Endpoint origin{address.bind, port};
+      if (!udp_listener_of(listeners, origin)) listeners.push_back({Transport::udp, origin});
+    }
+  }
+}
+
+/// A1 and A2 of `family` with P1 and P2, in the order of turn::DiscoverySquare.
+std::optional<turn::DiscoverySquare> discovery_square(const Config& config,
+                                                      const std::vector<Listener>& listeners,
+                                                      Family family) {
+  turn::DiscoverySquare square{};
+  std::size_t filled = 0;
+  for (const DiscoveryAddress& address : config.nat_discovery.addresses) {
+    if (address.bind.family() != family) continue;
+    for (const std::uint16_t port : config.nat_discovery.ports) {
+      const Endpoint local{address.bind, port};
+      const auto listener = turn::ListenerId{udp_listener_of(listeners, local).value()};
+      square.at(filled++) = {listener, local, {address.advertised, port}};
+    }
+  }
+  if (filled == 0) return std::nullopt;
+  return square;
+}
+
 std::vector<Listener> all_listeners(const Config& config) {
   std::vector<Listener> listeners;
   add_listeners(Transport::udp, config.listen.udp, listeners);
+  add_discovery_listeners(config, listeners);
   add_listeners(Transport::tcp, config.listen.tcp, listeners);
   add_listeners(Transport::tls, config.listen.tls, listeners);
   return listeners;
@@ -138,7 +184,14 @@ turn::PeerPolicy::Settings policy_settings(const Config& config, const ServeOpti
       }
     }
   }
+  for (const DiscoveryAddress& address : config.nat_discovery.addresses) {
+    settings.own_listeners.push_back({address.advertised, config.nat_discovery.ports.at(0)});
+    settings.own_listeners.push_back({address.advertised, config.nat_discovery.ports.at(1)});
+  }
   settings.own_addresses = net::interface_addresses();
+  for (const DiscoveryAddress& address : config.nat_discovery.addresses) {
+    settings.own_addresses.push_back(address.advertised);
+  }
   for (const auto& relay : relays) {
     settings.own_addresses.push_back(relay.bind);
     settings.own_addresses.push_back(relay.advertised);
@@ -155,13 +208,19 @@ auth::CredentialSettings credential_settings(const Config& config) {
   return {config.effective_realm(), config.auth.users, config.auth.secrets, algorithms};
 }
 
-turn::Server::Settings server_settings(const Config& config, Random& random) {
+turn::Server::Settings server_settings(const Config& config, const std::vector<Listener>& listeners,
+                                       Random& random) {
   turn::Server::Settings settings;
   settings.limits = limits_of(config);
   settings.strict_expiry = config.auth.strict_expiry;
   settings.address_family = config.relay.address_family == AddressFamilyPolicy::strict
                                 ? turn::AddressFamilyRule::strict
                                 : turn::AddressFamilyRule::follow_client;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    if (const auto square = discovery_square(config, listeners, family)) {
+      settings.nat_discovery.push_back(*square);
+    }
+  }
   settings.authentication.nonce_lifetime = config.auth.nonce_lifetime;
   settings.authentication.hash_seed = HashSeed{random.next_u64()};
   random.fill(settings.authentication.nonce_key);
@@ -253,12 +312,19 @@ void Service::open() {
         "address of that family in relay.addresses",
         exit_configuration};
   }
+  for (const DiscoveryAddress& address : config_.nat_discovery.addresses) {
+    if (can_bind(address.bind)) continue;
+    throw StartError{"nat_discovery address " + address.bind.to_string() +
+                         " is not an address of this host; write one that is, and behind NAT " +
+                         in_quotes("address of this host/public address"),
+                     exit_configuration};
+  }
   load_certificate();
   for (const Listener& listener : listen_) {
     if (const auto error = probe(listener)) throw cannot_listen(listener, error);
   }
   SecureRandom random;
-  turn::Server::Settings settings = server_settings(config_, random);
+  turn::Server::Settings settings = server_settings(config_, listen_, random);
   const WorkerShared shared{book_,
                             policy_,
                             ledger_,
@@ -348,6 +414,13 @@ void Service::log_start(const ServeOptions& options) const {
                {"seen_as", relay.advertised.to_string()},
                {"ports", std::to_string(config_.relay.ports.first) + "-" +
                              std::to_string(config_.relay.ports.last)}});
+  }
+  for (const DiscoveryAddress& address : config_.nat_discovery.addresses) {
+    log_event(LogLevel::info, "discovering",
+              {{"address", address.bind.to_string()},
+               {"seen_as", address.advertised.to_string()},
+               {"ports", std::to_string(config_.nat_discovery.ports.at(0)) + "," +
+                             std::to_string(config_.nat_discovery.ports.at(1))}});
   }
   for (const IpPrefix& prefix : options.insecure_allow_peers) {
     log_event(

@@ -44,7 +44,7 @@ namespace turnpike::turn {
   X(dropped_method)            /* method unknown, or class not allowed for it */           \
   X(dropped_response)          /* a response or error from a stranger */                   \
   X(dropped_source)            /* a source that must not be answered: loop or reflector */ \
-  X(dropped_challenge_budget)  /* this network asked for too many challenges */            \
+  X(dropped_challenge_budget)  /* this network asked for too much unauthenticated */       \
   X(dropped_pending)           /* retransmission while the relay is being opened */        \
   X(dropped_no_allocation)     /* indication or ChannelData on an unknown five-tuple */    \
   X(dropped_bad_indication)    /* attributes missing, invalid or unknown */                \

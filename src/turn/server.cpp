@@ -43,8 +43,9 @@ bool is_understood(AttributeType type) {
   }
 }
 
-bool is_unknown(const stun::AttributeView& attribute) {
-  return stun::is_comprehension_required(attribute.type) && !is_understood(attribute.type);
+bool is_unknown(const stun::AttributeView& attribute, AlsoUnderstood also) {
+  return stun::is_comprehension_required(attribute.type) && !is_understood(attribute.type) &&
+         std::find(also.begin(), also.end(), attribute.type) == also.end();
 }
 
 Reason reason_of(auth::Denial denial) {
@@ -99,9 +100,11 @@ bool is_served_request(Method method) {
 
 }  // namespace
 
-bool has_unknown_attribute(const stun::MessageView& message) {
+bool has_unknown_attribute(const stun::MessageView& message, AlsoUnderstood also) {
   const auto attributes = message.attributes();
-  return std::any_of(attributes.begin(), attributes.end(), is_unknown);
+  return std::any_of(
+      attributes.begin(), attributes.end(),
+      [&](const stun::AttributeView& attribute) { return is_unknown(attribute, also); });
 }
 
 Server::Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
@@ -112,6 +115,9 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
       ledger_(ledger),
       random_(random),
       challenges_(settings.limits.challenge_rate, HashSeed{random.next_u64()}),
+      discovery_(settings.nat_discovery),
+      discovery_budget_(discovery_.is_on() ? settings.limits.challenge_rate : 0,
+                        HashSeed{discovery_.is_on() ? random.next_u64() : 0}),
       allocations_(HashSeed{random.next_u64()}) {}
 
 Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
@@ -151,7 +157,7 @@ Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& messa
   // RFC 8489 §6.3: a method that is not supported is silence, not an error.
   if (!is_served_request(message.method())) return Reason::dropped_method;
   if (is_unanswerable(flow.tuple)) return Reason::dropped_source;
-  if (message.method() == Method::binding) return on_binding(flow, message, effects);
+  if (message.method() == Method::binding) return on_binding(flow, message, now, effects);
 
   on_deadline(now, effects);  // what has run out must not be found
   const bool is_upkeep =
@@ -229,11 +235,12 @@ Reason Server::refuse_unknown_attributes(const Request& request) {
   return Reason::refused_unknown_attribute;
 }
 
-stun::MessageBuilder Server::begin_unknown_attributes(const stun::MessageView& message) {
+stun::MessageBuilder Server::begin_unknown_attributes(const stun::MessageView& message,
+                                                      AlsoUnderstood also) {
   std::array<AttributeType, 8> listed{};  // bounded: the answer must not outgrow the request
   std::size_t count = 0;
   for (const stun::AttributeView attribute : message.attributes()) {
-    if (is_unknown(attribute) && count < listed.size()) listed[count++] = attribute.type;
+    if (is_unknown(attribute, also) && count < listed.size()) listed[count++] = attribute.type;
   }
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
   response.put_error_code(ErrorCode::unknown_attribute)

@@ -14,6 +14,7 @@
 #include "turn/framing.h"
 #include "turn/ledger.h"
 #include "turn/limits.h"
+#include "turn/nat_discovery.h"
 #include "turn/peer_policy.h"
 #include "turn/reason.h"
 
@@ -31,9 +32,13 @@ enum class RelayOpenError : std::uint8_t {
   no_resources,  ///< no descriptors, no memory, no such address: answered with 508
 };
 
+/// Attributes that are understood besides those that always are.
+using AlsoUnderstood = std::span<const stun::AttributeType>;
+
 /// True when `message` has a comprehension-required attribute that this server does not understand
 /// (RFC 8489 §6.3.1, §6.3.2).
-[[nodiscard]] bool has_unknown_attribute(const stun::MessageView& message);
+[[nodiscard]] bool has_unknown_attribute(const stun::MessageView& message,
+                                         AlsoUnderstood also = {});
 
 /// One worker's TURN server.
 ///
@@ -48,6 +53,8 @@ class Server {
     AddressFamilyRule address_family = AddressFamilyRule::strict;
     WorkerId worker{};           ///< who this server belongs to
     bool strict_expiry = false;  ///< time-limited users that have run out cannot refresh either
+    /// The origins of RFC 5780, a square for each family; none: the usage is off.
+    std::vector<DiscoverySquare> nat_discovery;
   };
 
   /// The referenced objects must outlive the server; book, policy and ledger are shared by workers.
@@ -106,14 +113,26 @@ class Server {
   Reason refuse(const Request& request, stun::ErrorCode code);
   Reason refuse_unknown_attributes(const Request& request);
   /// 420 with the first few unknown attributes, up to where the signature would stand.
-  [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message);
+  [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message,
+                                                              AlsoUnderstood also = {});
   [[nodiscard]] stun::MessageBuilder begin_success(const stun::MessageView& message);
   void finish(const Request& request, stun::MessageBuilder& response);
   void succeed(const Request& request);
   [[nodiscard]] bool is_unanswerable(const FiveTuple& tuple) const;
 
   // binding.cpp
-  Reason on_binding(const ClientFlow& flow, const stun::MessageView& message, Effects& effects);
+  Reason on_binding(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                    Effects& effects);
+  Reason answer_binding(const ClientFlow& flow, const stun::MessageView& message, Effects& effects);
+  Reason refuse_binding(const ClientFlow& flow, const stun::MessageView& message,
+                        stun::ErrorCode code, Effects& effects);
+  Reason refuse_binding_unknown(const ClientFlow& flow, const stun::MessageView& message,
+                                AlsoUnderstood also, Effects& effects);
+
+  // nat_discovery.cpp
+  Reason on_discovery(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                      Effects& effects);
+  [[nodiscard]] bool is_bad_target(const ClientFlow& flow, const Endpoint& to) const;
 
   // allocate.cpp
   Reason on_allocate(const Request& request);
@@ -160,6 +179,8 @@ class Server {
   Ledger& ledger_;
   Random& random_;
   ChallengeBudget challenges_;
+  const NatDiscovery discovery_;
+  ChallengeBudget discovery_budget_;  // its own: nobody loses a challenge to a discovery
   AllocationTable allocations_;
   UserTable users_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used

@@ -97,12 +97,15 @@ TEST_CASE("every key is read", "[server][config]") {
   const Config config = loaded(tls.section() + R"(
 domain = "turn.example.com"
 realm = "example.com"
-public_ip = ["203.0.113.10", "2001:db8::10"]
+public_ip = ["203.0.113.11", "2001:db8::1"]
 workers = 4
 [listen]
 udp = [":3478", "192.0.2.1:3479", "[::1]:3480"]
 tcp = [":3478"]
 tls = ["192.0.2.1:443", "[::1]:5349"]
+[nat_discovery]
+addresses = ["192.0.2.1", "10.0.0.6/203.0.113.11", "2001:db8::1", "2001:db8::2"]
+ports = [3478, 3479]
 [relay]
 addresses = ["192.0.2.1"]
 ports = "50000-50999"
@@ -133,7 +136,7 @@ format = "json"
   CHECK(config.domain == "turn.example.com");
   CHECK(config.effective_realm() == "example.com");
   CHECK(config.public_ip ==
-        std::vector{*IpAddress::parse("203.0.113.10"), *IpAddress::parse("2001:db8::10")});
+        std::vector{*IpAddress::parse("203.0.113.11"), *IpAddress::parse("2001:db8::1")});
   CHECK(config.workers == 4);
   CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478},
                                          ListenAddress{IpAddress::parse("192.0.2.1"), 3479},
@@ -143,6 +146,15 @@ format = "json"
                                          ListenAddress{IpAddress::parse("::1"), 5349}});
   CHECK(config.tls.certificate == tls.certificate);
   CHECK(config.tls.key == tls.key);
+  const auto same = [](const char* text) {
+    return DiscoveryAddress{*IpAddress::parse(text), *IpAddress::parse(text)};
+  };
+  CHECK(config.nat_discovery.addresses ==
+        std::vector{
+            same("192.0.2.1"),
+            DiscoveryAddress{*IpAddress::parse("10.0.0.6"), *IpAddress::parse("203.0.113.11")},
+            same("2001:db8::1"), same("2001:db8::2")});
+  CHECK(config.nat_discovery.ports == std::vector<std::uint16_t>{3478, 3479});
   CHECK(config.relay.addresses == std::vector{*IpAddress::parse("192.0.2.1")});
   CHECK(config.relay.ports == PortRange{50000, 50999});
   REQUIRE(config.relay.allow_peers.size() == 3);
@@ -211,6 +223,18 @@ TEST_CASE("what is shown of a value can be read again", "[server][config]") {
   }
 }
 
+TEST_CASE("NAT discovery is off by default, and can be set from the environment",
+          "[server][config][rfc5780-6]") {
+  CHECK_FALSE(loaded("").nat_discovery.is_configured());
+  const Config config =
+      loaded("", {{"TURNPIKE__NAT_DISCOVERY__ADDRESSES", "10.0.0.5/203.0.113.10, 203.0.113.11"},
+                  {"TURNPIKE__NAT_DISCOVERY__PORTS", "3478, 3479"}});
+  REQUIRE(config.nat_discovery.addresses.size() == 2);
+  CHECK(config.nat_discovery.addresses[0].to_string() == "10.0.0.5/203.0.113.10");
+  CHECK(config.nat_discovery.addresses[1].to_string() == "203.0.113.11");
+  CHECK(config.nat_discovery.ports == std::vector<std::uint16_t>{3478, 3479});
+}
+
 // --- Refusals: each names place, key, mistake and remedy
 // ---------------------------------------------
 
@@ -239,8 +263,7 @@ TEST_CASE("an unknown section is refused once, not once per key (C01)", "[server
 
 TEST_CASE("sections that other versions know are refused like any unknown one",
           "[server][config]") {
-  for (const char* section :
-       {"store", "signaling", "control", "metrics", "cluster", "nat_discovery"}) {
+  for (const char* section : {"store", "signaling", "control", "metrics", "cluster"}) {
     CAPTURE(section);
     CHECK(contains(refusal("[" + std::string{section} + "]\nx = 1\n"), "knows no such section"));
   }
@@ -318,6 +341,66 @@ TEST_CASE("ports that are none are refused (C02)", "[server][config]") {
   for (const char* ports : {"", "abc", "443,", ",443", "443-", "-443", "1-2-3", "+443"}) {
     CAPTURE(ports);
     CHECK_FALSE(parse_port_list(ports));
+  }
+}
+
+TEST_CASE("NAT discovery without two addresses and two ports is refused in a sentence",
+          "[server][config][rfc5780-6]") {
+  const auto of = [](const std::string& addresses, const std::string& ports) {
+    return refusal("[nat_discovery]\naddresses = " + addresses + "\nports = " + ports + "\n");
+  };
+  const std::string two = R"(["203.0.113.10", "203.0.113.11"])";
+  CHECK(of(two, "[3478, 3479]") == "(accepted)");
+  CHECK(of(R"(["203.0.113.10"])", "[3478, 3479]") ==
+        "t.toml:2:13: nat_discovery.addresses: 1 IPv4 addresses are given, and RFC 5780 works with "
+        "two; write two of each family that is to be served");
+  CHECK(contains(of(R"(["203.0.113.10", "2001:db8::1", "2001:db8::2"])", "[3478, 3479]"),
+                 "1 IPv4 addresses are given"));
+  CHECK(contains(of(R"(["203.0.113.10", "203.0.113.10"])", "[3478, 3479]"),
+                 "\"203.0.113.10\" is listed twice"));
+  CHECK(of(R"(["10.0.0.5/203.0.113.10", "10.0.0.6/203.0.113.10"])", "[3478, 3479]") ==
+        "t.toml:2:13: nat_discovery.addresses: \"10.0.0.5/203.0.113.10\" and "
+        "\"10.0.0.6/203.0.113.10\" have an address in common; write two that differ, here and as "
+        "clients see them");
+  CHECK(contains(of(R"(["10.0.0.5/24", "10.0.0.6/24"])", "[3478, 3479]"),
+                 "\"10.0.0.5/24\" does not say what clients see of the address; write"));
+  CHECK(contains(of(R"(["10.0.0.5/2001:db8::1", "10.0.0.6"])", "[3478, 3479]"),
+                 "does not say what clients see"));
+  CHECK(contains(of(R"(["0.0.0.0", "10.0.0.6"])", "[3478, 3479]"), "not the address of one host"));
+  CHECK(contains(of(R"(["10.0.0.5/224.0.0.1", "10.0.0.6"])", "[3478, 3479]"),
+                 "not the address of one host"));
+  for (const char* ports : {"[3478]", "[3478, 3478]", "[3478, 3479, 3480]"}) {
+    CAPTURE(ports);
+    CHECK(of(two, ports) ==
+          "t.toml:3:9: nat_discovery.ports: RFC 5780 works with two different ports; write for "
+          "example [3478, 3479]");
+  }
+  CHECK(contains(of(two, "[3478, 0]"), "t.toml:3:16: nat_discovery.ports: 0 is no port"));
+  CHECK(contains(of(two, "[3478, 65536]"), "65536 is no port"));
+  CHECK(contains(of(two, R"([3478, ":3479"])"), "where a whole number is expected"));
+  CHECK(contains(of(two, "3478"), "where a list is expected"));
+  CHECK(of(two, "[]") ==
+        "t.toml:2:13: nat_discovery.addresses: nat_discovery has addresses or ports, and not the "
+        "other; set both nat_discovery.addresses and nat_discovery.ports, or neither");
+  CHECK(
+      contains(refusal("nat_discovery.ports = [3478, 3479]"), "t.toml:1:23: nat_discovery.ports"));
+  CHECK(of(two, "[3478, 50000]") ==
+        "t.toml:3:9: nat_discovery.ports: the relay ports \"49152-65535\" contain the discovery "
+        "port 50000; keep the two apart, for example relay.ports = \"49152-65535\"");
+}
+
+TEST_CASE("NAT discovery behind NAT says what clients see of its addresses",
+          "[server][config][rfc5780-6.1]") {
+  const std::string rest = "nat_discovery.ports = [3478, 3479]\npublic_ip = [\"203.0.113.10\"]\n";
+  CHECK(
+      refusal("nat_discovery.addresses = [\"10.0.0.5\", \"10.0.0.6\"]\n" + rest) ==
+      "t.toml:1:27: nat_discovery.addresses: public_ip says that this host is behind NAT, and "
+      "\"10.0.0.5\" does not say what clients see of it; write it as \"10.0.0.5/public address\"");
+  for (const char* good :
+       {R"(["10.0.0.5/203.0.113.10", "10.0.0.6/203.0.113.11"])",
+        R"(["203.0.113.10", "203.0.113.11"])", R"(["2001:db8::1", "2001:db8::2"])"}) {
+    CAPTURE(good);
+    CHECK(refusal("nat_discovery.addresses = " + std::string{good} + "\n" + rest) == "(accepted)");
   }
 }
 
@@ -815,8 +898,9 @@ TEST_CASE("every key's default and example are accepted by the key itself", "[se
     CAPTURE(std::string{key.path});
     const std::string line = std::string{key.path} + " = ";
     CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
-    // Not those that name files or need some.
-    if (key.path != "auth.secrets" && key.path != "listen.tls" && !key.path.starts_with("tls.")) {
+    // Not those that name files or need some, or that come in pairs.
+    if (key.path != "auth.secrets" && key.path != "listen.tls" && !key.path.starts_with("tls.") &&
+        !key.path.starts_with("nat_discovery.")) {
       CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");
     }
     CHECK_FALSE(key.meaning.empty());

@@ -19,6 +19,7 @@ turn::Server::Settings server_settings(const WorldSettings& world) {
   settings.limits = world.limits;
   settings.address_family = world.address_family;
   settings.strict_expiry = world.strict_expiry;
+  settings.nat_discovery = world.nat_discovery;
   for (std::size_t i = 0; i < settings.authentication.nonce_key.size(); ++i) {
     settings.authentication.nonce_key[i] = static_cast<std::uint8_t>(world.seed + i);
   }
@@ -140,7 +141,7 @@ std::vector<AttributeType> Reply::types() const {
 
 Client::Client(World& world, Endpoint from, Endpoint server, Transport transport) : world_(&world) {
   flow_.tuple = {from, server, transport};
-  flow_.listener = turn::ListenerId{3};
+  flow_.listener = world.listener_of(server);
 }
 
 Client& Client::is(std::string_view name, std::string_view secret) {
@@ -215,6 +216,15 @@ void Client::examine(Reply& reply) const {
   if (stun::verify_message_integrity(message, key().sha1)) reply.signed_by = SignedBy::sha1;
   if (stun::verify_message_integrity_sha256(message, key().sha256))
     reply.signed_by = SignedBy::sha256;
+}
+
+std::optional<Reply> Client::receive_from(std::string_view server, std::string_view at) {
+  FiveTuple tuple = flow_.tuple;
+  tuple.client = endpoint(at);
+  tuple.server = endpoint(server);
+  auto message = world_->take_message(tuple);
+  if (!message) return std::nullopt;
+  return Reply{Reason::answered_binding, std::move(message)};
 }
 
 Reply Client::request_once(Method method, const Add& add) {
@@ -441,7 +451,7 @@ void World::carry_out() {
     if (const auto* send = std::get_if<turn::SendToClient>(&effect)) {
       const FiveTuple& tuple = send->flow.tuple;
       mailboxes_[{tuple.client, tuple.server}].push_back(copy_of(effects_.bytes_of(*send)));
-      CHECK(send->flow.listener == turn::ListenerId{3});
+      CHECK(send->flow.listener == listener_of(tuple.server));
     } else if (const auto* open = std::get_if<turn::OpenRelay>(&effect)) {
       opened_.push_back(*open);
       if (hold_relays_) {
@@ -526,6 +536,15 @@ Endpoint World::advertised(const Endpoint& bound) const {
     if (relay.bind == bound.address) return {relay.advertised, bound.port};
   }
   throw std::runtime_error("bound to no relay address: " + bound.to_string());
+}
+
+turn::ListenerId World::listener_of(const Endpoint& server) const {
+  for (const turn::DiscoverySquare& square : settings_.nat_discovery) {
+    for (const turn::DiscoveryOrigin& origin : square) {
+      if (origin.local == server) return origin.listener;
+    }
+  }
+  return turn::ListenerId{3};
 }
 
 std::optional<Bytes> World::take_message(const FiveTuple& tuple) {

@@ -67,6 +67,7 @@ struct WorldSettings {
   turn::AddressFamilyRule address_family = turn::AddressFamilyRule::strict;
   bool strict_expiry = false;
   turn::PeerPolicy::Settings policy = default_policy();
+  std::vector<turn::DiscoverySquare> nat_discovery;  ///< RFC 5780; none: off
 
   static std::vector<turn::RelayAddress> default_relays();
   static turn::Limits default_limits();
@@ -209,6 +210,8 @@ class Client {
 
   [[nodiscard]] Endpoint relayed(Family family = Family::ipv4) const;
   [[nodiscard]] const turn::ClientFlow& flow() const { return flow_; }
+  /// The next answer from `server` to this client at `at`, which may be another port of its.
+  std::optional<Reply> receive_from(std::string_view server, std::string_view at);
 
   Bytes last_request;
 
@@ -279,6 +282,8 @@ class World {
   // ---- for Client ----
   Reason from_client(const turn::ClientFlow& flow, const Bytes& datagram);
   std::optional<Bytes> take_message(const FiveTuple& tuple);
+  /// What the socket is called that datagrams to `server` come in on.
+  [[nodiscard]] turn::ListenerId listener_of(const Endpoint& server) const;
 
  private:
   void carry_out();

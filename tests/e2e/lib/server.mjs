@@ -28,7 +28,7 @@ export const staticPassword = 'correct horse battery staple';
 const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
-function toml({ port, tls, relay, limits, users }) {
+function toml({ port, tls, natDiscovery, relay, limits, users }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
@@ -39,6 +39,9 @@ function toml({ port, tls, relay, limits, users }) {
     `tcp = ${toToml(onLoopback(port))}`,
     `tls = ${toToml(tls ? onLoopback(tls.port) : [])}`,
     '',
+    ...(natDiscovery
+      ? ['[nat_discovery]', ...Object.entries(natDiscovery).map(([key, value]) => `${key} = ${toToml(value)}`), '']
+      : []),
     '[relay]',
     `ports = "${relay.first}-${relay.last}"`,
     '',
@@ -81,10 +84,13 @@ function countersIn(log) {
 /// ranges (loopback, in these tests) whose peers may be reached all the same. `tls` also opens TLS
 /// listeners: true for those with `localCertificate()`, or files like those that it returns.
 /// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
+/// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
 /// ones of `turnpike serve`.
-export async function startServer({ users = [], allowPeers = [], tls, limits, relayPorts, binary, environment, options = [] } = {}) {
-  const port = await freePort();
+export async function startServer({
+  users = [], allowPeers = [], tls, limits, relayPorts, discoveryAddresses, binary, environment, options = [],
+} = {}) {
+  const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
   const tlsPort = tls && (await freePort({ transports: ['tcp'] }));
   const files = tls === true ? await localCertificate() : tls;
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));
@@ -92,6 +98,7 @@ export async function startServer({ users = [], allowPeers = [], tls, limits, re
   const settings = {
     port,
     tls: tls && { ...files, port: tlsPort },
+    natDiscovery: discoveryAddresses && { addresses: discoveryAddresses, ports: [port, port + 1] },
     relay: relayPortRange({ ports: relayPorts }),
     limits: { ...noLimits, ...limits },
     users,
