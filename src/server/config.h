@@ -86,6 +86,9 @@ struct Config {
     std::uint32_t max_allocations = 0;  ///< 0: by ports and file descriptors
     std::uint32_t max_allocations_per_user = 12;
     seconds max_lifetime{3600};
+    std::vector<Endpoint> alternate_servers;      ///< for UDP and TCP clients of a full server
+    std::vector<Endpoint> alternate_tls_servers;  ///< for TLS clients
+    std::string alternate_domain;  ///< name in the certificate of those; empty: the same as here
   };
 
   struct Limits {

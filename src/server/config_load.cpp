@@ -90,6 +90,16 @@ void check_nat_discovery(const Config& config, const Places& places,
   }
 }
 
+void check_alternates(const Config& config, const Places& places,
+                      std::vector<ConfigError>& errors) {
+  const Config::Relay& relay = config.relay;
+  if (relay.alternate_domain.empty() || !relay.alternate_tls_servers.empty() || !errors.empty())
+    return;
+  const auto [key, place] = blamed(places, "relay.alternate_domain", {});
+  errors.push_back({place.to_string(), key, "there is no alternate server that it would name",
+                    "set relay.alternate_tls_servers as well, or remove it"});
+}
+
 /// True when only one of two TCP sockets could be bound.
 bool collide(const ListenAddress& a, const ListenAddress& b) {
   if (a.port != b.port) return false;
@@ -253,6 +263,7 @@ ConfigResult load_config(const ConfigSources& sources) {
   check_tls(loaded.config, places, errors);
   check_relay_ports(loaded.config, places, errors);
   check_nat_discovery(loaded.config, places, errors);
+  check_alternates(loaded.config, places, errors);
   check_credentials(loaded.config, sources, places, errors);
   if (!errors.empty()) return Failure{std::move(errors)};
 

@@ -282,6 +282,18 @@ Parsed<ListenAddress> parse_listen_address(std::string_view text) {
       "write an IP address before the port, IPv6 in brackets; names are not resolved");
 }
 
+Parsed<Endpoint> parse_server_endpoint(std::string_view text) {
+  const auto endpoint = Endpoint::parse(text);
+  if (!endpoint || endpoint->port == 0) {
+    return Complain{{fmt::format("{} is no address and port of a server", in_quotes(text)),
+                     R"(write for example "203.0.113.5:3478" or "[2001:db8::5]:3478"; )"
+                     "names are not resolved"}};
+  }
+  const auto address = parse_unicast_address(endpoint->address.to_string());
+  if (!address) return Complain{address.error()};
+  return *endpoint;
+}
+
 Parsed<DiscoveryAddress> parse_discovery_address(std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto bind = parse_unicast_address(text.substr(0, slash));
@@ -370,6 +382,14 @@ Parsed<std::string> parse_domain(std::string_view text) {
   return Complain{
       {fmt::format("{} is no host name", in_quotes(text)),
        R"(write the bare name, for example "turn.example.com", without scheme or port)"}};
+}
+
+Parsed<std::string> parse_alternate_domain(std::string_view text) {
+  if (IpAddress::parse(text)) {
+    return Complain{{fmt::format("{} is an address", in_quotes(text)),
+                     "write the name that stands in the certificate of the alternate servers"}};
+  }
+  return parse_domain(text);
 }
 
 namespace {

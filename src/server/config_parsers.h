@@ -41,6 +41,9 @@ using Parsed = Result<T, Complaint>;
 /// ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478". Names are not resolved.
 [[nodiscard]] Parsed<ListenAddress> parse_listen_address(std::string_view text);
 
+/// "203.0.113.5:3478", "[2001:db8::5]:3478": the address and port of one other server.
+[[nodiscard]] Parsed<Endpoint> parse_server_endpoint(std::string_view text);
+
 /// "203.0.113.10", or "10.0.0.5/203.0.113.10" for an address of this host and what a 1:1 NAT makes
 /// of it.
 [[nodiscard]] Parsed<DiscoveryAddress> parse_discovery_address(std::string_view text);
@@ -58,6 +61,8 @@ using Parsed = Result<T, Complaint>;
 
 /// A host name or an address without port; empty is allowed.
 [[nodiscard]] Parsed<std::string> parse_domain(std::string_view text);
+/// A DNS name as ALTERNATE-DOMAIN takes it (RFC 8489 §14.16), or nothing; no address.
+[[nodiscard]] Parsed<std::string> parse_alternate_domain(std::string_view text);
 /// What may stand in REALM (RFC 8489 §14.9): fewer than 128 characters, none of them a control.
 [[nodiscard]] Parsed<std::string> parse_realm(std::string_view text);
 /// A user name: 1 to 508 bytes (RFC 8489 §14.3), no control characters, no colon.

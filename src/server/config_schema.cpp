@@ -423,11 +423,12 @@ constexpr seconds one_day{86'400};
 
 std::string address_text(const IpAddress& address) { return address.to_string(); }
 std::string discovery_text(const DiscoveryAddress& address) { return address.to_string(); }
+std::string endpoint_text(const Endpoint& endpoint) { return endpoint.to_string(); }
 std::string listener_text(const ListenAddress& address) { return address.to_string(); }
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 31> keys{{
+const std::array<ConfigKey, 34> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -613,6 +614,41 @@ const std::array<ConfigKey, 31> keys{{
            read_duration(value, seconds{600}, one_day, problems, config.relay.max_lifetime);
          },
      .show = [](const Config& config) { return shown(duration_text(config.relay.max_lifetime)); }},
+    {.path = "relay.alternate_servers",
+     .type = ConfigType::text_list,
+     .example = R"(["203.0.113.5:3478", "[2001:db8::5]:3478"])",
+     .meaning = "Servers that UDP and TCP clients are sent to when this one is full (300).",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_server_endpoint, config.relay.alternate_servers);
+         },
+     .show =
+         [](const Config& config) {
+           return shown_list(config.relay.alternate_servers, endpoint_text);
+         }},
+    {.path = "relay.alternate_tls_servers",
+     .type = ConfigType::text_list,
+     .example = R"(["203.0.113.5:5349"])",
+     .meaning = "The same for TLS clients, who try them with TLS.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_server_endpoint, config.relay.alternate_tls_servers);
+         },
+     .show =
+         [](const Config& config) {
+           return shown_list(config.relay.alternate_tls_servers, endpoint_text);
+         }},
+    {.path = "relay.alternate_domain",
+     .type = ConfigType::text,
+     .example = R"("turn2.example.com")",
+     .meaning = "The name in the certificate of those; empty: the name by which clients came here.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_text(value, problems, parse_alternate_domain, [&](std::string domain) {
+             config.relay.alternate_domain = std::move(domain);
+           });
+         },
+     .show = [](const Config& config) { return shown(config.relay.alternate_domain); }},
     {.path = "limits.challenge_rate",
      .type = ConfigType::integer,
      .example = "50",

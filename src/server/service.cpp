@@ -216,6 +216,8 @@ turn::Server::Settings server_settings(const Config& config, const std::vector<L
   settings.address_family = config.relay.address_family == AddressFamilyPolicy::strict
                                 ? turn::AddressFamilyRule::strict
                                 : turn::AddressFamilyRule::follow_client;
+  settings.alternates = {config.relay.alternate_servers, config.relay.alternate_tls_servers,
+                         config.relay.alternate_domain};
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     if (const auto square = discovery_square(config, listeners, family)) {
       settings.nat_discovery.push_back(*square);

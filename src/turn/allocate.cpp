@@ -45,7 +45,7 @@ Reason Server::on_allocate(const Request& request) {
     case Charge::user_is_full:
       return refuse(request, ErrorCode::allocation_quota_reached);
     case Charge::server_is_full:
-      return refuse(request, ErrorCode::insufficient_capacity);
+      return refuse_for_room(request);
   }
 
   Allocation& allocation = allocations_.create(request.flow);
@@ -56,7 +56,9 @@ Reason Server::on_allocate(const Request& request) {
                       plan->wish, plan->token.has_value(), std::nullopt});
   if (const auto error = take_relays(*plan, request, allocation)) {
     end_allocation(allocation, request.effects);
-    return refuse(request, *error);
+    // A reservation is here and nowhere else.
+    const bool has_no_room = *error == ErrorCode::insufficient_capacity && !plan->token;
+    return has_no_room ? refuse_for_room(request) : refuse(request, *error);
   }
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const Relay& relay = allocation.relay(family);
@@ -244,8 +246,10 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
   const auto message_class = any_open ? stun::Class::success : stun::Class::error;
   stun::MessageBuilder response{scratch_, message_class, stun::Method::allocate,
                                 allocation.transaction};
-  if (!any_open) {
+  if (!any_open && pending->is_redeemed) {
     response.put_error_code(ErrorCode::insufficient_capacity);
+  } else if (!any_open) {
+    static_cast<void>(put_no_room(response, allocation.flow.tuple, pending->integrity));
   } else {
     if (pending->wish == PortWish::even_and_next) {
       const PortLease lease = allocation.has_relay(Family::ipv4)

@@ -102,14 +102,17 @@ std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view ac
 
 Charge Ledger::charge(std::string_view account) {
   const std::lock_guard lock{mutex_};
-  if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
-    return Charge::server_is_full;
-  }
-  std::uint32_t& count = allocations_of_[std::string{account}];
+  // The user's own limit first: from a full server one is sent to another, and there the user would
+  // begin anew.
+  const auto found = allocations_of_.find(std::string{account});
+  const std::uint32_t count = found == allocations_of_.end() ? 0 : found->second;
   if (limits_.max_allocations_per_user != 0 && count >= limits_.max_allocations_per_user) {
     return Charge::user_is_full;
   }
-  ++count;
+  if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
+    return Charge::server_is_full;
+  }
+  ++allocations_of_[std::string{account}];
   ++allocations_;
   return Charge::accepted;
 }

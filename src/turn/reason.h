@@ -22,6 +22,7 @@ namespace turnpike::turn {
   X(relayed_between_clients) /* the peer is another allocation of this worker */           \
   X(relayed_to_neighbour)    /* the peer is an allocation of another worker */             \
   X(relayed_icmp)                                                                          \
+  X(refused_try_alternate)     /* 300: full, another server was named */                   \
   X(refused_no_credentials)    /* 401: the ordinary first answer */                        \
   X(refused_unknown_user)      /* 401 */                                                   \
   X(refused_expired_user)      /* 401 */                                                   \

@@ -17,6 +17,7 @@
 #include "turn/nat_discovery.h"
 #include "turn/peer_policy.h"
 #include "turn/reason.h"
+#include "turn/redirect.h"
 
 namespace turnpike::turn {
 
@@ -55,6 +56,7 @@ class Server {
     bool strict_expiry = false;  ///< time-limited users that have run out cannot refresh either
     /// The origins of RFC 5780, a square for each family; none: the usage is off.
     std::vector<DiscoverySquare> nat_discovery;
+    Alternates alternates;  ///< where clients are sent when this server is full; none: 508
   };
 
   /// The referenced objects must outlive the server; book, policy and ledger are shared by workers.
@@ -152,6 +154,11 @@ class Server {
   void end_allocation(Allocation& allocation, Effects& effects);
   void set_expiry(Allocation& allocation, Family family, Instant expires);
   [[nodiscard]] seconds granted_lifetime(std::optional<seconds> requested) const;
+
+  // redirect.cpp
+  [[nodiscard]] stun::ErrorCode put_no_room(stun::MessageBuilder& response, const FiveTuple& client,
+                                            auth::ResponseIntegrity integrity);
+  Reason refuse_for_room(const Request& request);
 
   // refresh.cpp
   Reason on_refresh(const Request& request, Allocation& allocation);

@@ -116,6 +116,9 @@ address_family = "follow-client"
 max_allocations = 1000
 max_allocations_per_user = 3
 max_lifetime = "90m"
+alternate_servers = ["203.0.113.5:3478", "[2001:db8::5]:3478"]
+alternate_tls_servers = ["203.0.113.5:5349"]
+alternate_domain = "turn2.example.com"
 [limits]
 challenge_rate = 0
 tcp_connections_per_address = 0
@@ -172,6 +175,10 @@ format = "json"
   CHECK(config.relay.max_allocations == 1000);
   CHECK(config.relay.max_allocations_per_user == 3);
   CHECK(config.relay.max_lifetime == seconds{5400});
+  CHECK(config.relay.alternate_servers ==
+        std::vector{*Endpoint::parse("203.0.113.5:3478"), *Endpoint::parse("[2001:db8::5]:3478")});
+  CHECK(config.relay.alternate_tls_servers == std::vector{*Endpoint::parse("203.0.113.5:5349")});
+  CHECK(config.relay.alternate_domain == "turn2.example.com");
   CHECK(config.limits.challenge_rate == 0);
   CHECK(config.limits.tcp_connections_per_address == 0);
   CHECK(config.limits.unauthenticated_timeout == seconds{300});
@@ -402,6 +409,27 @@ TEST_CASE("NAT discovery behind NAT says what clients see of its addresses",
     CAPTURE(good);
     CHECK(refusal("nat_discovery.addresses = " + std::string{good} + "\n" + rest) == "(accepted)");
   }
+}
+
+TEST_CASE("alternate servers that no client could be sent to are refused",
+          "[server][config][rfc8489-10]") {
+  CHECK(
+      refusal("relay.alternate_servers = [\"turn2.example.com:3478\"]") ==
+      "t.toml:1:28: relay.alternate_servers: \"turn2.example.com:3478\" is no address and port of "
+      "a server; write for example \"203.0.113.5:3478\" or \"[2001:db8::5]:3478\"; names are not "
+      "resolved");
+  for (const char* text : {"203.0.113.5", "203.0.113.5:0", ":3478", "0.0.0.0:3478", "[::]:3478",
+                           "224.0.0.1:3478", "[::ffff:203.0.113.5]:3478"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_server_endpoint(text));
+  }
+  CHECK(refusal("relay.alternate_domain = \"turn2.example.com\"") ==
+        "t.toml:1:26: relay.alternate_domain: there is no alternate server that it would name; set "
+        "relay.alternate_tls_servers as well, or remove it");
+  const std::string tls = "relay.alternate_tls_servers = [\"203.0.113.5:5349\"]\n";
+  CHECK(refusal(tls + "relay.alternate_domain = \"turn2.example.com\"") == "(accepted)");
+  CHECK(contains(refusal(tls + "relay.alternate_domain = \"203.0.113.5\""), "is an address"));
+  CHECK(contains(refusal(tls + "relay.alternate_domain = \"https://a\""), "is no host name"));
 }
 
 TEST_CASE("listening addresses that are none are refused (C02)", "[server][config]") {
@@ -900,7 +928,7 @@ TEST_CASE("every key's default and example are accepted by the key itself", "[se
     CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
     // Not those that name files or need some, or that come in pairs.
     if (key.path != "auth.secrets" && key.path != "listen.tls" && !key.path.starts_with("tls.") &&
-        !key.path.starts_with("nat_discovery.")) {
+        !key.path.starts_with("nat_discovery.") && key.path != "relay.alternate_domain") {
       CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");
     }
     CHECK_FALSE(key.meaning.empty());

@@ -20,6 +20,7 @@ turn::Server::Settings server_settings(const WorldSettings& world) {
   settings.address_family = world.address_family;
   settings.strict_expiry = world.strict_expiry;
   settings.nat_discovery = world.nat_discovery;
+  settings.alternates = world.alternates;
   for (std::size_t i = 0; i < settings.authentication.nonce_key.size(); ++i) {
     settings.authentication.nonce_key[i] = static_cast<std::uint8_t>(world.seed + i);
   }

@@ -68,6 +68,7 @@ struct WorldSettings {
   bool strict_expiry = false;
   turn::PeerPolicy::Settings policy = default_policy();
   std::vector<turn::DiscoverySquare> nat_discovery;  ///< RFC 5780; none: off
+  turn::Alternates alternates;                       ///< none: a full server says 508
 
   static std::vector<turn::RelayAddress> default_relays();
   static turn::Limits default_limits();
