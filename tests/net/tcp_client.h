@@ -17,17 +17,32 @@
 
 namespace turnpike::net {
 
+/// How a client ends its connection in the middle.
+enum class Ending {
+  close,   ///< close()
+  reset,   ///< RST
+  finish,  ///< FIN, and then it waits for the server's end
+};
+
+/// What TcpClient::send() throws when the connection has been ended as asked.
+struct CutOff {};
+
 struct TcpClientOptions {
   /// Where the connection comes from; 0.0.0.0:0 lets the kernel choose.
-  Endpoint from;
+  Endpoint from{};
   /// SO_RCVBUF, for readers that are to be slow; 0 keeps the system's.
   int receive_buffer_bytes = 0;
+  /// The connection ends with the first byte that is beyond so many, and send() throws CutOff.
+  std::optional<std::size_t> cut_after = std::nullopt;
+  Ending ending = Ending::close;
 };
 
 class TcpClient {
  public:
   explicit TcpClient(const Endpoint& server, const TcpClientOptions& options = {})
-      : descriptor_(socket(native_family(server.family()), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+      : descriptor_(socket(native_family(server.family()), SOCK_STREAM | SOCK_CLOEXEC, 0)),
+        left_(options.cut_after),
+        ending_(options.ending) {
     REQUIRE(descriptor_ >= 0);
     if (options.receive_buffer_bytes != 0) {
       setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes, sizeof(int));
@@ -45,20 +60,34 @@ class TcpClient {
   }
   ~TcpClient() { close(); }
   TcpClient(TcpClient&& other) noexcept
-      : descriptor_(std::exchange(other.descriptor_, -1)), local_(other.local_) {}
+      : descriptor_(std::exchange(other.descriptor_, -1)),
+        local_(other.local_),
+        left_(other.left_),
+        ending_(other.ending_) {}
   TcpClient& operator=(TcpClient&&) = delete;
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const Endpoint& local() const { return local_; }
 
   /// Sends all of it.
-  void send(ByteView bytes) const {
-    while (!bytes.empty()) {
-      REQUIRE(wait_for(descriptor_, POLLOUT));
-      const std::size_t sent = send_some(bytes);
-      REQUIRE(sent > 0);
-      bytes = bytes.subspan(sent);
+  void send(ByteView bytes) {
+    const bool is_cut = left_ && bytes.size() > *left_;
+    if (is_cut) bytes = bytes.first(*left_);
+    if (left_) *left_ -= bytes.size();
+    send_all(bytes);
+    if (!is_cut) return;
+    if (ending_ == Ending::finish) {
+      finish();
+      static_cast<void>(receive_rest());
+    } else if (ending_ == Ending::reset) {
+      reset();
     }
+    close();
+    throw CutOff{};
+  }
+  void send(ByteView bytes) const {
+    REQUIRE_FALSE(left_);
+    send_all(bytes);
   }
   /// Sends what the kernel takes now; 0 also when the connection is broken.
   [[nodiscard]] std::size_t send_some(ByteView bytes) const {
@@ -100,8 +129,19 @@ class TcpClient {
   }
 
  private:
+  void send_all(ByteView bytes) const {
+    while (!bytes.empty()) {
+      REQUIRE(wait_for(descriptor_, POLLOUT));
+      const std::size_t sent = send_some(bytes);
+      REQUIRE(sent > 0);
+      bytes = bytes.subspan(sent);
+    }
+  }
+
   int descriptor_;
   Endpoint local_;
+  std::optional<std::size_t> left_;  // of cut_after
+  Ending ending_;
 };
 
 /// While it lives, this process gets no new descriptor.

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "net/loopback.h"
+#include "net/poller.h"
 #include "net/send_queue.h"
 
 namespace turnpike::net {
@@ -312,6 +313,37 @@ TEST_CASE("a closed peer port is reported and disturbs neither receiving nor sen
     send_text(peer, port.local(), "fine");
     CHECK(receive_texts(port, 1) == std::vector<std::string>{"fine"});
   }
+}
+
+TEST_CASE("F11: once a storm of ICMP errors has been read, nothing wakes the poller",
+          "[net][F11]") {
+  const bool with_data = GENERATE(false, true);
+  UdpPort port = open_reporting_port();
+  UdpPort peer = open_port();
+  Poller poller;
+  REQUIRE_FALSE(poller.add(port.descriptor(), 7));
+  const Endpoint closed = closed_endpoint();
+  // More of both than the socket's buffer takes, so that errors come for which there is no room.
+  for (int i = 0; i < 2000; ++i) {
+    if (with_data) send_text(peer, port.local(), std::string(1000, 'd'));
+    send_text(port, closed, std::string(1000, 'e'));
+  }
+  std::size_t errors = 0;
+  std::size_t datagrams = 0;
+  int turns = 0;
+  ReceiveBatch batch;
+  for (auto events = poller.wait(nanoseconds{0}); !events.empty();
+       events = poller.wait(nanoseconds{0})) {
+    REQUIRE(++turns < 50);
+    if (events[0].error) {
+      while (port.next_icmp()) ++errors;
+    }
+    if (events[0].readable) datagrams += port.receive(batch);
+  }
+  CHECK(errors > 0);
+  CHECK((datagrams > 0) == with_data);
+  send_text(peer, port.local(), "still there?");
+  CHECK(receive_texts(port, 1) == std::vector<std::string>{"still there?"});
 }
 
 TEST_CASE("a closed IPv6 peer port is reported in ICMPv6's numbers", "[net]") {

@@ -110,6 +110,11 @@ class Pair {
   std::array<std::uint8_t, 32 * 1024> buffer_{};
 };
 
+bool has_something(int descriptor) {
+  pollfd waiting{descriptor, POLLIN, 0};
+  return poll(&waiting, 1, 0) == 1;
+}
+
 /// Of this process, in bytes.
 std::size_t resident_bytes() {
   std::ifstream statm{"/proc/self/statm"};
@@ -152,6 +157,63 @@ TEST_CASE("messages come together from single bytes, compacted at any time", "[s
     if (compacts) pair.session->compact();
   }
   CHECK(messages == std::vector<std::string>{binding, "40000003616263", binding});
+}
+
+// All 65,536 lengths, one prefix after the other, are in turn/framing_test; here are the bytes.
+TEST_CASE(
+    "F01: STUN messages of any length come together from single bytes, and end where they say",
+    "[server][F01]") {
+  constexpr std::size_t singly_max = 64;  // of the end; what is between comes in one piece
+  Pair pair;
+  Bytes scratch(65536);
+  const auto take = [&](ByteView bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(pair.client, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      REQUIRE(sent > 0);
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+      while (has_something(pair.session->descriptor())) {
+        if (!pair.session->receive(scratch)) FAIL("the session is over");
+      }
+    }
+  };
+  const auto message_bytes = [&]() -> std::size_t {  // 0: none yet
+    ByteView message;
+    return pair.session->next(message) == StreamInput::message ? message.size() : 0;
+  };
+  const Bytes body(0x10000);
+  for (std::size_t length = 0; length <= 0xffff; length += 4) {
+    const bool is_at_an_end = length <= 256 || length >= 0xff00 || (length + 4) % 2048 <= 8;
+    if (!is_at_an_end) continue;
+    CAPTURE(length);
+    Bytes header = from_hex(binding);
+    store_be16(MutableByteView{header}.subspan(2), static_cast<std::uint16_t>(length));
+    for (std::size_t i = 0; i < header.size(); ++i) {
+      if (message_bytes() != 0) FAIL("after " << i);
+      take(ByteView{header}.subspan(i, 1));
+    }
+    const std::size_t singly = std::min(length, singly_max);
+    take(ByteView{body}.first(length - singly));
+    for (std::size_t i = 0; i < singly; ++i) {
+      if (message_bytes() != 0) FAIL(singly - i << " bytes before its end");
+      take(ByteView{body}.first(1));
+    }
+    REQUIRE(message_bytes() == 20 + length);
+    take(from_hex(binding));
+    REQUIRE(message_bytes() == 20);
+    pair.session->compact();
+  }
+}
+
+TEST_CASE("F01: a STUN length that is no multiple of four is the end, at its own last byte",
+          "[server][F01]") {
+  const auto length = GENERATE(1U, 2U, 3U, 5U, 0xffU, 0x101U, 0x7fffU, 0xfffdU, 0xfffeU, 0xffffU);
+  Pair pair;
+  for (const unsigned each : {0U, 1U, length >> 8, length & 0xffU}) {
+    const auto byte = static_cast<std::uint8_t>(each);
+    CHECK(pair.next() == "incomplete");
+    REQUIRE(pair.send(ByteView{&byte, 1}));
+  }
+  CHECK(pair.next() == "broken");
 }
 
 TEST_CASE("compact forgets what was given out and nothing else", "[server]") {

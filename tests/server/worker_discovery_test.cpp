@@ -50,9 +50,9 @@ class DiscoveryRig {
     }
     origins = square;
     settings.nat_discovery = {square};
-    worker_ = std::make_unique<Worker>(
-        settings, WorkerShared{book_, policy_, ledger_, connections_, credentials_, seconds{60}},
-        std::move(listeners));
+    const WorkerShared shared{book_,        policy_,      ledger_,    mailboxes_,
+                              connections_, credentials_, seconds{60}};
+    worker_ = std::make_unique<Worker>(settings, shared, std::move(listeners));
     thread_ = std::thread{[this] { worker_->run(); }};
   }
   ~DiscoveryRig() {
@@ -80,6 +80,7 @@ class DiscoveryRig {
   auth::CredentialBook book_{{}};
   turn::Ledger ledger_{{{addresses[0], addresses[0]}}, PortRange{49152, 49999}, turn::Limits{}};
   turn::PeerPolicy policy_{{}, ledger_.live_relays()};
+  Mailboxes mailboxes_{1};
   ConnectionLimits connections_{0};
   TlsCredentials credentials_;
   std::unique_ptr<Worker> worker_;

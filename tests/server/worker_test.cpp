@@ -1,7 +1,10 @@
 // Whole workers on real loopback sockets: a thread that runs, and clients that know nothing of it.
 #include "server/worker.h"
 
+#include <linux/tcp.h>
+
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -84,7 +87,7 @@ class TcpWire {
   explicit TcpWire(const Endpoint& server, const net::TcpClientOptions& options = {})
       : socket(server, options) {}
 
-  void send(ByteView message) const { socket.send(message); }
+  void send(ByteView message) { socket.send(message); }
   /// The next message, its padding included.
   Bytes receive() {
     turn::StreamFrame frame{};
@@ -111,7 +114,8 @@ class TcpWire {
 /// Messages over TLS.
 class TlsWire {
  public:
-  explicit TlsWire(const Endpoint& server) : socket(server) {
+  explicit TlsWire(const Endpoint& server, const net::TcpClientOptions& options = {})
+      : socket(server, options) {
     while (SSL_is_init_finished(tls.ssl()) != 1) exchange();
   }
 
@@ -503,6 +507,33 @@ TEST_CASE("clients of different workers meet by mail", "[server]") {
   CHECK(rig.count(Reason::dropped_no_permission) == 1);
 }
 
+TEST_CASE("F11: a storm of ICMP errors loses no datagram and no allocation", "[server][F11]") {
+  Rig rig;
+  UdpCaller alice{rig.udp};
+  UdpCaller bob{rig.udp};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  const Endpoint nobody = net::closed_endpoint();
+  REQUIRE(alice.permit(peer.at().address) == ok);
+  REQUIRE(alice.bind_channel(ch, nobody) == ok);
+  REQUIRE(alice.bind_channel(ch + 1, peer.at()) == ok);
+  constexpr int rounds = 200;
+  for (int round = 0; round < rounds; ++round) {
+    for (int i = 0; i < 10; ++i) alice.wire.send(channel_data(ch, "anyone?"));
+    alice.wire.send(channel_data(ch + 1, "out" + std::to_string(round)));
+    peer.send(relayed, "in" + std::to_string(round));
+    CHECK(peer.receive().text == "out" + std::to_string(round));
+    for (Bytes bytes = alice.wire.receive();; bytes = alice.wire.receive()) {
+      if (bytes[0] != 0x40) continue;  // an indication of ICMP
+      CHECK(text_of(ByteView{bytes}.subspan(4)) == "in" + std::to_string(round));
+      break;
+    }
+    if (round % 50 == 0) CHECK(bob.binding() == ok);
+  }
+  CHECK(rig.ledger.allocations() == 1);
+  CHECK(rig.count(Reason::relayed_icmp) > 0);
+}
+
 // --- Streams: framing ----------------------------------------------------------------------------
 
 TEST_CASE("single bytes make messages", "[server][F01]") {
@@ -540,6 +571,57 @@ TEST_CASE("requests in one segment are answered in order", "[server][F04]") {
     const Bytes response = alice.wire.receive();
     REQUIRE(code_of(response) == ok);
     REQUIRE(response[8] == static_cast<std::uint8_t>(i + 1));  // of the transaction id
+  }
+}
+
+TEST_CASE("F04: answers come in as many writes as there are turns of 64", "[server][F04]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  constexpr int count = 1000;
+  Bytes stream;
+  for (int i = 0; i < count; ++i) {
+    const Bytes request = alice.build(Method::binding);
+    stream.insert(stream.end(), request.begin(), request.end());
+  }
+  REQUIRE(alice.wire.socket.send_some(stream) == stream.size());
+  for (int i = 0; i < count; ++i) REQUIRE(code_of(alice.wire.receive()) == ok);
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const int descriptor = alice.wire.socket.descriptor();
+  REQUIRE(getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+  // A turn's answers leave in one write, and loopback makes one segment of it. All at once would be
+  // one; some turns may share one, should the kernel have been slow.
+  CHECK(info.tcpi_segs_in >= count / 64 / 2);
+}
+
+TEST_CASE("F02: the largest messages of a stream are taken whole, and the next one is found",
+          "[server][F02]") {
+  Rig rig;
+  TcpCaller alice{rig.tcp};
+  const std::size_t attribute_bytes = GENERATE(as<std::size_t>{}, 65512, 65528);  // 65,516, 65,532
+  Bytes large(stun::header_bytes + 4 + attribute_bytes);
+  stun::MessageBuilder message{large, stun::Class::request, Method::binding, {9, 9, 9}};
+  message.put(AttributeType::software, Bytes(attribute_bytes, 'x'));
+  alice.wire.send(message.bytes());
+  const Bytes answer = alice.wire.receive();
+  CHECK(code_of(answer) == ok);
+  CHECK(answer[8] == 9);
+  CHECK(alice.binding() == ok);
+
+  alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  alice.wire.send(channel_data(ch, std::string(65535, 'x')));  // no datagram is that long
+  alice.wire.send(channel_data(ch, std::string(65507, 'y')));  // the longest there is
+  alice.wire.send(channel_data(ch, "z"));
+  CHECK(peer.receive().text == std::string(65507, 'y'));
+  CHECK(peer.receive().text == "z");
+  alice.wire.send(alice.build(Method::binding));
+  for (;;) {
+    const Bytes bytes = alice.wire.receive();
+    const auto next = stun::MessageView::parse(bytes).value();
+    if (next.message_class() == stun::Class::success) break;
+    CHECK(next.has(AttributeType::icmp));  // the kernel says of the first that it is too big
   }
 }
 
@@ -662,27 +744,42 @@ TEST_CASE("what was asked before FIN is answered", "[server][F10]") {
   CHECK(alice.wire.socket.receive_rest().empty());
 }
 
-TEST_CASE("a handshake that breaks anywhere leaves nothing behind", "[server][F10]") {
-  Rig rig{{.connections_per_address = 1}};
-  const bool by_reset = GENERATE(false, true);
-  TcpCaller model{rig.tcp};
-  model.allocate();
-  const Bytes handshake =
-      model.build(Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
-  model.wire.socket.reset();
-  rig.settle();
-  for (std::size_t size = 0; size <= handshake.size(); size += 7) {
-    TcpClient client{rig.tcp};
-    client.send(ByteView{handshake}.first(size));
-    if (by_reset)
-      client.reset();
-    else
-      client.close();
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+/// Cuts conversations off after each number of bytes, from none to all that lead to an allocation.
+/// How many bytes that were.
+template <class Caller>
+std::size_t cut_off_everywhere(Rig& rig, const Endpoint& server, net::Ending ending) {
+  for (std::size_t size = 0;; ++size) {
+    bool is_whole = false;
+    try {
+      Caller alice{server, net::TcpClientOptions{.cut_after = size, .ending = ending}};
+      alice.allocate();
+      is_whole = true;
+      if (rig.ledger.allocations() != 1) FAIL("no allocation after " << size << " bytes");
+      alice.wire.send(Bytes{0x40});  // and then it breaks as well
+    } catch (const net::CutOff&) {
+    }
     rig.settle();
-    CHECK(rig.ledger.allocations() == 0);
+    if (rig.ledger.allocations() != 0) FAIL("an allocation is left after " << size << " bytes");
+    if (is_whole) return size;
   }
-  TcpCaller next{rig.tcp};
-  CHECK(next.binding() == ok);
+}
+
+TEST_CASE("F10: a conversation that breaks at any byte leaves nothing behind", "[server][F10]") {
+  Rig rig{{.connections_per_address = 1}};
+  const std::size_t ports = rig.ledger.free_ports();
+  const std::size_t descriptors = open_descriptors();
+  const auto ending = GENERATE(net::Ending::close, net::Ending::reset, net::Ending::finish);
+  CAPTURE(static_cast<int>(ending));
+
+  SECTION("TCP") { CHECK(cut_off_everywhere<TcpCaller>(rig, rig.tcp, ending) > 140); }
+  SECTION("TLS") { CHECK(cut_off_everywhere<TlsCaller>(rig, rig.tls, ending) > 400); }
+  CHECK(open_descriptors() == descriptors);
+  CHECK(rig.ledger.free_ports() == ports);
   CHECK(rig.streams().refused_limit == 0);
 }
 

@@ -180,7 +180,7 @@ TEST_CASE("a message is found when its last byte is there and not before", "[tur
   CHECK(first_frame(whole) == expected);
 }
 
-TEST_CASE("no length is wrapped", "[turn][F01][F02]") {
+TEST_CASE("F01: no length is wrapped", "[turn][F01][F02]") {
   Bytes stun = announcing("0001 0000 2112a442", 0);
   Bytes channel = announcing("4000 0000", 0);
   StreamFrame frame{};
@@ -198,6 +198,35 @@ TEST_CASE("no length is wrapped", "[turn][F01][F02]") {
     if (find_frame(channel, frame) != StreamState::complete || frame.message_bytes != 4 + length ||
         frame.total_bytes != 4 + padded) {
       FAIL("ChannelData of " << length);
+    }
+  }
+}
+
+TEST_CASE("F01: of every length, no byte but the last makes a message, and none after it",
+          "[turn][F01]") {
+  constexpr std::size_t header = 24;
+  const auto [start, overhead, unit] = GENERATE(table<std::string, std::size_t, std::size_t>({
+      {"0001 0000 2112a442", 20, 4},
+      {"4000 0000", 4, 1},
+  }));
+  Bytes stream = announcing(start, 0);
+  stream.resize(overhead + 0x10000 + header, 0x40);
+  StreamFrame frame{};
+  for (std::size_t length = 0; length <= 0xffff; length += unit) {
+    store_be16(MutableByteView{stream}.subspan(2), static_cast<std::uint16_t>(length));
+    const std::size_t total = padded_to_4(overhead + length);
+    const auto state_of = [&](std::size_t size) {
+      return find_frame(ByteView{stream}.first(size), frame);
+    };
+    // Beyond the header an answer depends on the size alone: its ends are enough.
+    for (std::size_t size = 0; size < std::min(total, header); ++size) {
+      if (state_of(size) != StreamState::incomplete) FAIL(length << " after " << size);
+    }
+    if (state_of(total - 1) != StreamState::incomplete) FAIL(length << " one byte short");
+    for (std::size_t size = total; size < total + 4; ++size) {
+      if (state_of(size) != StreamState::complete || frame.total_bytes != total) {
+        FAIL(length << " after " << size);
+      }
     }
   }
 }
