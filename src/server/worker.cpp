@@ -8,6 +8,8 @@
 namespace turnpike::server {
 namespace {
 
+constexpr int icmp_errors_per_turn = 64;  // of one relay; anybody may forge them, at any rate
+
 /// Replies leave from the address the client wrote to, which a wildcard socket must be told.
 std::optional<IpAddress> source_on(const net::UdpPort& port, const FiveTuple& tuple) {
   if (!port.local().address.is_any()) return std::nullopt;
@@ -118,7 +120,9 @@ void Worker::on_relay_readable(RelaySocket& relay) {
 }
 
 void Worker::on_relay_error(RelaySocket& relay) {
-  while (const auto error = relay.port->next_icmp()) {
+  for (int left = icmp_errors_per_turn; left > 0; --left) {
+    const auto error = relay.port->next_icmp();
+    if (!error) break;
     const stun::Icmp icmp{error->type, error->code, error->mtu};
     count(server_.on_peer_icmp(relay.id, error->destination, icmp, now_, effects_));
     apply_effects();
