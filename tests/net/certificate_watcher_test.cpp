@@ -11,7 +11,7 @@
 
 #include "catch.h"
 #include "net/certificates.h"
-#include "net/tls_client.h"
+#include "net/tls_test_client.h"
 
 namespace turnpike::net {
 namespace {
@@ -56,7 +56,7 @@ bool contains(const std::string& text, std::string_view piece) {
   return text.find(piece) != std::string::npos;
 }
 
-int key_type(const TlsClient& client) {
+int key_type(const TlsTestClient& client) {
   const CertificatePtr certificate{SSL_get1_peer_certificate(client.ssl())};
   return EVP_PKEY_get_base_id(X509_get0_pubkey(certificate.get()));
 }

@@ -5,7 +5,7 @@
 
 #include "catch.h"
 #include "net/certificates.h"
-#include "net/tls_client.h"
+#include "net/tls_test_client.h"
 
 namespace turnpike::net {
 namespace {
@@ -347,7 +347,7 @@ TEST_CASE("a record that was changed on the way fails with an alert", "[net]") {
 }
 
 TEST_CASE("a ClientHello cut at any length waits for the rest", "[net]") {
-  TlsClient client;
+  TlsTestClient client;
   client.work();
   const Bytes hello = client.take_output();
   for (std::size_t size = 0; size < hello.size(); ++size) {
@@ -362,7 +362,7 @@ TEST_CASE("a ClientHello cut at any length waits for the rest", "[net]") {
 }
 
 TEST_CASE("a ClientHello with a changed byte never breaks the server", "[net]") {
-  TlsClient client;
+  TlsTestClient client;
   client.work();
   const Bytes hello = client.take_output();
   for (std::size_t at = 0; at < hello.size(); ++at) {

@@ -10,7 +10,7 @@
 #include "base/hex.h"
 #include "catch.h"
 #include "net/loopback.h"
-#include "net/tls_client.h"
+#include "net/tls_test_client.h"
 
 namespace turnpike::server {
 
@@ -413,7 +413,7 @@ TEST_CASE("a browser is told where it is, and the connection closed", "[server]"
 
 TEST_CASE("a session speaks TLS: messages in, answers out, close_notify and FIN", "[server]") {
   Pair pair{net::load_context(net::KeyKind::p256)};
-  net::TlsClient client;
+  net::TlsTestClient client;
   const auto exchange = [&] {
     for (int round = 0; round < 4; ++round) {
       client.work();
@@ -451,7 +451,7 @@ TEST_CASE("a session speaks TLS: messages in, answers out, close_notify and FIN"
 
 TEST_CASE("a browser is answered over TLS too", "[server]") {
   Pair pair{net::load_context(net::KeyKind::p256)};
-  net::TlsClient client;
+  net::TlsTestClient client;
   for (int round = 0; round < 4; ++round) {
     client.work();
     const Bytes output = client.take_output();

@@ -15,7 +15,7 @@
 #include "catch.h"
 #include "net/send_queue.h"
 #include "net/tcp_client.h"
-#include "net/tls_client.h"
+#include "net/tls_test_client.h"
 #include "stun/builder.h"
 
 namespace turnpike::server {
@@ -133,7 +133,7 @@ class TlsWire {
   }
 
   TcpClient socket;
-  net::TlsClient tls;
+  net::TlsTestClient tls;
 
  private:
   void exchange() {

@@ -33,9 +33,9 @@ struct ClientOptions {
 };
 
 /// Does not verify the server.
-class TlsClient {
+class TlsTestClient {
  public:
-  explicit TlsClient(const ClientOptions& options = {})
+  explicit TlsTestClient(const ClientOptions& options = {})
       : context_{SSL_CTX_new(TLS_client_method())} {
     SSL_CTX* const context = context_.get();
     SSL_CTX_set_security_level(context, 0);  // so that it can offer what the server must refuse
@@ -62,8 +62,8 @@ class TlsClient {
     if (options.session != nullptr) SSL_set_session(ssl_.get(), options.session);
     SSL_set_connect_state(ssl_.get());
   }
-  TlsClient(const TlsClient&) = delete;
-  TlsClient& operator=(const TlsClient&) = delete;
+  TlsTestClient(const TlsTestClient&) = delete;
+  TlsTestClient& operator=(const TlsTestClient&) = delete;
 
   [[nodiscard]] SSL* ssl() const { return ssl_.get(); }
 
@@ -101,7 +101,7 @@ class TlsClient {
  private:
   static void note_alert(const SSL* ssl, int where, int value) {
     if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
-    static_cast<TlsClient*>(SSL_get_app_data(ssl))->alert = value & 0xff;
+    static_cast<TlsTestClient*>(SSL_get_app_data(ssl))->alert = value & 0xff;
   }
 
   std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context_;
@@ -156,7 +156,7 @@ class TlsPair {
     REQUIRE(server.send(bytes_of(text), wire) == TlsSession::Status::open);
   }
 
-  TlsClient client;
+  TlsTestClient client;
   TlsSession server;
   std::size_t piece = 100'000;
   TlsSession::Status status = TlsSession::Status::open;
