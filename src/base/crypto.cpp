@@ -84,15 +84,27 @@ typename Hash::Digest hmac(ByteView inner, ByteView outer, std::initializer_list
   return digest;
 }
 
-constexpr std::array<std::uint32_t, 256> crc_table = [] {
-  std::array<std::uint32_t, 256> table{};
+using CrcTable = std::array<std::uint32_t, 256>;
+
+/// For the polynomial whose bits, the lowest power first, are `reversed`.
+constexpr CrcTable crc_table(std::uint32_t reversed) {
+  CrcTable table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320U : 0U);
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? reversed : 0U);
     table[i] = value;
   }
   return table;
-}();
+}
+
+constexpr CrcTable crc32_table = crc_table(0xedb88320U);
+constexpr CrcTable crc32c_table = crc_table(0x82f63b78U);
+
+/// The state after `bytes`.
+std::uint32_t crc_continue(const CrcTable& table, std::uint32_t state, ByteView bytes) {
+  for (const std::uint8_t byte : bytes) state = table[(state ^ byte) & 0xff] ^ (state >> 8);
+  return state;
+}
 
 }  // namespace
 
@@ -110,11 +122,14 @@ Sha256Digest sha256(ByteView input) {
 }
 
 std::uint32_t crc32(ByteView first, ByteView second) {
-  std::uint32_t value = 0xffffffff;
-  for (const ByteView part : {first, second}) {
-    for (const std::uint8_t byte : part) value = crc_table[(value ^ byte) & 0xff] ^ (value >> 8);
-  }
-  return value ^ 0xffffffff;
+  const std::uint32_t state = crc_continue(crc32_table, 0xffffffff, first);
+  return crc_continue(crc32_table, state, second) ^ 0xffffffff;
+}
+
+std::uint32_t crc32c(std::initializer_list<ByteView> parts) {
+  std::uint32_t state = 0xffffffff;
+  for (const ByteView part : parts) state = crc_continue(crc32c_table, state, part);
+  return state ^ 0xffffffff;
 }
 
 bool equal_in_constant_time(ByteView a, ByteView b) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 
 /// CRC-32 as FINGERPRINT uses it (ITU V.42, RFC 8489 §14.7), before the XOR.
 [[nodiscard]] std::uint32_t crc32(ByteView first, ByteView second = {});
+/// CRC-32C (Castagnoli, RFC 9260 Appendix A) of `parts` one after another, as the PROXY protocol
+/// uses it.
+[[nodiscard]] std::uint32_t crc32c(std::initializer_list<ByteView> parts);
 
 /// True when both are the same; the time taken depends on the sizes only.
 [[nodiscard]] bool equal_in_constant_time(ByteView a, ByteView b);

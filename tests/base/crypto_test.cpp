@@ -45,6 +45,14 @@ TEST_CASE("CRC-32 is that of ITU V.42", "[base][rfc8489-14.7]") {
   CHECK(crc32(Bytes(32, 0xff)) == 0xff6cab0bU);
 }
 
+TEST_CASE("CRC-32C agrees with the published check values", "[base]") {
+  CHECK(crc32c({}) == 0U);
+  CHECK(crc32c({bytes_of("123456789")}) == 0xe3069283U);
+  CHECK(crc32c({bytes_of("1234"), {}, bytes_of("56789")}) == 0xe3069283U);
+  CHECK(crc32c({Bytes(32, 0x00)}) == 0x8a9136aaU);
+  CHECK(crc32c({Bytes(32, 0xff)}) == 0x62a8ab43U);
+}
+
 TEST_CASE("CRC-32 over two parts is that over their concatenation", "[base]") {
   const std::string_view text = "123456789";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
