@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/proxied_group.h"
 #include "net/send_queue.h"
 #include "net/socket_address.h"
 
@@ -153,6 +154,10 @@ Result<UdpPort, std::error_code> UdpPort::open(const UdpPortOptions& options) {
   UdpPort port{descriptor, family};
   if (const auto error = port.configure(options)) return Failure<std::error_code>{error};
   if (const auto error = port.bind_to(options.bind)) return Failure<std::error_code>{error};
+  if (options.reuse_port && options.proxied_group > 1) {
+    const auto error = spread_proxied_clients(port.descriptor_, options.proxied_group);
+    if (error) return Failure<std::error_code>{error};
+  }
   port.destination_address_ = options.destination_address;
   return port;
 }

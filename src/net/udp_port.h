@@ -22,6 +22,10 @@ struct UdpPortOptions {
   Endpoint bind;
   /// Several workers share the address (SO_REUSEPORT); the kernel spreads the senders among them.
   bool reuse_port = false;
+  /// With `reuse_port`, how many ports share an address that balancers send to: the kernel then
+  /// spreads the clients that PROXY headers name, so that a client keeps its port whichever way the
+  /// balancer sends. 0 or 1: it spreads the senders.
+  unsigned proxied_group = 0;
   /// For a wildcard `bind`: report the local address each datagram came to, and let a datagram
   /// leave from a given one (IP_PKTINFO, IPV6_PKTINFO).
   bool destination_address = false;
