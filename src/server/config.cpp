@@ -1,5 +1,7 @@
 #include "server/config.h"
 
+#include <algorithm>
+
 namespace turnpike::server {
 
 std::string ListenAddress::to_string() const {
@@ -10,6 +12,26 @@ std::string ListenAddress::to_string() const {
 std::string DiscoveryAddress::to_string() const {
   if (bind == advertised) return bind.to_string();
   return bind.to_string() + "/" + advertised.to_string();
+}
+
+std::string ListenerName::to_string() const {
+  return std::string{turnpike::to_string(transport)} + ":" + address.to_string();
+}
+
+std::vector<ListenerName> Config::listener_names() const {
+  std::vector<ListenerName> names;
+  const auto add = [&](Transport transport, const std::vector<ListenAddress>& addresses) {
+    for (const ListenAddress& address : addresses) names.push_back({transport, address});
+  };
+  add(Transport::udp, listen.udp);
+  add(Transport::tcp, listen.tcp);
+  add(Transport::tls, listen.tls);
+  return names;
+}
+
+bool Config::expects_proxy(const ListenerName& listener) const {
+  const auto& all = listen.proxy_protocol;
+  return std::find(all.begin(), all.end(), listener) != all.end();
 }
 
 std::string Config::effective_realm() const {

@@ -36,6 +36,16 @@ struct DiscoveryAddress {
   friend bool operator==(const DiscoveryAddress&, const DiscoveryAddress&) = default;
 };
 
+/// One entry of `listen.proxy_protocol`: a listener by its name.
+struct ListenerName {
+  Transport transport = Transport::udp;
+  ListenAddress address;
+
+  /// The transport and the address as its list spells it: "udp::3478", "tls:[2001:db8::1]:443".
+  [[nodiscard]] std::string to_string() const;
+  friend bool operator==(const ListenerName&, const ListenerName&) = default;
+};
+
 /// `relay.address_family`: what an Allocate without REQUESTED-ADDRESS-FAMILY gets.
 enum class AddressFamilyPolicy : std::uint8_t {
   strict,         ///< IPv4, as RFC 8656 §7.2 says
@@ -58,6 +68,8 @@ struct Config {
     std::vector<ListenAddress> udp{ListenAddress{std::nullopt, 3478}};
     std::vector<ListenAddress> tcp{ListenAddress{std::nullopt, 3478}};
     std::vector<ListenAddress> tls;  ///< unless given: ":5349" and ":443" once `tls` is there
+    std::vector<ListenerName> proxy_protocol{};  ///< those of the listeners that balancers speak to
+    std::vector<IpPrefix> proxy_trusted{};       ///< the balancers; nobody else may speak to those
   };
 
   /// Paths of PEM files, as they are to be opened. Both or neither.
@@ -126,6 +138,10 @@ struct Config {
 
   /// What goes into REALM: `realm`, else `domain`, else "turnpike". Never empty (RFC 8489 §14.9).
   [[nodiscard]] std::string effective_realm() const;
+  /// All listeners, by name.
+  [[nodiscard]] std::vector<ListenerName> listener_names() const;
+  /// True when `listener` takes only what balancers bring (`listen.proxy_protocol`).
+  [[nodiscard]] bool expects_proxy(const ListenerName& listener) const;
   /// True when there is any way to authenticate: a secret or a user.
   [[nodiscard]] bool has_credentials() const;
 };

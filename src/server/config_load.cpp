@@ -131,6 +131,36 @@ void check_listeners(const Config& config, const Places& places, std::vector<Con
   }
 }
 
+/// What to do about a listener that is not configured: the nearest that is, or all there are.
+std::string listener_remedy(const ListenerName& name, const std::vector<ListenerName>& listeners) {
+  std::vector<std::string> names;
+  for (const ListenerName& listener : listeners) names.push_back(listener.to_string());
+  const std::vector<std::string_view> candidates{names.begin(), names.end()};
+  const std::string nearest = nearest_of(name.to_string(), candidates);
+  if (!nearest.empty()) return fmt::format("did you mean {}?", in_quotes(nearest));
+  std::string all;
+  for (const std::string& each : names) all += (all.empty() ? "" : ", ") + in_quotes(each);
+  return "the listeners are " + all;
+}
+
+/// A header that anybody may write is worse than none: everybody could claim any address.
+void check_proxy(const Config& config, const Places& places, std::vector<ConfigError>& errors) {
+  const auto& names = config.listen.proxy_protocol;
+  if (names.empty() || !errors.empty()) return;  // perhaps about the very listener that is missed
+  const auto [key, place] = blamed(places, "listen.proxy_protocol", {});
+  const auto listeners = config.listener_names();
+  for (const ListenerName& name : names) {
+    if (std::find(listeners.begin(), listeners.end(), name) != listeners.end()) continue;
+    errors.push_back({place.to_string(), key,
+                      fmt::format("no listener is called {}", in_quotes(name.to_string())),
+                      listener_remedy(name, listeners)});
+  }
+  if (!config.listen.proxy_trusted.empty()) return;
+  errors.push_back({place.to_string(), key,
+                    "nobody is trusted to say who the clients are: listen.proxy_trusted is empty",
+                    R"(name your balancers, for example listen.proxy_trusted = ["10.0.0.0/8"])"});
+}
+
 void check_tls(const Config& config, const Places& places, std::vector<ConfigError>& errors) {
   const bool has_certificate = !config.tls.certificate.empty();
   const bool has_key = !config.tls.key.empty();
@@ -260,6 +290,7 @@ ConfigResult load_config(const ConfigSources& sources) {
 
   add_default_tls(sources, places, loaded.config);
   check_listeners(loaded.config, places, errors);
+  check_proxy(loaded.config, places, errors);
   check_tls(loaded.config, places, errors);
   check_relay_ports(loaded.config, places, errors);
   check_nat_discovery(loaded.config, places, errors);

@@ -310,6 +310,22 @@ Parsed<DiscoveryAddress> parse_discovery_address(std::string_view text) {
   return DiscoveryAddress{*bind, *seen};
 }
 
+Parsed<ListenerName> parse_listener_name(std::string_view text) {
+  static constexpr std::array all{Transport::udp, Transport::tcp, Transport::tls};
+  const std::size_t colon = text.find(':');
+  const auto transport = std::find_if(all.begin(), all.end(), [&](Transport each) {
+    return colon != std::string_view::npos && text.substr(0, colon) == turnpike::to_string(each);
+  });
+  if (transport == all.end()) {
+    return Complain{
+        {fmt::format("{} is no name of a listener", in_quotes(text)),
+         R"(write transport, colon and the listener's address, for example "udp::3478")"}};
+  }
+  const auto address = parse_listen_address(text.substr(colon + 1));
+  if (!address) return Complain{address.error()};
+  return ListenerName{*transport, *address};
+}
+
 Parsed<IpPrefix> parse_prefix(std::string_view text) {
   if (const auto prefix = IpPrefix::parse(text)) return *prefix;
   const std::size_t slash = text.find('/');
@@ -321,6 +337,22 @@ Parsed<IpPrefix> parse_prefix(std::string_view text) {
   return Complain{{fmt::format("{} has bits set after the first {}", in_quotes(text), bits),
                    fmt::format("write \"{}/{}\", or the address without \"/{}\" for one host",
                                without_host_bits(*address, bits).to_string(), bits, bits)}};
+}
+
+Parsed<IpPrefix> parse_trusted_prefix(std::string_view text) {
+  const auto prefix = parse_prefix(text);
+  if (!prefix) return prefix;
+  if (prefix->length() == 0) {
+    return Complain{
+        {fmt::format("{} is everybody, who could then claim any address", in_quotes(text)),
+         R"(name your balancers, for example "10.0.0.0/8")"}};
+  }
+  if (prefix->length() >= 96 && unmapped(prefix->address()) != prefix->address()) {
+    return Complain{{fmt::format("{} is an IPv4-mapped IPv6 address", in_quotes(text)),
+                     fmt::format("write \"{}/{}\"", unmapped(prefix->address()).to_string(),
+                                 prefix->length() - 96)}};
+  }
+  return prefix;
 }
 
 // --- Peer rules ----------------------------------------------------------------------------------

@@ -48,9 +48,16 @@ using Parsed = Result<T, Complaint>;
 /// of it.
 [[nodiscard]] Parsed<DiscoveryAddress> parse_discovery_address(std::string_view text);
 
+/// A listener by its name: transport, colon, and what parse_listen_address() reads ("udp::3478").
+[[nodiscard]] Parsed<ListenerName> parse_listener_name(std::string_view text);
+
 /// "10.0.0.0/8" or one address. Host bits that are set are an error whose remedy is the corrected
 /// prefix (HOSTILE C02).
 [[nodiscard]] Parsed<IpPrefix> parse_prefix(std::string_view text);
+
+/// As parse_prefix(), for the balancers of `listen.proxy_trusted`: refuses "0.0.0.0/0" and "::/0",
+/// since everybody could then claim any address, and IPv4-mapped IPv6, which no source ever is.
+[[nodiscard]] Parsed<IpPrefix> parse_trusted_prefix(std::string_view text);
 
 /// CIDR[:ports][/udp|tcp]; IPv6 with ports in brackets: "[2001:db8::/32]:1000-2000/udp".
 [[nodiscard]] Parsed<turn::PeerRule> parse_peer_rule(std::string_view text);

@@ -428,7 +428,7 @@ std::string listener_text(const ListenAddress& address) { return address.to_stri
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 34> keys{{
+const std::array<ConfigKey, 36> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -512,6 +512,33 @@ const std::array<ConfigKey, 34> keys{{
            with_list(value, problems, parse_listen_address, config.listen.tls);
          },
      .show = [](const Config& config) { return shown_list(config.listen.tls, listener_text); }},
+    {.path = "listen.proxy_protocol",
+     .type = ConfigType::text_list,
+     .example = R"(["tcp::3478", "tls::443"])",
+     .meaning = "Listeners, as \"udp::3478\", that only take what balancers bring with a PROXY "
+                "protocol header.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_listener_name, config.listen.proxy_protocol);
+         },
+     .show =
+         [](const Config& config) {
+           return shown_list(config.listen.proxy_protocol,
+                             [](const ListenerName& name) { return name.to_string(); });
+         }},
+    {.path = "listen.proxy_trusted",
+     .type = ConfigType::text_list,
+     .example = R"(["10.0.0.0/8"])",
+     .meaning = "The balancers whose PROXY protocol headers are believed.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_trusted_prefix, config.listen.proxy_trusted);
+         },
+     .show =
+         [](const Config& config) {
+           return shown_list(config.listen.proxy_trusted,
+                             [](const IpPrefix& prefix) { return prefix.to_string(); });
+         }},
     {.path = "nat_discovery.addresses",
      .type = ConfigType::text_list,
      .example = R"(["203.0.113.10", "203.0.113.11"])",

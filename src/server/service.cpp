@@ -33,6 +33,7 @@ struct StartError {
 struct Listener {
   Transport transport;
   Endpoint endpoint;
+  bool expects_proxy = false;
 };
 
 std::string described(const Listener& listener) {
@@ -49,21 +50,6 @@ void raise_descriptor_limit() {
 
 bool can_bind(const IpAddress& address) {
   return net::UdpPort::open({.bind = {address, 0}}).has_value();
-}
-
-/// Adds the endpoints to listen on; ":3478" is every address of both families.
-void add_listeners(Transport transport, const std::vector<ListenAddress>& configured,
-                   std::vector<Listener>& listeners) {
-  for (const ListenAddress& listen : configured) {
-    if (listen.address) {
-      listeners.push_back({transport, {*listen.address, listen.port}});
-      continue;
-    }
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      const IpAddress any = IpAddress::any(family);
-      if (can_bind(any)) listeners.push_back({transport, {any, listen.port}});
-    }
-  }
 }
 
 /// The UDP socket that datagrams to `endpoint` come in on, by its number among the UDP listeners,
@@ -110,12 +96,23 @@ std::optional<turn::DiscoverySquare> discovery_square(const Config& config,
   return square;
 }
 
+/// The endpoints to listen on; ":3478" is every address of both families.
 std::vector<Listener> all_listeners(const Config& config) {
   std::vector<Listener> listeners;
-  add_listeners(Transport::udp, config.listen.udp, listeners);
+  for (const ListenerName& name : config.listener_names()) {
+    const bool expects_proxy = config.expects_proxy(name);
+    if (name.address.address) {
+      listeners.push_back(
+          {name.transport, {*name.address.address, name.address.port}, expects_proxy});
+      continue;
+    }
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const IpAddress any = IpAddress::any(family);
+      if (!can_bind(any)) continue;
+      listeners.push_back({name.transport, {any, name.address.port}, expects_proxy});
+    }
+  }
   add_discovery_listeners(config, listeners);
-  add_listeners(Transport::tcp, config.listen.tcp, listeners);
-  add_listeners(Transport::tls, config.listen.tls, listeners);
   return listeners;
 }
 
@@ -124,12 +121,12 @@ std::vector<IpAddress> relay_binds(const Config& config, const std::vector<Liste
   if (!config.relay.addresses.empty()) return config.relay.addresses;
   std::vector<IpAddress> binds;
   const auto interfaces = net::interface_addresses();
-  for (const auto& [transport, listener] : listeners) {
-    if (!listener.address.is_any()) binds.push_back(listener.address);
-    std::copy_if(interfaces.begin(), interfaces.end(), std::back_inserter(binds),
-                 [&at = listener](const IpAddress& address) {
-                   return at.address.is_any() && address.family() == at.family();
-                 });
+  for (const Listener& listener : listeners) {
+    const IpAddress& at = listener.endpoint.address;
+    if (!at.is_any()) binds.push_back(at);
+    std::copy_if(
+        interfaces.begin(), interfaces.end(), std::back_inserter(binds),
+        [&at](const IpAddress& address) { return at.is_any() && address.family() == at.family(); });
   }
   return binds;
 }
@@ -254,7 +251,7 @@ class Service {
  private:
   void load_certificate();
   [[nodiscard]] WorkerListeners open_listeners() const;
-  [[nodiscard]] net::UdpPort open_udp(const Endpoint& endpoint) const;
+  [[nodiscard]] net::UdpPort open_udp(const Listener& listener) const;
   [[nodiscard]] unsigned worker_count() const;
 
   const Config& config_;
@@ -333,7 +330,8 @@ void Service::open() {
                             mailboxes_,
                             connections_,
                             tls_,
-                            config_.limits.unauthenticated_timeout};
+                            config_.limits.unauthenticated_timeout,
+                            config_.listen.proxy_trusted};
   for (unsigned i = 0; i < worker_count(); ++i) {
     settings.worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
     workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
@@ -365,26 +363,27 @@ WorkerListeners Service::open_listeners() const {
   WorkerListeners listeners;
   for (const Listener& listener : listen_) {
     if (listener.transport == Transport::udp) {
-      listeners.udp.push_back(open_udp(listener.endpoint));
+      listeners.udp.push_back({open_udp(listener), listener.expects_proxy});
       continue;
     }
     auto socket =
         net::TcpListener::open({.bind = listener.endpoint, .reuse_port = worker_count() > 1});
     if (!socket) throw cannot_listen(listener, socket.error());
-    listeners.streams.push_back({std::move(*socket), listener.transport});
+    listeners.streams.push_back({std::move(*socket), listener.transport, listener.expects_proxy});
   }
   return listeners;
 }
 
-net::UdpPort Service::open_udp(const Endpoint& endpoint) const {
+net::UdpPort Service::open_udp(const Listener& listener) const {
   constexpr int buffer_bytes = 4 << 20;  // bursts of many clients meet in one socket
-  auto port = net::UdpPort::open({.bind = endpoint,
+  auto port = net::UdpPort::open({.bind = listener.endpoint,
                                   .reuse_port = worker_count() > 1,
-                                  .destination_address = endpoint.address.is_any(),
+                                  .proxied_group = listener.expects_proxy ? worker_count() : 0,
+                                  .destination_address = listener.endpoint.address.is_any(),
                                   .receive_buffer_bytes = buffer_bytes,
                                   .send_buffer_bytes = buffer_bytes});
   if (port) return std::move(*port);
-  throw cannot_listen({Transport::udp, endpoint}, port.error());
+  throw cannot_listen(listener, port.error());
 }
 
 unsigned Service::worker_count() const {
@@ -404,11 +403,12 @@ void Service::stop() {
 }
 
 void Service::log_start(const ServeOptions& options) const {
-  for (const auto& [transport, endpoint] : listen_) {
-    log_event(LogLevel::info, "listening",
-              {{"transport", to_string(transport)},
-               {"address", endpoint.to_string()},
-               {"workers", workers_.size()}});
+  for (const Listener& listener : listen_) {
+    std::vector<LogField> fields{{"transport", to_string(listener.transport)},
+                                 {"address", listener.endpoint.to_string()},
+                                 {"workers", workers_.size()}};
+    if (listener.expects_proxy) fields.emplace_back("behind", "proxy_protocol");
+    log_event(LogLevel::info, "listening", fields);
   }
   for (const auto& relay : relay_addresses_) {
     log_event(LogLevel::info, "relaying",
@@ -448,14 +448,18 @@ void Service::log_counters() const {
     streams.timed_out += some.timed_out;
     streams.broken += some.broken;
     streams.dropped_full += some.dropped_full;
+    streams.refused_untrusted += some.refused_untrusted;
+    streams.no_proxy_header += some.no_proxy_header;
   }
   if (lost_mail > 0) fields.emplace_back("lost_between_workers", lost_mail);
-  if (streams.accepted + streams.refused_limit > 0) {
+  if (streams.accepted + streams.refused_limit + streams.refused_untrusted > 0) {
     fields.emplace_back("streams_accepted", streams.accepted);
     fields.emplace_back("streams_refused_limit", streams.refused_limit);
     fields.emplace_back("streams_timed_out", streams.timed_out);
     fields.emplace_back("streams_broken", streams.broken);
     fields.emplace_back("streams_dropped_full", streams.dropped_full);
+    fields.emplace_back("streams_refused_untrusted", streams.refused_untrusted);
+    fields.emplace_back("streams_no_proxy_header", streams.no_proxy_header);
   }
   log_event(LogLevel::info, "counters", fields);
 }

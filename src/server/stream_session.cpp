@@ -28,9 +28,12 @@ void clear(std::vector<std::uint8_t>& buffer) {
 }  // namespace
 
 StreamSession::StreamSession(net::TcpSocket socket, const FiveTuple& tuple,
-                             std::shared_ptr<const net::TlsContext> tls)
+                             std::shared_ptr<const net::TlsContext> tls, bool expects_proxy)
     : socket_(std::move(socket)), tuple_(tuple) {
   if (tls) tls_.emplace(std::move(tls));
+  if (!expects_proxy) return;
+  preface_ = std::make_unique<Preface>();
+  preface_->is_inside = !tls_;
 }
 
 bool StreamSession::receive(MutableByteView scratch) {
@@ -38,11 +41,52 @@ bool StreamSession::receive(MutableByteView scratch) {
   if (!count) return count.error() == net::StreamStop::would_block;
   if (is_closing_) return true;
   const ByteView bytes = scratch.first(*count);
+  if (preface_ && !preface_->is_inside && preface_->wire.empty()) {
+    preface_->is_inside = !may_begin_proxy_header(bytes[0]);
+  }
+  if (!preface_ || preface_->is_inside) return receive_plain(bytes);
+  append(preface_->wire, bytes);
+  return true;
+}
+
+/// Takes bytes of the client, off the wire.
+bool StreamSession::receive_plain(ByteView bytes) {
   if (!tls_) {
     append(input_, bytes);
     return true;
   }
   return tls_->receive(bytes, input_, wire_) == net::TlsSession::Status::open;
+}
+
+ProxyState StreamSession::find_preface(ProxyHeader& header) const {
+  const ByteView bytes =
+      preface_->is_inside ? ByteView{input_}.subspan(taken_) : ByteView{preface_->wire};
+  return find_proxy_header(bytes, ProxyCarrier::stream, header);
+}
+
+StreamInput StreamSession::take_preface() {
+  ProxyHeader header;
+  switch (find_preface(header)) {
+    case ProxyState::incomplete:
+      return StreamInput::incomplete;
+    case ProxyState::broken:
+      return StreamInput::broken;
+    case ProxyState::complete:
+      break;
+  }
+  preface_->size = header.size;
+  if (header.ends) tuple_.client = header.ends->source;
+  return StreamInput::proxy_header;
+}
+
+bool StreamSession::accept_client() {
+  const std::unique_ptr<const Preface> preface = std::move(preface_);
+  if (preface->is_inside) {
+    taken_ += preface->size;
+    return true;
+  }
+  const ByteView rest = ByteView{preface->wire}.subspan(preface->size);
+  return rest.empty() || receive_plain(rest);
 }
 
 StreamInput StreamSession::peek(turn::StreamFrame& frame) const {
@@ -62,6 +106,7 @@ StreamInput StreamSession::peek(turn::StreamFrame& frame) const {
 }
 
 StreamInput StreamSession::next(ByteView& message) {
+  if (preface_) return take_preface();
   turn::StreamFrame frame{};
   const StreamInput input = peek(frame);
   if (input != StreamInput::message) return input;
@@ -72,6 +117,8 @@ StreamInput StreamSession::next(ByteView& message) {
 }
 
 bool StreamSession::has_input() const {
+  ProxyHeader header;
+  if (preface_) return find_preface(header) != ProxyState::incomplete;
   turn::StreamFrame frame{};
   return peek(frame) != StreamInput::incomplete;
 }

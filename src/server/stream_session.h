@@ -1,10 +1,12 @@
 // One TCP or TLS connection of a client: bytes in, messages out, and a bounded queue back.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "base/endpoint.h"
+#include "base/proxy_protocol.h"
 #include "net/tcp.h"
 #include "net/tls.h"
 #include "turn/framing.h"
@@ -13,10 +15,11 @@ namespace turnpike::server {
 
 /// What the input of a session holds next.
 enum class StreamInput : std::uint8_t {
-  message,     ///< one whole STUN or ChannelData message
-  incomplete,  ///< nothing yet
-  http,        ///< a browser: answer_http() and close
-  broken,      ///< no protocol of ours: close
+  message,       ///< one whole STUN or ChannelData message
+  incomplete,    ///< nothing yet
+  proxy_header,  ///< a balancer has said whom it speaks for: see tuple(), then accept_client()
+  http,          ///< a browser: answer_http() and close
+  broken,        ///< no protocol of ours: close
 };
 
 /// A connection with its buffers. An idle one holds no memory beyond this object and, for TLS, what
@@ -26,10 +29,12 @@ class StreamSession {
   /// More than this is never queued towards a client that does not read.
   static constexpr std::size_t max_queued_bytes = 256 * 1024;
 
-  /// `tls`: null for plain TCP.
+  /// `tls`: null for plain TCP. `expects_proxy`: a PROXY header comes first, before TLS or as the
+  /// first bytes inside it.
   StreamSession(net::TcpSocket socket, const FiveTuple& tuple,
-                std::shared_ptr<const net::TlsContext> tls);
+                std::shared_ptr<const net::TlsContext> tls, bool expects_proxy = false);
 
+  /// Its client is the balancer until the PROXY header has been taken.
   [[nodiscard]] const FiveTuple& tuple() const { return tuple_; }
   [[nodiscard]] int descriptor() const { return socket_.descriptor(); }
 
@@ -38,6 +43,9 @@ class StreamSession {
   [[nodiscard]] bool receive(MutableByteView scratch);
   /// Takes the next message; `message` points into the session until compact().
   [[nodiscard]] StreamInput next(ByteView& message);
+  /// After StreamInput::proxy_header: what follows the header is the client's. False when it breaks
+  /// TLS, and the connection is over.
+  [[nodiscard]] bool accept_client();
   /// True when next() has something to say without another receive().
   [[nodiscard]] bool has_input() const;
   /// Forgets what next() has given out.
@@ -56,6 +64,17 @@ class StreamSession {
   [[nodiscard]] bool is_closing() const { return is_closing_; }
 
  private:
+  /// The wait for a PROXY header.
+  struct Preface {
+    std::vector<std::uint8_t> wire;  // TLS: what came before it was clear where the header stands
+    bool is_inside = false;          // not before TLS: it stands in input_
+    std::size_t size = 0;            // of the header, once it is there
+  };
+
+  [[nodiscard]] bool receive_plain(ByteView bytes);
+  /// What there is of the header.
+  [[nodiscard]] ProxyState find_preface(ProxyHeader& header) const;
+  [[nodiscard]] StreamInput take_preface();
   /// What next() would say; `frame` is set for a message.
   [[nodiscard]] StreamInput peek(turn::StreamFrame& frame) const;
   void forget_sent();
@@ -64,6 +83,7 @@ class StreamSession {
   net::TcpSocket socket_;
   FiveTuple tuple_;
   std::optional<net::TlsSession> tls_;
+  std::unique_ptr<Preface> preface_;  // until accept_client(); otherwise null
 
   std::vector<std::uint8_t> input_;  // decrypted, from the first byte not yet understood
   std::size_t taken_ = 0;            // of input_, given out by next()

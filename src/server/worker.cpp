@@ -24,11 +24,12 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
       server_(settings, shared.book, shared.policy, shared.ledger, random_),
       shared_(shared),
       listeners_(std::move(listeners)),
-      outboxes_(shared.mailboxes.size()) {
+      outboxes_(shared.mailboxes.size()),
+      claims_(0, TupleHash{HashSeed{random_.next_u64()}}) {
   shared_.mailboxes.of(id_).attach(poller_);
   for (std::uint32_t i = 0; i < listeners_.udp.size(); ++i) {
     const auto token = PollToken{PollKind::udp_listener, 0, i}.value();
-    if (const auto error = poller_.add(listeners_.udp[i].descriptor(), token)) {
+    if (const auto error = poller_.add(listeners_.udp[i].port.descriptor(), token)) {
       throw std::system_error{error, "epoll"};
     }
   }
@@ -100,15 +101,26 @@ void Worker::on_relay_event(const PollToken& token, const net::Event& event) {
 }
 
 void Worker::on_listener_readable(turn::ListenerId id) {
-  net::UdpPort& port = listener(id);
-  port.receive(batch_);
+  UdpListener& listener = listeners_.udp.at(static_cast<std::uint32_t>(id));
+  listener.port.receive(batch_);
   for (const net::Received& datagram : batch_.datagrams()) {
     const turn::ClientFlow flow{
-        {datagram.from, {datagram.to_address, port.local().port}, Transport::udp}, id, id_};
-    handle(server_.on_client_datagram(flow, datagram.bytes, now_, effects_));
-    apply_effects();
+        {datagram.from, {datagram.to_address, listener.port.local().port}, Transport::udp},
+        id,
+        id_};
+    if (listener.expects_proxy) {
+      on_proxied_datagram(flow, datagram.bytes);
+    } else {
+      on_datagram(flow, datagram.bytes);
+    }
   }
   queue_.flush();
+}
+
+/// `bytes` are the client's own, whoever brought them.
+void Worker::on_datagram(const turn::ClientFlow& flow, ByteView bytes) {
+  handle(server_.on_client_datagram(flow, bytes, now_, effects_));
+  apply_effects();
 }
 
 void Worker::on_relay_readable(RelaySocket& relay) {
@@ -156,7 +168,7 @@ void Worker::forward(const turn::Forward& forward) {
   const turn::ClientFlow& flow = *forward.client_route();
   if (const auto session = session_of(flow.listener)) return send_to_session(*session, forward);
   net::UdpPort& port = listener(flow.listener);
-  outgoing.to = flow.tuple.client;
+  outgoing.to = flow.reply_to();
   if (const auto source = source_on(port, flow.tuple)) {
     outgoing.from_address = *source;
     outgoing.set_from = true;
@@ -179,7 +191,7 @@ void Worker::apply(const turn::SendToClient& effect) {
     return reply_to_session(*session, effects_.bytes_of(effect));
   }
   net::UdpPort& port = listener(effect.flow.listener);
-  queue_.queue_copy(port, effect.flow.tuple.client, source_on(port, effect.flow.tuple),
+  queue_.queue_copy(port, effect.flow.reply_to(), source_on(port, effect.flow.tuple),
                     effects_.bytes_of(effect));
 }
 
@@ -221,7 +233,7 @@ Worker::RelaySocket* Worker::find_relay(turn::RelayId id) {
 }
 
 net::UdpPort& Worker::listener(turn::ListenerId id) {
-  return listeners_.udp.at(static_cast<std::uint32_t>(id));
+  return listeners_.udp.at(static_cast<std::uint32_t>(id)).port;
 }
 
 }  // namespace turnpike::server

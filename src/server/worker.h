@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "base/crypto.h"
@@ -27,10 +28,12 @@ using ReasonCounters = std::array<std::uint64_t, turn::reason_count>;
 /// What became of TCP and TLS connections.
 struct StreamCounters {
   std::uint64_t accepted = 0;
-  std::uint64_t refused_limit = 0;  ///< too many of one address
-  std::uint64_t timed_out = 0;      ///< no allocation in time
-  std::uint64_t broken = 0;         ///< spoke no protocol of ours
-  std::uint64_t dropped_full = 0;   ///< datagrams for clients that do not read
+  std::uint64_t refused_limit = 0;      ///< too many of one address
+  std::uint64_t timed_out = 0;          ///< no allocation in time
+  std::uint64_t broken = 0;             ///< spoke no protocol of ours
+  std::uint64_t dropped_full = 0;       ///< datagrams for clients that do not read
+  std::uint64_t refused_untrusted = 0;  ///< at a balancer's listener, from no trusted balancer
+  std::uint64_t no_proxy_header = 0;    ///< from a balancer that did not say for whom
 };
 
 /// What all workers use. The references must outlive them.
@@ -42,17 +45,25 @@ struct WorkerShared {
   ConnectionLimits& connections;
   const TlsCredentials& tls;
   seconds unauthenticated_timeout;
+  std::vector<IpPrefix> proxy_trusted{};  ///< the balancers whose PROXY headers are believed
+};
+
+/// A UDP socket for clients.
+struct UdpListener {
+  net::UdpPort port;
+  bool expects_proxy = false;  ///< takes only what balancers bring (PROXY protocol)
 };
 
 /// A listening socket and what is spoken on it.
 struct StreamListener {
   net::TcpListener socket;
-  Transport transport;  ///< tcp or tls
+  Transport transport;         ///< tcp or tls
+  bool expects_proxy = false;  ///< takes only what balancers bring (PROXY protocol)
 };
 
 /// The bound sockets of one worker.
 struct WorkerListeners {
-  std::vector<net::UdpPort> udp;
+  std::vector<UdpListener> udp;
   std::vector<StreamListener> streams;
 };
 
@@ -79,6 +90,10 @@ class Worker {
   [[nodiscard]] const net::SendStats& send_stats() const { return queue_.stats(); }
 
  private:
+  struct TupleHash {
+    HashSeed seed;
+    std::size_t operator()(const FiveTuple& tuple) const { return hash_of(tuple, seed); }
+  };
   struct RelaySocket {
     turn::RelayId id;
     std::optional<net::UdpPort> port;
@@ -90,12 +105,16 @@ class Worker {
     bool is_touched = false;     // has output since the last flush, or must be closed
     bool is_in_backlog = false;  // is not read again before what is left over has been taken
     bool is_over = false;        // to be closed at the end of this turn
+    bool is_counted = false;     // its client is, in ConnectionLimits
+    bool is_proxied = false;     // a balancer's: its five-tuple is what that claims
+    bool awaits_proxy = false;   // and has not claimed yet
   };
 
   [[nodiscard]] std::optional<nanoseconds> time_to_wait();
   void on_event(const net::Event& event);
   void on_relay_event(const PollToken& token, const net::Event& event);
   void on_listener_readable(turn::ListenerId id);
+  void on_datagram(const turn::ClientFlow& flow, ByteView bytes);
   void on_relay_readable(RelaySocket& relay);
   void on_relay_error(RelaySocket& relay);
 
@@ -114,7 +133,7 @@ class Worker {
 
   // worker_streams.cpp
   void on_connections_waiting(StreamListener& listener);
-  void admit(net::Accepted accepted, Transport transport);
+  void admit(net::Accepted accepted, const StreamListener& listener);
   void pause_accepting();
   std::error_code resume_accepting();
   void on_session_event(std::uint32_t slot, const net::Event& event);
@@ -126,6 +145,14 @@ class Worker {
   void flush_sessions();
   void end_overdue_sessions();
   void close_session(std::uint32_t slot);
+
+  // worker_proxy.cpp
+  [[nodiscard]] bool is_trusted(const IpAddress& source) const;
+  void on_proxied_datagram(turn::ClientFlow flow, ByteView bytes);
+  [[nodiscard]] bool has_room_for(const IpAddress& source, const StreamListener& listener);
+  [[nodiscard]] bool accept_client(std::uint32_t slot);
+  void claim(std::uint32_t slot);
+  void end_claim(std::uint32_t slot);
 
   [[nodiscard]] RelaySocket* find_relay(turn::RelayId id);
   [[nodiscard]] net::UdpPort& listener(turn::ListenerId id);
@@ -152,6 +179,10 @@ class Worker {
   std::vector<std::uint8_t> scratch_;
   Mail inbox_;
   std::vector<Mail> outboxes_;  // by WorkerId
+  // The session that speaks for each five-tuple that a balancer claims: no kernel keeps them
+  // unique.
+  std::unordered_map<FiveTuple, std::uint32_t, TupleHash> claims_;
+  std::size_t awaiting_proxy_ = 0;  // sessions with awaits_proxy
 
   ReasonCounters counters_{};
   StreamCounters stream_counters_;

@@ -20,7 +20,7 @@ void Worker::on_connections_waiting(StreamListener& listener) {
   for (int i = 0; i < connections_per_turn; ++i) {
     auto accepted = listener.socket.accept();
     if (accepted) {
-      admit(std::move(*accepted), listener.transport);
+      admit(std::move(*accepted), listener);
       continue;
     }
     if (accepted.error() == std::errc::operation_would_block) return;
@@ -30,12 +30,9 @@ void Worker::on_connections_waiting(StreamListener& listener) {
   }
 }
 
-void Worker::admit(net::Accepted accepted, Transport transport) {
+void Worker::admit(net::Accepted accepted, const StreamListener& listener) {
   const IpAddress& client = accepted.client.address;
-  if (!shared_.connections.add(client)) {
-    ++stream_counters_.refused_limit;
-    return;  // closes the socket
-  }
+  if (!has_room_for(client, listener)) return;  // closes the socket
   if (free_sessions_.empty()) {
     free_sessions_.push_back(static_cast<std::uint32_t>(sessions_.size()));
     sessions_.emplace_back();
@@ -44,13 +41,17 @@ void Worker::admit(net::Accepted accepted, Transport transport) {
   SessionSlot& slot = sessions_[number];
   const PollToken token{PollKind::session, slot.generation, number};
   if (poller_.add(accepted.socket.descriptor(), token.value())) {
-    shared_.connections.remove(client);
+    if (!listener.expects_proxy) shared_.connections.remove(client);
     return;
   }
   free_sessions_.pop_back();
-  const FiveTuple tuple{accepted.client, accepted.local, transport};
+  const FiveTuple tuple{accepted.client, accepted.local, listener.transport};
   slot.session.emplace(std::move(accepted.socket), tuple,
-                       transport == Transport::tls ? shared_.tls.get() : nullptr);
+                       listener.transport == Transport::tls ? shared_.tls.get() : nullptr,
+                       listener.expects_proxy);
+  slot.is_counted = !listener.expects_proxy;
+  slot.is_proxied = slot.awaits_proxy = listener.expects_proxy;
+  if (slot.awaits_proxy) ++awaiting_proxy_;
   session_deadlines_.set(number, now_.instant + shared_.unauthenticated_timeout);
   ++stream_counters_.accepted;
 }
@@ -92,7 +93,7 @@ void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
 void Worker::take_messages(std::uint32_t number) {
   SessionSlot& slot = sessions_[number];
   StreamSession& session = *slot.session;
-  const turn::ClientFlow flow{session.tuple(), listener_of_session(number), id_};
+  turn::ClientFlow flow{session.tuple(), listener_of_session(number), id_};
   int left = messages_per_turn;
   ByteView message;
   for (; left > 0 && !slot.is_over && !session.is_closing(); --left) {
@@ -101,11 +102,14 @@ void Worker::take_messages(std::uint32_t number) {
     if (input == StreamInput::message) {
       handle(server_.on_client_datagram(flow, message, now_, effects_));
       apply_effects();
+    } else if (input == StreamInput::proxy_header) {
+      if (!accept_client(number)) slot.is_over = true;
+      flow.tuple = session.tuple();
     } else if (input == StreamInput::http) {
       session.answer_http();
       session_deadlines_.set(number, now_.instant + closing_time);
     } else {
-      ++stream_counters_.broken;
+      ++(slot.awaits_proxy ? stream_counters_.no_proxy_header : stream_counters_.broken);
       slot.is_over = true;
     }
   }
@@ -190,7 +194,10 @@ void Worker::end_overdue_sessions() {
 
 void Worker::close_session(std::uint32_t number) {
   SessionSlot& slot = sessions_[number];
+  end_claim(number);
   const FiveTuple tuple = slot.session->tuple();
+  const bool is_proxied = slot.is_proxied;
+  if (slot.is_counted) shared_.connections.remove(tuple.client.address);
   poller_.remove(slot.session->descriptor());
   session_deadlines_.clear(number);
   slot.session.reset();
@@ -198,7 +205,7 @@ void Worker::close_session(std::uint32_t number) {
   slot = SessionSlot{};
   slot.generation = next_generation;
   free_sessions_.push_back(number);
-  shared_.connections.remove(tuple.client.address);
+  if (is_proxied) return;  // end_claim() has told the server
   server_.on_client_gone(tuple, effects_);
   apply_effects();
 }

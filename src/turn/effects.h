@@ -18,6 +18,12 @@ struct ClientFlow {
   FiveTuple tuple;
   ListenerId listener{};
   WorkerId worker{};
+  /// The balancer that brings the client's datagrams and takes the answers (PROXY protocol over
+  /// UDP). Not part of the conversation's name: it may change while that goes on.
+  std::optional<Endpoint> through{};
+
+  /// Where a datagram to the client is to be sent.
+  [[nodiscard]] const Endpoint& reply_to() const { return through ? *through : tuple.client; }
 };
 
 /// "Send header, payload and padding as one datagram." The payload is still inside the input; it is

@@ -39,6 +39,8 @@ namespace turnpike::turn {
   X(refused_peer_family)       /* 443 */                                                   \
   X(refused_quota)             /* 486 */                                                   \
   X(refused_capacity)          /* 508 */                                                   \
+  X(dropped_untrusted_proxy)   /* on a balancer's listener, from no trusted balancer */    \
+  X(dropped_proxy_header)      /* on a balancer's listener, without a proper header */     \
   X(dropped_not_turn)          /* first byte of no protocol that is served here */         \
   X(dropped_malformed)         /* no STUN message, or no whole ChannelData */              \
   X(dropped_fingerprint)       /* FINGERPRINT wrong or not last */                         \

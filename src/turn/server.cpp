@@ -182,6 +182,7 @@ Reason Server::on_authenticated(const Request& request) {
     return refuse(request, ErrorCode::wrong_credentials);
   }
   if (allocation->pending) return Reason::dropped_pending;
+  allocation->flow.through = request.flow.through;  // a balancer may have taken another port
   switch (method) {
     case Method::refresh:
       return on_refresh(request, *allocation);

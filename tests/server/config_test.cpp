@@ -453,6 +453,52 @@ TEST_CASE("listening addresses that are none are refused (C02)", "[server][confi
   }
 }
 
+TEST_CASE("listeners behind balancers are named by transport and address", "[server][config]") {
+  const Config config = loaded(
+      "[listen]\nudp = [\":3478\", \"[2001:db8::1]:3479\"]\n"
+      "proxy_protocol = [\"udp:[2001:db8::1]:3479\", \"tcp::3478\"]\n"
+      "proxy_trusted = [\"10.0.0.0/8\", \"2001:db8::/32\", \"192.0.2.7\"]\n");
+  const ListenerName v6{Transport::udp, {IpAddress::parse("2001:db8::1"), 3479}};
+  CHECK(config.listen.proxy_protocol ==
+        std::vector{v6, ListenerName{Transport::tcp, {std::nullopt, 3478}}});
+  CHECK(config.expects_proxy(v6));
+  CHECK(config.expects_proxy({Transport::tcp, {std::nullopt, 3478}}));
+  CHECK_FALSE(config.expects_proxy({Transport::udp, {std::nullopt, 3478}}));
+  CHECK(config.listen.proxy_trusted.size() == 3);
+  CHECK(v6.to_string() == "udp:[2001:db8::1]:3479");
+  CHECK(config.listener_names().size() == 3);
+}
+
+TEST_CASE("a balancer's listener that does not exist is refused, with what was meant",
+          "[server][config]") {
+  const auto refused = [](const std::string& name) {
+    return refusal("[listen]\nproxy_trusted = [\"10.0.0.0/8\"]\nproxy_protocol = [\"" + name +
+                   "\"]\n");
+  };
+  CHECK(refused("tcp::3479") ==
+        "t.toml:3:18: listen.proxy_protocol: no listener is called \"tcp::3479\"; did you mean "
+        "\"tcp::3478\"?");
+  CHECK(
+      contains(refused("tls:[2001:db8::1]:443"), "the listeners are \"udp::3478\", \"tcp::3478\""));
+  CHECK(contains(refused("tcp:0.0.0.0:3478"), "no listener is called \"tcp:0.0.0.0:3478\""));
+  CHECK(contains(refused(":3478"), "\":3478\" is no name of a listener; write transport, colon"));
+  CHECK(contains(refused("sctp::3478"), "\"sctp::3478\" is no name of a listener"));
+  CHECK(contains(refused("tcp"), "\"tcp\" is no name of a listener"));
+  CHECK(contains(refused("tcp:3478"), "\"3478\" is no listening address; write \":3478\""));
+}
+
+TEST_CASE("balancers whom everybody could play are refused", "[server][config]") {
+  CHECK(refusal("[listen]\nproxy_protocol = [\"tcp::3478\"]\n") ==
+        "t.toml:2:18: listen.proxy_protocol: nobody is trusted to say who the clients are: "
+        "listen.proxy_trusted is empty; name your balancers, for example listen.proxy_trusted = "
+        "[\"10.0.0.0/8\"]");
+  CHECK(contains(refusal("listen.proxy_trusted = [\"0.0.0.0/0\"]\n"), "is everybody"));
+  CHECK(contains(refusal("listen.proxy_trusted = [\"::/0\"]\n"), "is everybody"));
+  CHECK(contains(refusal("listen.proxy_trusted = [\"::ffff:10.0.0.0/104\"]\n"),
+                 "is an IPv4-mapped IPv6 address; write \"10.0.0.0/8\""));
+  CHECK(contains(refusal("listen.proxy_trusted = [\"10.0.0.1/8\"]\n"), "write \"10.0.0.0/8\""));
+}
+
 TEST_CASE("a server that would listen nowhere is refused", "[server][config]") {
   CHECK(refusal("[listen]\ntcp = []\nudp = []\n") ==
         "t.toml:3:7: listen.udp: all lists are empty: the server would listen nowhere; write for "
@@ -927,7 +973,8 @@ TEST_CASE("every key's default and example are accepted by the key itself", "[se
     const std::string line = std::string{key.path} + " = ";
     CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
     // Not those that name files or need some, or that come in pairs.
-    if (key.path != "auth.secrets" && key.path != "listen.tls" && !key.path.starts_with("tls.") &&
+    if (key.path != "auth.secrets" && key.path != "listen.tls" &&
+        key.path != "listen.proxy_protocol" && !key.path.starts_with("tls.") &&
         !key.path.starts_with("nat_discovery.") && key.path != "relay.alternate_domain") {
       CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");
     }

@@ -27,6 +27,8 @@ std::string name_of(StreamInput input) {
   switch (input) {
     case StreamInput::message:
       return "message";
+    case StreamInput::proxy_header:
+      return "proxy_header";
     case StreamInput::incomplete:
       return "incomplete";
     case StreamInput::http:

@@ -365,8 +365,8 @@ class Rig {
     Doors& door = doors.emplace_back();
     auto udp_options = net::bound_to(settings.udp);
     udp_options.destination_address = udp_options.bind.address.is_any();
-    listeners.udp.push_back(net::open_port(udp_options));
-    door.udp = listeners.udp[0].local();
+    listeners.udp.push_back({net::open_port(udp_options)});
+    door.udp = listeners.udp[0].port.local();
     for (const Transport transport : {Transport::tcp, Transport::tls}) {
       auto listener = net::TcpListener::open({endpoint("127.0.0.1:0")});
       REQUIRE(listener.has_value());
