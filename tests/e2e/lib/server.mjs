@@ -28,7 +28,7 @@ export const staticPassword = 'correct horse battery staple';
 const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
-function toml({ port, tls, natDiscovery, relay, limits, users }) {
+function toml({ port, tls, proxied, natDiscovery, relay, limits, users }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
@@ -36,8 +36,14 @@ function toml({ port, tls, natDiscovery, relay, limits, users }) {
     ...(tls ? ['[tls]', `certificate = ${toToml(tls.certificate)}`, `key = ${toToml(tls.key)}`, ''] : []),
     '[listen]',
     `udp = ${toToml(onLoopback(port))}`,
-    `tcp = ${toToml(onLoopback(port))}`,
-    `tls = ${toToml(tls ? onLoopback(tls.port) : [])}`,
+    `tcp = ${toToml([...onLoopback(port), ...(proxied ? [`127.0.0.1:${proxied.tcp}`] : [])])}`,
+    `tls = ${toToml([...(tls ? onLoopback(tls.port) : []), ...(proxied ? [`127.0.0.1:${proxied.tls}`] : [])])}`,
+    ...(proxied
+      ? [
+          `proxy_protocol = ${toToml(Object.entries(proxied).map(([over, at]) => `${over}:127.0.0.1:${at}`))}`,
+          'proxy_trusted = ["127.0.0.1"]',
+        ]
+      : []),
     '',
     ...(natDiscovery
       ? ['[nat_discovery]', ...Object.entries(natDiscovery).map(([key, value]) => `${key} = ${toToml(value)}`), '']
@@ -83,15 +89,20 @@ function countersIn(log) {
 /// `users` are static users with `staticPassword`. `allowPeers` are the CIDRs of the hard-denied
 /// ranges (loopback, in these tests) whose peers may be reached all the same. `tls` also opens TLS
 /// listeners: true for those with `localCertificate()`, or files like those that it returns.
+/// `proxied` opens a TCP and a TLS listener more, on 127.0.0.1, for balancers with the PROXY protocol.
 /// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
 /// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
 /// ones of `turnpike serve`.
 export async function startServer({
-  users = [], allowPeers = [], tls, limits, relayPorts, discoveryAddresses, binary, environment, options = [],
+  users = [], allowPeers = [], tls, proxied, limits, relayPorts, discoveryAddresses, binary, environment, options = [],
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
   const tlsPort = tls && (await freePort({ transports: ['tcp'] }));
+  const proxiedPorts = proxied && {
+    tcp: await freePort({ transports: ['tcp'] }),
+    tls: await freePort({ transports: ['tcp'] }),
+  };
   const files = tls === true ? await localCertificate() : tls;
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));
   const config = path.join(directory, 'turnpike.toml');
@@ -99,6 +110,7 @@ export async function startServer({
     port,
     tls: tls && { ...files, port: tlsPort },
     natDiscovery: discoveryAddresses && { addresses: discoveryAddresses, ports: [port, port + 1] },
+    proxied: proxiedPorts,
     relay: relayPortRange({ ports: relayPorts }),
     limits: { ...noLimits, ...limits },
     users,
@@ -139,6 +151,9 @@ export async function startServer({
 
     /// The port for TLS, if there is one.
     tlsPort,
+
+    /// The ports for balancers, as {tcp, tls}, if there are any.
+    proxiedPorts,
 
     portFor: (transport) => (transport === 'tls' ? tlsPort : port),
 

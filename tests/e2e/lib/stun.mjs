@@ -22,6 +22,7 @@ export const attributeType = {
   nonce: 0x0015,
   xorRelayedAddress: 0x0016,
   requestedTransport: 0x0019,
+  xorMappedAddress: 0x0020,
 };
 
 const padded = (bytes) => bytes + ((4 - (bytes % 4)) % 4);
@@ -79,6 +80,19 @@ export const transactionIdOf = (message) => message.toString('hex', 8, headerByt
 /// The key of long-term credentials with MD5 (§18.5.1.1).
 export const longTermKey = (user, realm, password) =>
   createHash('md5').update(`${user}:${realm}:${password}`).digest();
+
+/// The address and port in an XOR-… attribute of a decoded message (§14.2), as the URL standard
+/// writes them: IPv6 at its shortest.
+export function xorAddress({ attributes, transactionId }, type) {
+  const value = attributes.get(type);
+  const pad = Buffer.alloc(4);
+  pad.writeUInt32BE(magicCookie, 0);
+  const mask = Buffer.concat([pad, Buffer.from(transactionId, 'hex')]);
+  const bytes = value.subarray(4).map((byte, index) => byte ^ mask[index]);
+  const groups = Array.from({ length: bytes.length / 2 }, (_, i) => ((bytes[2 * i] << 8) | bytes[2 * i + 1]).toString(16));
+  const address = value[1] === 1 ? bytes.join('.') : new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+  return { address, port: value.readUInt16BE(2) ^ (magicCookie >>> 16) };
+}
 
 /// Sends `datagram` and tells whether a reply that `accepts` likes comes back in time.
 export function exchange({ address, port }, datagram, accepts, timeoutMs) {
