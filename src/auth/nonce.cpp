@@ -53,10 +53,11 @@ bool NonceIssuer::has_own_cookie(std::string_view nonce) const {
 }
 
 Nonce NonceIssuer::make(const Endpoint& client, std::uint64_t issued_s) const {
-  std::array<std::uint8_t, 11> context{};
+  std::array<std::uint8_t, 15> context{};
   store_be64(context, issued_s);
   store_be16(MutableByteView{context}.subspan(8), client.port);
   context[10] = static_cast<std::uint8_t>(client.family());
+  store_be32(MutableByteView{context}.subspan(11), client.scope);
   const ByteView cookie{reinterpret_cast<const std::uint8_t*>(cookie_.data()), cookie_.size()};
   const Sha256Digest digest = key_.mac({cookie, context, client.address.bytes()});
 

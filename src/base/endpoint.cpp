@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <charconv>
+#include <limits>
 
 namespace turnpike {
 namespace {
@@ -110,7 +111,8 @@ std::string IpPrefix::to_string() const {
 }
 
 std::string Endpoint::to_string() const {
-  const std::string host = address.to_string();
+  std::string host = address.to_string();
+  if (scope != 0) host += "%" + std::to_string(scope);
   const std::string colon_port = ":" + std::to_string(port);
   return family() == Family::ipv4 ? host + colon_port : "[" + host + "]" + colon_port;
 }
@@ -122,9 +124,15 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto address = IpAddress::parse(host);
+  const std::size_t percent = host.find('%');
+  const auto address = IpAddress::parse(host.substr(0, percent));
   if (!address || !port || bracketed != (address->family() == Family::ipv6)) return std::nullopt;
-  return Endpoint{*address, static_cast<std::uint16_t>(*port)};
+  Endpoint endpoint{*address, static_cast<std::uint16_t>(*port)};
+  if (percent == std::string_view::npos) return endpoint;
+  const auto scope = parse_number(host.substr(percent + 1), std::numeric_limits<unsigned>::max());
+  if (!scope || *scope == 0 || !address->needs_scope()) return std::nullopt;
+  endpoint.scope = *scope;
+  return endpoint;
 }
 
 std::string_view to_string(Transport transport) {
@@ -146,7 +154,8 @@ std::uint64_t hash_of(const IpAddress& address, HashSeed seed) {
 }
 
 std::uint64_t hash_of(const Endpoint& endpoint, HashSeed seed) {
-  return hash_and(hash_of(endpoint.address, seed), endpoint.port);
+  return hash_and(hash_of(endpoint.address, seed),
+                  std::uint64_t{endpoint.scope} << 16 | endpoint.port);
 }
 
 std::uint64_t hash_of(const FiveTuple& tuple, HashSeed seed) {

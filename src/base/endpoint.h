@@ -43,6 +43,8 @@ class IpAddress {
   [[nodiscard]] bool is_any() const { return *this == any(family_); }
   [[nodiscard]] bool is_loopback() const;
   [[nodiscard]] bool is_link_local() const;
+  /// True for link-local IPv6, which means something only together with a scope.
+  [[nodiscard]] bool needs_scope() const { return family_ == Family::ipv6 && is_link_local(); }
   [[nodiscard]] std::string to_string() const;
 
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
@@ -81,9 +83,12 @@ class IpPrefix {
 struct Endpoint {
   IpAddress address;
   std::uint16_t port = 0;
+  /// For link-local IPv6, which every link has anew: the index of the interface to the link, as
+  /// this host counts them (RFC 4007). Otherwise 0. Never on the wire.
+  std::uint32_t scope = 0;
 
   [[nodiscard]] Family family() const { return address.family(); }
-  /// "192.0.2.1:3478" or "[2001:db8::1]:3478"
+  /// "192.0.2.1:3478", "[2001:db8::1]:3478" or "[fe80::1%2]:3478"
   [[nodiscard]] std::string to_string() const;
   /// Reads what to_string() writes.
   [[nodiscard]] static std::optional<Endpoint> parse(std::string_view text);

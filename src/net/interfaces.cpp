@@ -5,6 +5,8 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <memory>
 
 #include "net/socket_address.h"
@@ -25,7 +27,7 @@ void append_address(const sockaddr* native, std::vector<IpAddress>& addresses) {
   if (native == nullptr) return;
   if (native->sa_family != AF_INET && native->sa_family != AF_INET6) return;
   const IpAddress address = to_endpoint(native).address;
-  if (address.family() == Family::ipv6 && address.is_link_local()) return;
+  if (address.needs_scope()) return;
   if (std::find(addresses.begin(), addresses.end(), address) != addresses.end()) return;
   addresses.push_back(address);
 }
@@ -46,6 +48,17 @@ std::vector<IpAddress> interface_addresses() {
     append_address(entry->ifa_addr, addresses);
   }
   return addresses;
+}
+
+std::optional<std::uint32_t> interface_index(const std::string& name) {
+  if (const unsigned index = if_nametoindex(name.c_str()); index != 0) return index;
+  std::uint32_t index = 0;
+  const char* const end_of_name = name.data() + name.size();
+  const auto [end, error] = std::from_chars(name.data(), end_of_name, index);
+  if (error != std::errc{} || end != end_of_name) return std::nullopt;
+  std::array<char, IF_NAMESIZE> known_as{};
+  if (if_indextoname(index, known_as.data()) == nullptr) return std::nullopt;
+  return index;
 }
 
 Result<std::vector<IpAddress>, std::string> resolve(const std::string& host) {

@@ -37,15 +37,16 @@ void put_control(msghdr& header, SendControl& control, int level, int type,
   std::memcpy(CMSG_DATA(message), &contents, sizeof contents);
 }
 
-void put_source(msghdr& header, SendControl& control, const IpAddress& source) {
-  const ByteView bytes = source.bytes();
-  if (source.family() == Family::ipv4) {
+void put_source(msghdr& header, SendControl& control, const LocalAddress& source) {
+  const ByteView bytes = source.address.bytes();
+  if (source.address.family() == Family::ipv4) {
     in_pktinfo contents{};
     std::memcpy(&contents.ipi_spec_dst, bytes.data(), sizeof contents.ipi_spec_dst);
     put_control(header, control, IPPROTO_IP, IP_PKTINFO, contents);
   } else {
     in6_pktinfo contents{};
     std::memcpy(&contents.ipi6_addr, bytes.data(), sizeof contents.ipi6_addr);
+    contents.ipi6_ifindex = source.scope;
     put_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, contents);
   }
 }
@@ -99,6 +100,7 @@ bool means_full(int error) { return error == EAGAIN || error == ENOBUFS || error
 struct SendQueue::Entry {
   SocketAddress to;
   IpAddress from_address;
+  std::uint32_t from_scope = 0;
   ByteView payload;
   SmallBytes<48> header;
   std::uint16_t next = 0;  // of the same port; meaningless in its last entry
@@ -115,7 +117,7 @@ struct SendQueue::Entry {
     for (const ByteView part : {header.view(), payload, ByteView{padding}.first(padding_bytes)}) {
       if (!part.empty()) parts[message.msg_iovlen++] = to_iovec(part);
     }
-    if (set_from) put_source(message, control, from_address);
+    if (set_from) put_source(message, control, {from_address, from_scope});
   }
 };
 
@@ -147,6 +149,7 @@ void SendQueue::queue(UdpPort& port, const Outgoing& outgoing) {
   Entry& entry = entries_[index];
   entry.to = to_socket_address(outgoing.to);
   entry.from_address = outgoing.from_address;
+  entry.from_scope = outgoing.from_scope;
   entry.payload = outgoing.payload;
   entry.header = outgoing.header;
   entry.padding_bytes = outgoing.padding_bytes;
@@ -155,8 +158,8 @@ void SendQueue::queue(UdpPort& port, const Outgoing& outgoing) {
   append(port, index);
 }
 
-void SendQueue::queue_copy(UdpPort& port, const Endpoint& to, std::optional<IpAddress> from,
-                           ByteView bytes) {
+void SendQueue::queue_copy(UdpPort& port, const Endpoint& to,
+                           const std::optional<LocalAddress>& from, ByteView bytes) {
   TURNPIKE_ASSERT(bytes.size() <= arena_bytes);
   if (bytes.size() > arena_bytes - arena_used_ || entries_used_ == capacity) flush();
   const MutableByteView copy{arena_.get() + arena_used_, bytes.size()};
@@ -164,8 +167,11 @@ void SendQueue::queue_copy(UdpPort& port, const Endpoint& to, std::optional<IpAd
   arena_used_ += bytes.size();
   Outgoing outgoing;
   outgoing.to = to;
-  outgoing.set_from = from.has_value();
-  outgoing.from_address = from.value_or(IpAddress{});
+  if (from) {
+    outgoing.set_from = true;
+    outgoing.from_address = from->address;
+    outgoing.from_scope = from->scope;
+  }
   outgoing.payload = copy;
   queue(port, outgoing);
 }

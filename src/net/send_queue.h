@@ -13,11 +13,22 @@
 
 namespace turnpike::net {
 
+/// An address of this host, with its Endpoint::scope.
+struct LocalAddress {
+  IpAddress address;
+  std::uint32_t scope;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): most addresses have no scope
+  LocalAddress(const IpAddress& a, std::uint32_t s = 0) : address(a), scope(s) {}
+};
+
 /// One datagram to send: header, payload and padding one after another.
 struct Outgoing {
   Endpoint to;
-  /// With `set_from`: the local address to leave from, for ports bound to a wildcard address.
+  /// With `set_from`: the local address to leave from, for ports bound to a wildcard address, and
+  /// its Endpoint::scope.
   IpAddress from_address;
+  std::uint32_t from_scope = 0;
   bool set_from = false;
   SmallBytes<48> header;
   /// Not copied: must stay valid until SendQueue::flush.
@@ -60,8 +71,9 @@ class SendQueue {
   void queue(UdpPort& port, const Outgoing& outgoing);
 
   /// Queues a copy of `bytes`, at most 65,536 of them; flushes first when full. `from` as
-  /// Outgoing::from_address.
-  void queue_copy(UdpPort& port, const Endpoint& to, std::optional<IpAddress> from, ByteView bytes);
+  /// Outgoing::from_address and from_scope.
+  void queue_copy(UdpPort& port, const Endpoint& to, const std::optional<LocalAddress>& from,
+                  ByteView bytes);
 
   /// Sends all that is queued; afterwards no payload is referred to any more.
   void flush();

@@ -38,6 +38,7 @@ SocketAddress to_socket_address(const Endpoint& endpoint) {
   native.sin6_family = AF_INET6;
   native.sin6_port = htons(endpoint.port);
   std::memcpy(&native.sin6_addr, bytes.data(), sizeof native.sin6_addr);
+  native.sin6_scope_id = endpoint.scope;
   return stored(native);
 }
 
@@ -48,7 +49,8 @@ Endpoint to_endpoint(const sockaddr* address) {
   }
   if (address->sa_family == AF_INET6) {
     const auto native = copy_of<sockaddr_in6>(address);
-    return {to_address(native.sin6_addr), ntohs(native.sin6_port)};
+    const IpAddress of = to_address(native.sin6_addr);
+    return {of, ntohs(native.sin6_port), of.needs_scope() ? native.sin6_scope_id : 0};
   }
   return {};
 }

@@ -25,7 +25,7 @@ struct SocketAddress {
   return family == Family::ipv4 ? AF_INET : AF_INET6;
 }
 
-/// `endpoint` as the kernel wants it, without a scope.
+/// `endpoint` as the kernel wants it.
 [[nodiscard]] SocketAddress to_socket_address(const Endpoint& endpoint);
 
 /// The endpoint that `address` holds. 0.0.0.0:0 when it is of no family we know.

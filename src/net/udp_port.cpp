@@ -43,16 +43,19 @@ const cmsghdr* find_control(msghdr& header, int level, int type) {
   return nullptr;
 }
 
-/// The address that the datagram of `header` came to; nothing when the kernel did not say.
-std::optional<IpAddress> destination_of(msghdr& header, Family family) {
+/// The address that the datagram of `header` came to, with its scope and no port; nothing when the
+/// kernel did not say.
+std::optional<Endpoint> destination_of(msghdr& header, Family family) {
   if (family == Family::ipv4) {
     const cmsghdr* found = find_control(header, IPPROTO_IP, IP_PKTINFO);
     if (found == nullptr) return std::nullopt;
-    return to_address(contents_of<in_pktinfo>(*found).ipi_addr);
+    return Endpoint{to_address(contents_of<in_pktinfo>(*found).ipi_addr), 0};
   }
   const cmsghdr* found = find_control(header, IPPROTO_IPV6, IPV6_PKTINFO);
   if (found == nullptr) return std::nullopt;
-  return to_address(contents_of<in6_pktinfo>(*found).ipi6_addr);
+  const auto contents = contents_of<in6_pktinfo>(*found);
+  const IpAddress address = to_address(contents.ipi6_addr);
+  return Endpoint{address, 0, address.needs_scope() ? contents.ipi6_ifindex : 0};
 }
 
 /// DF=0 on what leaves. For IPv4, OMIT rather than DONT: with DONT the kernel drops "fragmentation
@@ -230,11 +233,11 @@ std::size_t UdpPort::receive(ReceiveBatch& batch) {
     }
     Received& received = slots.received[slots.received_count++];
     received.from = to_endpoint(slots.sources[i]);
-    received.to_address = local_.address;
-    if (destination_address_) {
-      received.to_address =
-          destination_of(message.msg_hdr, local_.family()).value_or(local_.address);
-    }
+    Endpoint to = local_;
+    if (destination_address_)
+      to = destination_of(message.msg_hdr, local_.family()).value_or(local_);
+    received.to_address = to.address;
+    received.to_scope = to.scope;
     received.bytes = {slots.memory + i * ReceiveBatch::slot_bytes, message.msg_len};
   }
   return slots.received_count;

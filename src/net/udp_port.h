@@ -41,6 +41,8 @@ struct Received {
   Endpoint from;
   /// The address it came to; the port's own unless UdpPortOptions::destination_address is set.
   IpAddress to_address;
+  /// Endpoint::scope of to_address.
+  std::uint32_t to_scope = 0;
   /// Points into the batch; valid until the next receive into it. May be empty.
   ByteView bytes;
 };

@@ -6,6 +6,9 @@ namespace turnpike::server {
 
 std::string ListenAddress::to_string() const {
   if (!address) return ":" + std::to_string(port);
+  if (!interface.empty()) {
+    return "[" + address->to_string() + "%" + interface + "]:" + std::to_string(port);
+  }
   return Endpoint{*address, port}.to_string();
 }
 

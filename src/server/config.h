@@ -20,8 +20,9 @@ namespace turnpike::server {
 struct ListenAddress {
   std::optional<IpAddress> address;  ///< nothing: every address of both families (":3478")
   std::uint16_t port = 0;
+  std::string interface {};  ///< of a link-local IPv6 address, and only of those: "eth0"
 
-  /// As the file spells it: ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478".
+  /// As the file spells it: ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478", "[fe80::1%eth0]:3478".
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };

@@ -103,7 +103,8 @@ void check_alternates(const Config& config, const Places& places,
 /// True when only one of two TCP sockets could be bound.
 bool collide(const ListenAddress& a, const ListenAddress& b) {
   if (a.port != b.port) return false;
-  if (!a.address || !b.address || *a.address == *b.address) return true;
+  if (!a.address || !b.address) return true;
+  if (*a.address == *b.address) return a.interface == b.interface;
   return a.address->family() == b.address->family() && (a.address->is_any() || b.address->is_any());
 }
 

@@ -63,6 +63,19 @@ Complain no_prefix(std::string_view text) {
                    R"(write for example "10.0.0.0/8" or "2001:db8::/32")"}};
 }
 
+/// The complaint about an IPv4-mapped IPv6 address, which is no other than `plain`.
+Complain mapped(std::string_view text, std::string_view plain) {
+  return Complain{{fmt::format("{} is an IPv4-mapped IPv6 address", in_quotes(text)),
+                   fmt::format("write {}", in_quotes(plain))}};
+}
+
+/// `prefix` as IPv4, when all of it is IPv4-mapped IPv6.
+std::optional<IpPrefix> unmapped(const IpPrefix& prefix) {
+  const IpAddress plain = turnpike::unmapped(prefix.address());
+  if (plain == prefix.address() || prefix.length() < 96) return std::nullopt;
+  return IpPrefix{plain, prefix.length() - 96};
+}
+
 // --- Peer rules ----------------------------------------------------------------------------------
 
 /// The three parts of CIDR[:ports][/udp|tcp], still text.
@@ -252,12 +265,52 @@ Parsed<IpAddress> parse_unicast_address(std::string_view text) {
                      "write an address of this machine or of its NAT"}};
   }
   const IpAddress plain = unmapped(*address);
-  if (plain != *address) {
-    return Complain{{fmt::format("{} is an IPv4-mapped IPv6 address", in_quotes(text)),
-                     fmt::format("write {}", in_quotes(plain.to_string()))}};
+  if (plain != *address) return mapped(text, plain.to_string());
+  if (address->needs_scope()) {
+    return Complain{
+        {fmt::format("{} is link-local: it means nothing beyond its link", in_quotes(text)),
+         "write an address that others can reach"}};
   }
   return address;
 }
+
+namespace {
+
+/// Reads "[fe80::1%eth0]" in front of a port.
+Parsed<ListenAddress> parse_scoped_address(std::string_view text, std::string_view host,
+                                           std::uint16_t port) {
+  constexpr std::size_t longest_name = 15;  // of an interface (IFNAMSIZ)
+  const std::size_t percent = host.find('%');
+  const std::string_view name = host.substr(percent + 1, host.size() - percent - 2);
+  const auto address = IpAddress::parse(host.substr(1, percent - 1));
+  if (!host.starts_with('[') || !host.ends_with(']') || !address || name.empty() ||
+      name.size() > longest_name || has_control_character(name)) {
+    return Complain{{fmt::format("{} is no listening address", in_quotes(text)),
+                     R"(write for example "[fe80::1%eth0]:3478")"}};
+  }
+  const ListenAddress plain{*address, port};
+  if (!address->needs_scope()) {
+    return Complain{{fmt::format("{} names an interface, which only link-local addresses need",
+                                 in_quotes(text)),
+                     fmt::format("write {}", in_quotes(plain.to_string()))}};
+  }
+  return ListenAddress{*address, port, std::string{name}};
+}
+
+/// An address as it is to be listened on, without interface.
+Parsed<ListenAddress> check_listen_address(std::string_view text, const ListenAddress& listen) {
+  const IpAddress plain = unmapped(*listen.address);
+  if (plain != *listen.address) return mapped(text, Endpoint{plain, listen.port}.to_string());
+  if (listen.address->needs_scope()) {
+    return Complain{
+        {fmt::format("{} is link-local and does not say on which interface", in_quotes(text)),
+         fmt::format("write for example \"[{}%eth0]:{}\"", listen.address->to_string(),
+                     listen.port)}};
+  }
+  return listen;
+}
+
+}  // namespace
 
 Parsed<ListenAddress> parse_listen_address(std::string_view text) {
   const auto no_listener = [&](std::string remedy) {
@@ -277,7 +330,10 @@ Parsed<ListenAddress> parse_listen_address(std::string_view text) {
   const std::string_view host = text.substr(0, colon);
   if (host.empty()) return ListenAddress{std::nullopt, *port};
   if (host == "*") return no_listener(fmt::format("write \":{}\" for every address", *port));
-  if (const auto endpoint = Endpoint::parse(text)) return ListenAddress{endpoint->address, *port};
+  if (host.find('%') != std::string_view::npos) return parse_scoped_address(text, host, *port);
+  if (const auto endpoint = Endpoint::parse(text)) {
+    return check_listen_address(text, {endpoint->address, *port});
+  }
   return no_listener(
       "write an IP address before the port, IPv6 in brackets; names are not resolved");
 }
@@ -347,11 +403,7 @@ Parsed<IpPrefix> parse_trusted_prefix(std::string_view text) {
         {fmt::format("{} is everybody, who could then claim any address", in_quotes(text)),
          R"(name your balancers, for example "10.0.0.0/8")"}};
   }
-  if (prefix->length() >= 96 && unmapped(prefix->address()) != prefix->address()) {
-    return Complain{{fmt::format("{} is an IPv4-mapped IPv6 address", in_quotes(text)),
-                     fmt::format("write \"{}/{}\"", unmapped(prefix->address()).to_string(),
-                                 prefix->length() - 96)}};
-  }
+  if (const auto plain = unmapped(*prefix)) return mapped(text, plain->to_string());
   return prefix;
 }
 
@@ -362,6 +414,8 @@ Parsed<turn::PeerRule> parse_peer_rule(std::string_view text) {
   if (!parts) return Complain{parts.error()};
   const auto prefix = parse_prefix(parts->prefix);
   if (!prefix) return Complain{prefix.error()};
+
+  if (const auto plain = unmapped(*prefix)) return mapped(parts->prefix, plain->to_string());
 
   turn::PeerRule rule{*prefix, std::nullopt, parts->transport};
   if (parts->ports) {

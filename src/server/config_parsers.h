@@ -34,11 +34,12 @@ using Parsed = Result<T, Complaint>;
 
 /// An address in the usual spelling.
 [[nodiscard]] Parsed<IpAddress> parse_address(std::string_view text);
-/// An address that can be put on an interface or shown to others: not 0.0.0.0, ::, multicast or
-/// an IPv4-mapped IPv6 address.
+/// An address that can be put on an interface and shown to others: not 0.0.0.0, ::, multicast,
+/// link-local IPv6 or an IPv4-mapped IPv6 address.
 [[nodiscard]] Parsed<IpAddress> parse_unicast_address(std::string_view text);
 
-/// ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478". Names are not resolved.
+/// ":3478", "192.0.2.1:3478", "[2001:db8::1]:3478", "[fe80::1%eth0]:3478". Names are not resolved;
+/// whether there is such an interface is found out later.
 [[nodiscard]] Parsed<ListenAddress> parse_listen_address(std::string_view text);
 
 /// "203.0.113.5:3478", "[2001:db8::5]:3478": the address and port of one other server.
@@ -59,7 +60,8 @@ using Parsed = Result<T, Complaint>;
 /// since everybody could then claim any address, and IPv4-mapped IPv6, which no source ever is.
 [[nodiscard]] Parsed<IpPrefix> parse_trusted_prefix(std::string_view text);
 
-/// CIDR[:ports][/udp|tcp]; IPv6 with ports in brackets: "[2001:db8::/32]:1000-2000/udp".
+/// CIDR[:ports][/udp|tcp]; IPv6 with ports in brackets: "[2001:db8::/32]:1000-2000/udp". Not
+/// IPv4-mapped IPv6: what is judged by rules has been unmapped.
 [[nodiscard]] Parsed<turn::PeerRule> parse_peer_rule(std::string_view text);
 [[nodiscard]] std::string peer_rule_text(const turn::PeerRule& rule);
 /// As parse_peer_rule(), and refuses a prefix shorter than /8 (IPv4) or /32 (IPv6): an exception

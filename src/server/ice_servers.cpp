@@ -40,6 +40,7 @@ std::vector<std::string> hosts_of(const ConfiguredListener& listener, const Conf
   if (!config.domain.empty()) return {config.domain};
   const auto& bound = listener.address.address;
   std::vector<std::string> hosts;
+  if (bound && bound->needs_scope()) return hosts;     // browsers take no interface in a URL
   for (const IpAddress& address : config.public_ip) {  // a NAT in front has nothing on loopback
     if (!bound || (!bound->is_loopback() && bound->family() == address.family()))
       hosts.push_back(address.to_string());

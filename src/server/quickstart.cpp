@@ -79,13 +79,13 @@ std::error_code create_private_directory(const std::string& path) {
 
 /// `listener` as a client on this host reaches it.
 ServerAddress reachable(const ConfiguredListener& listener) {
-  const auto& [address, port] = listener.address;
+  const auto& address = listener.address.address;
   const bool is_bound = address && !address->is_any();
   const bool is_ipv6 = address && address->family() == Family::ipv6;
   return {is_bound  ? address->to_string()
           : is_ipv6 ? "::1"
                     : "127.0.0.1",
-          port, listener.transport};
+          listener.address.port, listener.transport};
 }
 
 /// Lines that try out the first UDP server with other programs; none without one.

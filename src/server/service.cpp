@@ -97,13 +97,27 @@ std::optional<turn::DiscoverySquare> discovery_square(const Config& config,
 }
 
 /// The endpoints to listen on; ":3478" is every address of both families.
+/// Where one listener with an address of its own is bound.
+Endpoint endpoint_of(const ListenerName& name) {
+  Endpoint endpoint{*name.address.address, name.address.port};
+  if (name.address.interface.empty()) return endpoint;
+  const auto index = net::interface_index(name.address.interface);
+  if (!index) {
+    throw StartError{"there is no interface \"" + name.address.interface + "\" for " +
+                         name.to_string() + "; change listen." +
+                         std::string{to_string(name.transport)},
+                     exit_configuration};
+  }
+  endpoint.scope = *index;
+  return endpoint;
+}
+
 std::vector<Listener> all_listeners(const Config& config) {
   std::vector<Listener> listeners;
   for (const ListenerName& name : config.listener_names()) {
     const bool expects_proxy = config.expects_proxy(name);
     if (name.address.address) {
-      listeners.push_back(
-          {name.transport, {*name.address.address, name.address.port}, expects_proxy});
+      listeners.push_back({name.transport, endpoint_of(name), expects_proxy});
       continue;
     }
     for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -123,7 +137,7 @@ std::vector<IpAddress> relay_binds(const Config& config, const std::vector<Liste
   const auto interfaces = net::interface_addresses();
   for (const Listener& listener : listeners) {
     const IpAddress& at = listener.endpoint.address;
-    if (!at.is_any()) binds.push_back(at);
+    if (!at.is_any() && !at.needs_scope()) binds.push_back(at);
     std::copy_if(
         interfaces.begin(), interfaces.end(), std::back_inserter(binds),
         [&at](const IpAddress& address) { return at.is_any() && address.family() == at.family(); });
@@ -293,6 +307,12 @@ StartError cannot_listen(const Listener& listener, const std::error_code& error)
 }
 
 void Service::open() {
+  if (relay_addresses_.empty()) {
+    throw StartError{
+        "there is no address for relays: every listener is link-local; set relay.addresses to "
+        "addresses of this host that peers can reach",
+        exit_configuration};
+  }
   for (const auto& relay : relay_addresses_) {
     if (can_bind(relay.bind)) continue;
     throw StartError{

@@ -11,9 +11,9 @@ namespace {
 constexpr int icmp_errors_per_turn = 64;  // of one relay; anybody may forge them, at any rate
 
 /// Replies leave from the address the client wrote to, which a wildcard socket must be told.
-std::optional<IpAddress> source_on(const net::UdpPort& port, const FiveTuple& tuple) {
+std::optional<net::LocalAddress> source_on(const net::UdpPort& port, const FiveTuple& tuple) {
   if (!port.local().address.is_any()) return std::nullopt;
-  return tuple.server.address;
+  return net::LocalAddress{tuple.server.address, tuple.server.scope};
 }
 
 }  // namespace
@@ -104,10 +104,8 @@ void Worker::on_listener_readable(turn::ListenerId id) {
   UdpListener& listener = listeners_.udp.at(static_cast<std::uint32_t>(id));
   listener.port.receive(batch_);
   for (const net::Received& datagram : batch_.datagrams()) {
-    const turn::ClientFlow flow{
-        {datagram.from, {datagram.to_address, listener.port.local().port}, Transport::udp},
-        id,
-        id_};
+    const Endpoint server{datagram.to_address, listener.port.local().port, datagram.to_scope};
+    const turn::ClientFlow flow{{datagram.from, server, Transport::udp}, id, id_};
     if (listener.expects_proxy) {
       on_proxied_datagram(flow, datagram.bytes);
     } else {
@@ -170,7 +168,8 @@ void Worker::forward(const turn::Forward& forward) {
   net::UdpPort& port = listener(flow.listener);
   outgoing.to = flow.reply_to();
   if (const auto source = source_on(port, flow.tuple)) {
-    outgoing.from_address = *source;
+    outgoing.from_address = source->address;
+    outgoing.from_scope = source->scope;
     outgoing.set_from = true;
   }
   queue_.queue(port, outgoing);

@@ -420,11 +420,43 @@ TEST_CASE("what is no endpoint is refused", "[base]") {
       "[::1]80",
       "[::1]:80:",
       "[::1%lo]:80",
+      "[::1%2]:80",
+      "[2001:db8::1%2]:80",
+      "[fe80::1%lo]:80",
+      "[fe80::1%0]:80",
+      "[fe80::1%-1]:80",
+      "[fe80::1%4294967296]:80",
+      "[fe80::1%]:80",
+      "[fe80::1%2%3]:80",
+      "[%2]:80",
+      "169.254.0.1%2:80",
       "example.com:80",
       "192.0.2.1/32:80",
   }));
   CAPTURE(text);
   CHECK_FALSE(Endpoint::parse(text));
+}
+
+TEST_CASE("a link-local endpoint is another one on another link", "[base][rfc4007]") {
+  const Endpoint one = endpoint("[fe80::1%2]:3478");
+  CHECK(one.scope == 2);
+  CHECK(one.to_string() == "[fe80::1%2]:3478");
+  const Endpoint other = endpoint("[fe80::1%4294967295]:3478");
+  CHECK(other.to_string() == "[fe80::1%4294967295]:3478");
+  const Endpoint nowhere = endpoint("[fe80::1]:3478");
+  CHECK(nowhere.scope == 0);
+  for (const Endpoint& another : {other, nowhere}) {
+    CHECK_FALSE((one == another));
+    CHECK(hash_of(one, HashSeed{7}) != hash_of(another, HashSeed{7}));
+    const FiveTuple tuple{one, endpoint("[::1]:3478"), Transport::udp};
+    FiveTuple moved = tuple;
+    moved.client = another;
+    CHECK_FALSE((tuple == moved));
+    CHECK(hash_of(tuple, HashSeed{7}) != hash_of(moved, HashSeed{7}));
+  }
+  CHECK(one.address.needs_scope());
+  CHECK_FALSE(IpAddress::parse("169.254.0.1")->needs_scope());
+  CHECK_FALSE(IpAddress::parse("2001:db8::1")->needs_scope());
 }
 
 TEST_CASE("an endpoint with a NUL in it is refused", "[base]") {

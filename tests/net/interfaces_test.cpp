@@ -18,6 +18,15 @@ TEST_CASE("the host's addresses include loopback, each once, without link-local 
   CHECK(addresses == interface_addresses());
 }
 
+TEST_CASE("an interface is found by name and by number", "[net]") {
+  const auto loopback = interface_index("lo");
+  REQUIRE(loopback.has_value());
+  CHECK(interface_index(std::to_string(*loopback)) == loopback);
+  for (const std::string nothing : {"", "no-such-interf", "0", "4294967295", "99999999999", "1x"}) {
+    CHECK_FALSE(interface_index(nothing).has_value());
+  }
+}
+
 TEST_CASE("every address of the host can be bound", "[net]") {
   for (const IpAddress& found : interface_addresses()) {
     UdpPortOptions options;

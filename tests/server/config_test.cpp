@@ -453,6 +453,42 @@ TEST_CASE("listening addresses that are none are refused (C02)", "[server][confi
   }
 }
 
+TEST_CASE("a link-local listener says on which interface", "[server][config][rfc4007]") {
+  const Config config = loaded("[listen]\nudp = [\"[fe80::1%eth0]:3478\", \"[fe80::1%2]:3478\"]\n");
+  const ListenAddress first{IpAddress::parse("fe80::1"), 3478, "eth0"};
+  CHECK(config.listen.udp ==
+        std::vector{first, ListenAddress{IpAddress::parse("fe80::1"), 3478, "2"}});
+  CHECK(first.to_string() == "[fe80::1%eth0]:3478");
+
+  const auto refused = [](const std::string& listen) {
+    return refusal("[listen]\nudp = [\"" + listen + "\"]\n");
+  };
+  CHECK(refused("[fe80::1]:3478") ==
+        "t.toml:2:8: listen.udp: \"[fe80::1]:3478\" is link-local and does not say on which "
+        "interface; write for example \"[fe80::1%eth0]:3478\"");
+  CHECK(refused("[2001:db8::1%eth0]:3478") ==
+        "t.toml:2:8: listen.udp: \"[2001:db8::1%eth0]:3478\" names an interface, which only "
+        "link-local addresses need; write \"[2001:db8::1]:3478\"");
+  for (const std::string listen :
+       {"[fe80::1%]:3478", "fe80::1%eth0:3478", "[%eth0]:3478", "192.0.2.1%eth0:3478", "%:3478",
+        "[fe80::1%sixteen-letters-]:3478", "[fe80::1%\\u0001]:3478", "]%[:3478"}) {
+    CAPTURE(listen);
+    CHECK(contains(refused(listen), "is no listening address; write for example"));
+  }
+  CHECK(contains(refusal("relay.addresses = [\"fe80::1\"]\n"), "\"fe80::1\" is link-local"));
+}
+
+TEST_CASE("IPv4-mapped IPv6 addresses are refused wherever they would do nothing (P05, P08)",
+          "[server][config]") {
+  CHECK(contains(refusal("[listen]\nudp = [\"[::ffff:192.0.2.1]:3478\"]\n"),
+                 "is an IPv4-mapped IPv6 address; write \"192.0.2.1:3478\""));
+  for (const std::string key : {"relay.deny_peers", "relay.allow_peers"}) {
+    CHECK(contains(refusal(key + " = [\"::ffff:10.0.0.0/104\"]\n"),
+                   "\"::ffff:10.0.0.0/104\" is an IPv4-mapped IPv6 address; write \"10.0.0.0/8\""));
+    CHECK(contains(refusal(key + " = [\"[::ffff:10.0.0.1]:80/udp\"]\n"), "write \"10.0.0.1/32\""));
+  }
+}
+
 TEST_CASE("listeners behind balancers are named by transport and address", "[server][config]") {
   const Config config = loaded(
       "[listen]\nudp = [\":3478\", \"[2001:db8::1]:3479\"]\n"

@@ -72,6 +72,14 @@ TEST_CASE("a listener on loopback is handed out only where there are no others",
         Urls{"turn:127.0.0.1:3478?transport=udp", "turn:[::1]:3478?transport=tcp"});
 }
 
+TEST_CASE("a link-local listener has no URL: none can name an interface", "[server][ice_servers]") {
+  Config config;
+  config.public_ip = {*IpAddress::parse("2001:db8::1")};
+  config.listen = {
+      {{IpAddress::parse("fe80::1"), 3478, "eth0"}}, {one_address("192.0.2.1", 3478)}, {}};
+  CHECK(urls_of(config) == Urls{"turn:192.0.2.1:3478?transport=tcp"});
+}
+
 TEST_CASE("another host has the same listeners", "[server][ice_servers]") {
   const Config::Listen listen{{every_address(3478)}, {}, {every_address(443)}};
   CHECK(servers_at("turn.example.com", listen) ==

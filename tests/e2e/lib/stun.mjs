@@ -12,6 +12,10 @@ export const messageType = {
   allocateRequest: 0x0003,
   allocateSuccess: 0x0103,
   allocateError: 0x0113,
+  createPermissionRequest: 0x0008,
+  createPermissionSuccess: 0x0108,
+  sendIndication: 0x0016,
+  dataIndication: 0x0017,
 };
 
 export const attributeType = {
@@ -20,9 +24,13 @@ export const attributeType = {
   errorCode: 0x0009,
   realm: 0x0014,
   nonce: 0x0015,
+  xorPeerAddress: 0x0012,
+  data: 0x0013,
   xorRelayedAddress: 0x0016,
+  requestedAddressFamily: 0x0017,
   requestedTransport: 0x0019,
   xorMappedAddress: 0x0020,
+  additionalAddressFamily: 0x8000,
 };
 
 const padded = (bytes) => bytes + ((4 - (bytes % 4)) % 4);
@@ -35,15 +43,15 @@ function attribute([type, value]) {
   return bytes;
 }
 
-/// A message with a new transaction id and `attributes`, a list of [type, value]; with a `key` also
-/// MESSAGE-INTEGRITY (§14.5).
-export function encode({ type, attributes = [], key }) {
+/// A message with `attributes`, a list of [type, value], and a new transaction id unless one is given;
+/// with a `key` also MESSAGE-INTEGRITY (§14.5).
+export function encode({ type, attributes = [], key, transactionId = randomBytes(12) }) {
   const body = Buffer.concat(attributes.map(attribute));
   const header = Buffer.alloc(headerBytes);
   header.writeUInt16BE(type, 0);
   header.writeUInt16BE(body.length, 2);
   header.writeUInt32BE(magicCookie, 4);
-  randomBytes(12).copy(header, 8);
+  transactionId.copy(header, 8);
   if (!key) return Buffer.concat([header, body]);
   const integrityBytes = 4 + 20;
   header.writeUInt16BE(body.length + integrityBytes, 2); // what is covered ends before it
@@ -58,19 +66,21 @@ export function firstMessage(stream) {
   return stream.length < bytes ? undefined : stream.subarray(0, bytes);
 }
 
-/// What a message says. `attributes` are by type, the last of each.
+/// What a message says. `attributes` are by type, the last of each; `list` has all of them.
 export function decode(message) {
-  const attributes = new Map();
+  const list = [];
   for (let at = headerBytes; at < message.length; ) {
     const length = message.readUInt16BE(at + 2);
-    attributes.set(message.readUInt16BE(at), message.subarray(at + 4, at + 4 + length));
+    list.push([message.readUInt16BE(at), message.subarray(at + 4, at + 4 + length)]);
     at += 4 + padded(length);
   }
+  const attributes = new Map(list);
   const error = attributes.get(attributeType.errorCode);
   return {
     type: message.readUInt16BE(0),
     transactionId: transactionIdOf(message),
     attributes,
+    list,
     errorCode: error && (error[2] & 7) * 100 + error[3],
   };
 }
@@ -81,18 +91,49 @@ export const transactionIdOf = (message) => message.toString('hex', 8, headerByt
 export const longTermKey = (user, realm, password) =>
   createHash('md5').update(`${user}:${realm}:${password}`).digest();
 
-/// The address and port in an XOR-… attribute of a decoded message (§14.2), as the URL standard
-/// writes them: IPv6 at its shortest.
-export function xorAddress({ attributes, transactionId }, type) {
-  const value = attributes.get(type);
-  const pad = Buffer.alloc(4);
-  pad.writeUInt32BE(magicCookie, 0);
-  const mask = Buffer.concat([pad, Buffer.from(transactionId, 'hex')]);
+/// The bytes that an address is XORed with (§14.2).
+function xorMask(transactionId) {
+  const cookie = Buffer.alloc(4);
+  cookie.writeUInt32BE(magicCookie, 0);
+  return Buffer.concat([cookie, transactionId]);
+}
+
+/// The 4 or 16 bytes of an address.
+function addressBytes(address) {
+  if (!address.includes(':')) return Buffer.from(address.split('.').map(Number));
+  const groups = (text) => (text ? text.split(':').map((group) => parseInt(group, 16)) : []);
+  const [head, tail = []] = address.split('::').map(groups);
+  const zeroes = Array(8 - head.length - tail.length).fill(0);
+  const bytes = Buffer.alloc(16);
+  [...head, ...zeroes, ...tail].forEach((group, index) => bytes.writeUInt16BE(group, 2 * index));
+  return bytes;
+}
+
+/// The value of an XOR-... attribute for a message with this transaction id.
+export function xorValue({ address, port }, transactionId) {
+  const bytes = addressBytes(address);
+  const value = Buffer.alloc(4 + bytes.length);
+  value[1] = bytes.length === 4 ? 1 : 2;
+  value.writeUInt16BE(port ^ (magicCookie >>> 16), 2);
+  const mask = xorMask(transactionId);
+  bytes.forEach((byte, index) => (value[4 + index] = byte ^ mask[index]));
+  return value;
+}
+
+/// The address and port that such a value holds, IPv6 at its shortest.
+export function fromXorValue(value, transactionId) {
+  const mask = xorMask(transactionId);
   const bytes = value.subarray(4).map((byte, index) => byte ^ mask[index]);
-  const groups = Array.from({ length: bytes.length / 2 }, (_, i) => ((bytes[2 * i] << 8) | bytes[2 * i + 1]).toString(16));
+  const groups = Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
   const address = value[1] === 1 ? bytes.join('.') : new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
   return { address, port: value.readUInt16BE(2) ^ (magicCookie >>> 16) };
 }
+
+/// All the addresses in the attributes of one XOR-... type of a decoded message.
+export const xorAddresses = ({ list, transactionId }, wanted) =>
+  list
+    .filter(([type]) => type === wanted)
+    .map(([, value]) => fromXorValue(value, Buffer.from(transactionId, 'hex')));
 
 /// Sends `datagram` and tells whether a reply that `accepts` likes comes back in time.
 export function exchange({ address, port }, datagram, accepts, timeoutMs) {
