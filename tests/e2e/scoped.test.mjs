@@ -84,7 +84,7 @@ describe('Link-local clients', { timeout: 60_000, skip: obstacle() }, () => {
     `tcp = ["${listen}"]`,
     '[relay]',
     'addresses = ["fd00:b::1", "10.77.0.1"]',
-    'allow_peers = ["fd00::/8", "10.77.0.0/24"]',
+    'allow_peers = ["fd00:b::/32", "10.77.0.0/24"]',
     '[auth]',
     `users = [{ name = "alice", password = "${staticPassword}" }]`,
     '',
