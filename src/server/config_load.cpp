@@ -156,6 +156,20 @@ void check_proxy(const Config& config, const Places& places, std::vector<ConfigE
                       fmt::format("no listener is called {}", in_quotes(name.to_string())),
                       listener_remedy(name, listeners)});
   }
+  for (const std::uint16_t port : config.nat_discovery.ports) {
+    const bool is_discovery =
+        !config.nat_discovery.addresses.empty() &&
+        std::any_of(names.begin(), names.end(), [&](const ListenerName& name) {
+          return name.transport == Transport::udp && name.address.port == port;
+        });
+    if (!is_discovery) continue;
+    errors.push_back(
+        {place.to_string(), key,
+         fmt::format("UDP port {} is one of nat_discovery.ports, and behind a balancer "
+                     "clients would discover the balancer",
+                     port),
+         "use another port for one of the two"});
+  }
   if (!config.listen.proxy_trusted.empty()) return;
   errors.push_back({place.to_string(), key,
                     "nobody is trusted to say who the clients are: listen.proxy_trusted is empty",

@@ -523,6 +523,16 @@ TEST_CASE("a balancer's listener that does not exist is refused, with what was m
   CHECK(contains(refused("tcp:3478"), "\"3478\" is no listening address; write \":3478\""));
 }
 
+TEST_CASE("NAT behaviour is not discovered through a balancer", "[server][config]") {
+  const std::string discovery =
+      "[nat_discovery]\naddresses = [\"203.0.113.10\", \"203.0.113.11\"]\nports = [3478, 3479]\n";
+  const std::string listen = "[listen]\nproxy_trusted = [\"10.0.0.0/8\"]\nproxy_protocol = ";
+  CHECK(contains(refusal(listen + "[\"udp::3478\"]\n" + discovery),
+                 "UDP port 3478 is one of nat_discovery.ports"));
+  CHECK(refusal(listen + "[\"tcp::3478\"]\n" + discovery) == "(accepted)");
+  CHECK(refusal(listen + "[\"udp::3478\"]\n") == "(accepted)");
+}
+
 TEST_CASE("balancers whom everybody could play are refused", "[server][config]") {
   CHECK(refusal("[listen]\nproxy_protocol = [\"tcp::3478\"]\n") ==
         "t.toml:2:18: listen.proxy_protocol: nobody is trusted to say who the clients are: "

@@ -36,11 +36,11 @@ class DiscoveryRig {
       if (sockets == Sockets::wildcards) {
         net::UdpPortOptions options = net::bound_to("0.0.0.0:0");
         options.destination_address = true;
-        listeners.udp.push_back(net::open_port(options));
+        listeners.udp.push_back({net::open_port(options)});
       } else {
         open_pair(listeners.udp);
       }
-      const std::uint16_t port = listeners.udp.back().local().port;
+      const std::uint16_t port = listeners.udp.back().port.local().port;
       for (std::uint32_t i = 0; i < 2; ++i) {
         const std::uint32_t number =
             sockets == Sockets::wildcards ? port_index : 2 * port_index + i;
@@ -66,13 +66,13 @@ class DiscoveryRig {
 
  private:
   /// The same port of both addresses. Another program may have the second one: then try again.
-  static void open_pair(std::vector<net::UdpPort>& ports) {
+  static void open_pair(std::vector<UdpListener>& listeners) {
     for (;;) {
       auto first = net::open_port(net::bound_to("127.0.0.1:0"));
       auto second = net::UdpPort::open({.bind = {addresses[1], first.local().port}});
       if (!second) continue;
-      ports.push_back(std::move(first));
-      ports.push_back(std::move(*second));
+      listeners.push_back({std::move(first)});
+      listeners.push_back({std::move(*second)});
       return;
     }
   }
