@@ -9,7 +9,7 @@
 #include "catch.h"
 #include "net/send_queue.h"
 #include "net/tcp_client.h"
-#include "net/tls_client.h"
+#include "net/tls_test_client.h"
 #include "server/worker.h"
 #include "stun/builder.h"
 
@@ -121,7 +121,7 @@ class TlsWire {
   }
 
   TcpClient socket;
-  net::TlsClient tls;
+  net::TlsTestClient tls;
 
  private:
   void exchange() {
@@ -523,7 +523,7 @@ TEST_CASE("a header before TLS may come in pieces, and garbage after it ends the
     rig.settle();
   }
   SECTION("then TLS") {
-    net::TlsClient tls;
+    net::TlsTestClient tls;
     tls.work();
     balancer.send(tls.take_output());
     CHECK_FALSE(balancer.receive_some().empty());
