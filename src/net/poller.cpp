@@ -65,6 +65,20 @@ void Poller::watch_writable(int descriptor, std::uint64_t token, bool wanted) {
   TURNPIKE_ASSERT(failed == 0);
 }
 
+std::error_code Poller::change(int descriptor, std::uint64_t token, Interest before,
+                               Interest wanted) {
+  if (before == wanted) return {};
+  constexpr Interest nothing{.read = false, .write = false};
+  epoll_event interest{};
+  interest.events = (wanted.read ? EPOLLIN : 0U) | (wanted.write ? EPOLLOUT : 0U);
+  interest.data.u64 = token;
+  int operation = EPOLL_CTL_MOD;
+  if (before == nothing) operation = EPOLL_CTL_ADD;
+  if (wanted == nothing) operation = EPOLL_CTL_DEL;
+  if (epoll_ctl(epoll_, operation, descriptor, &interest) == 0) return {};
+  return {errno, std::system_category()};
+}
+
 void Poller::remove(int descriptor) {
   const int failed = epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
   TURNPIKE_ASSERT(failed == 0);

@@ -25,6 +25,14 @@ struct Event {
   bool error = false;
 };
 
+/// What a descriptor is watched for.
+struct Interest {
+  bool read = true;
+  bool write = false;
+
+  friend bool operator==(const Interest&, const Interest&) = default;
+};
+
 /// A set of descriptors to wait for. Level-triggered: what is not read is reported again.
 /// All but wake() belongs to one thread.
 class Poller {
@@ -43,6 +51,11 @@ class Poller {
 
   /// Also reports, or reports no more, when `descriptor`, added with `token`, takes more bytes.
   void watch_writable(int descriptor, std::uint64_t token, bool wanted);
+
+  /// Changes what `descriptor` is watched for. With neither, it leaves the set: the other side's
+  /// hanging up is not reported then. `before`: what it is watched for now. Error: as add().
+  [[nodiscard]] std::error_code change(int descriptor, std::uint64_t token, Interest before,
+                                       Interest wanted);
 
   /// Stops watching. Call it before closing the descriptor. Events that the latest wait() has
   /// already returned still carry the token.

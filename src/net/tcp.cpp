@@ -45,6 +45,32 @@ TcpSocket& TcpSocket::operator=(TcpSocket&& other) noexcept {
   return *this;
 }
 
+Result<TcpSocket, std::error_code> TcpSocket::connect(const Endpoint& from, const Endpoint& to) {
+  const Family family = from.family();
+  const int descriptor =
+      socket(native_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return Failure<std::error_code>{last_error()};
+  TcpSocket connecting{descriptor};
+  set_flag(descriptor, SOL_SOCKET, SO_REUSEADDR);
+  set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT);  // beside a listener nothing less will do
+  set_flag(descriptor, IPPROTO_TCP, TCP_NODELAY);
+  if (family == Family::ipv6) set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY);
+  SocketAddress local = to_socket_address(from);
+  SocketAddress remote = to_socket_address(to);
+  if (::bind(descriptor, local.pointer(), local.size) != 0 ||
+      (::connect(descriptor, remote.pointer(), remote.size) != 0 && errno != EINPROGRESS)) {
+    return Failure<std::error_code>{last_error()};
+  }
+  return connecting;
+}
+
+std::error_code TcpSocket::take_error() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return last_error();
+  return {error, std::system_category()};
+}
+
 Result<std::size_t, StreamStop> TcpSocket::read(MutableByteView out) {
   for (;;) {
     const ssize_t count = ::recv(descriptor_, out.data(), out.size(), 0);
@@ -80,6 +106,8 @@ Result<TcpListener, std::error_code> TcpListener::open(const TcpListenerOptions&
       getsockname(descriptor, address.pointer(), &address.size) != 0) {
     return Failure<std::error_code>{last_error()};
   }
+  // Only now: with it the bind would have joined another server's listener in silence.
+  if (options.shares_with_connects) set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT);
   listener.local_ = to_endpoint(address);
   return listener;
 }

@@ -22,11 +22,18 @@ enum class StreamStop : std::uint8_t {
 class TcpSocket {
  public:
   explicit TcpSocket(int descriptor) : descriptor_(descriptor) {}
+  /// Begins to connect from `from`, on which a TcpListener with `shares_with_connects` may listen.
+  /// The outcome is there once the socket is writable. Error: what the kernel says at once.
+  [[nodiscard]] static Result<TcpSocket, std::error_code> connect(const Endpoint& from,
+                                                                  const Endpoint& to);
   ~TcpSocket();
   TcpSocket(TcpSocket&& other) noexcept;
   TcpSocket& operator=(TcpSocket&& other) noexcept;
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
+
+  /// Why connecting has failed; nothing when it has not.
+  [[nodiscard]] std::error_code take_error();
 
   /// Reads up to out.size() bytes; how many, at least one.
   [[nodiscard]] Result<std::size_t, StreamStop> read(MutableByteView out);
@@ -50,6 +57,9 @@ struct Accepted {
 struct TcpListenerOptions {
   Endpoint bind;
   bool reuse_port = false;  ///< several workers share the address (SO_REUSEPORT)
+  /// TcpSocket::connect() may use the address too. Nobody else listens there: the address must be
+  /// free when it is opened.
+  bool shares_with_connects = false;
 };
 
 /// One listening socket. IPv6 listeners take no IPv4 connections.

@@ -102,6 +102,7 @@ struct Config {
     std::vector<Endpoint> alternate_servers;      ///< for UDP and TCP clients of a full server
     std::vector<Endpoint> alternate_tls_servers;  ///< for TLS clients
     std::string alternate_domain;  ///< name in the certificate of those; empty: the same as here
+    bool tcp = false;  ///< RFC 6062
   };
 
   struct Limits {

@@ -428,7 +428,7 @@ std::string listener_text(const ListenAddress& address) { return address.to_stri
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 36> keys{{
+const std::array<ConfigKey, 37> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -676,6 +676,16 @@ const std::array<ConfigKey, 36> keys{{
            });
          },
      .show = [](const Config& config) { return shown(config.relay.alternate_domain); }},
+    {.path = "relay.tcp",
+     .type = ConfigType::boolean,
+     .example = "false",
+     .meaning = "true: TCP relays too (RFC 6062), for clients that come over TCP or TLS.",
+     .apply = [](Config& config, const ConfigValue& value,
+                 KeyProblems& problems) { read_boolean(value, problems, config.relay.tcp); },
+     .show =
+         [](const Config& config) {
+           return ConfigValue{config.relay.tcp, {}};
+         }},
     {.path = "limits.challenge_rate",
      .type = ConfigType::integer,
      .example = "50",

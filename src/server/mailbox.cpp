@@ -16,7 +16,7 @@ void Mail::add_datagram(turn::RelayId relay, const Endpoint& from, ByteView payl
 
 void Mail::append(Mail& other) {
   for (Letter& letter : other.letters_) {
-    std::get<PeerLetter>(letter).offset += bytes_.size();
+    if (auto* const datagram = std::get_if<PeerLetter>(&letter)) datagram->offset += bytes_.size();
     letters_.push_back(std::move(letter));
   }
   bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());

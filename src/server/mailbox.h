@@ -9,6 +9,7 @@
 
 #include "base/endpoint.h"
 #include "net/poller.h"
+#include "server/stream_session.h"
 #include "turn/ids.h"
 
 namespace turnpike::server {
@@ -22,12 +23,19 @@ struct PeerLetter {
   std::size_t size;
 };
 
-using Letter = std::variant<PeerLetter>;
+/// A client's data connection for a connection to a peer that the reader has (turn::BindStreams).
+struct StreamLetter {
+  StreamSession client;
+  turn::PeerConnectionId connection;
+};
+
+using Letter = std::variant<PeerLetter, StreamLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {
  public:
   void add_datagram(turn::RelayId relay, const Endpoint& from, ByteView payload);
+  void add_stream(StreamLetter letter) { letters_.emplace_back(std::move(letter)); }
 
   [[nodiscard]] bool empty() const { return letters_.empty(); }
   [[nodiscard]] std::vector<Letter>& letters() { return letters_; }

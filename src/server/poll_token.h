@@ -8,7 +8,15 @@
 
 namespace turnpike::server {
 
-enum class PollKind : std::uint8_t { udp_listener, stream_listener, relay, session };
+enum class PollKind : std::uint8_t {
+  udp_listener,
+  stream_listener,
+  relay,
+  session,
+  tcp_relay,
+  bridge_peer,  ///< the two sides of a TcpBridge
+  bridge_client,
+};
 
 /// Kind, slot and generation in 64 bits. The generation tells an event for a descriptor that has
 /// been closed from one for its successor in the slot.
@@ -18,18 +26,19 @@ struct PollToken {
   std::uint32_t slot;
 
   [[nodiscard]] std::uint64_t value() const {
-    return std::uint64_t{static_cast<std::uint8_t>(kind)} << 62 |
+    return std::uint64_t{static_cast<std::uint8_t>(kind)} << kind_shift |
            std::uint64_t{generation & generation_mask} << 32 | slot;
   }
   [[nodiscard]] static PollToken of(std::uint64_t value) {
-    return {static_cast<PollKind>(value >> 62),
+    return {static_cast<PollKind>(value >> kind_shift),
             static_cast<std::uint32_t>(value >> 32) & generation_mask,
             static_cast<std::uint32_t>(value)};
   }
   friend bool operator==(const PollToken& a, const PollToken& b) { return a.value() == b.value(); }
 
  private:
-  static constexpr std::uint32_t generation_mask = 0x3fffffff;
+  static constexpr std::uint32_t generation_mask = 0x1fffffff;
+  static constexpr int kind_shift = 61;
 };
 
 /// The ListenerId of a stream session's flow: the session stands in for the socket.

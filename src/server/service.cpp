@@ -224,6 +224,7 @@ turn::Server::Settings server_settings(const Config& config, const std::vector<L
   turn::Server::Settings settings;
   settings.limits = limits_of(config);
   settings.strict_expiry = config.auth.strict_expiry;
+  settings.tcp_relays = config.relay.tcp;
   settings.address_family = config.relay.address_family == AddressFamilyPolicy::strict
                                 ? turn::AddressFamilyRule::strict
                                 : turn::AddressFamilyRule::follow_client;

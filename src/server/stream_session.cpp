@@ -132,6 +132,17 @@ void StreamSession::compact() {
   taken_ = 0;
 }
 
+/// Moves the rest no more often than half of it has been taken, as forget_sent() does.
+void StreamSession::take_data(std::size_t bytes) {
+  taken_ += bytes;
+  if (taken_ == input_.size() || taken_ > input_.size() - taken_) compact();
+}
+
+void StreamSession::finish() {
+  is_finishing_ = true;
+  is_closing_ = is_closing_ || tls_;
+}
+
 bool StreamSession::queue(ByteView header, ByteView payload, std::size_t padding_bytes) {
   if (queued_bytes() + header.size() + payload.size() + padding_bytes > max_queued_bytes)
     return false;
@@ -171,7 +182,7 @@ bool StreamSession::flush() {
   }
   clear(wire_);
   sent_ = 0;
-  if (is_closing_ && !has_finished_) {
+  if (is_finishing_ && !has_finished_) {
     if (tls_) {
       tls_->close(wire_);
       static_cast<void>(socket_.write(wire_));

@@ -58,10 +58,21 @@ class StreamSession {
   /// Sends as much as the kernel takes. False when the connection is over.
   [[nodiscard]] bool flush();
   [[nodiscard]] bool wants_to_write() const { return sent_ < wire_.size(); }
+  [[nodiscard]] std::size_t queued_bytes() const { return plain_.size() + wire_.size() - sent_; }
 
   /// From now on only what is queued is still sent; what comes in is thrown away.
-  void begin_close() { is_closing_ = true; }
+  void begin_close() { is_closing_ = is_finishing_ = true; }
   [[nodiscard]] bool is_closing() const { return is_closing_; }
+
+  // ---- when there are no messages any more, only data (RFC 6062) ----
+  /// What has come after the last message and has not been taken; valid until the next call.
+  [[nodiscard]] ByteView data() const { return ByteView{input_}.subspan(taken_); }
+  void take_data(std::size_t bytes);
+  /// Nothing more is queued: once all is sent, FIN is. Over plain TCP the client may go on sending;
+  /// TLS is over then, and what comes in is thrown away.
+  void finish();
+  [[nodiscard]] bool has_finished() const { return has_finished_; }
+  [[nodiscard]] bool is_tls() const { return tls_.has_value(); }
 
  private:
   /// The wait for a PROXY header.
@@ -78,7 +89,6 @@ class StreamSession {
   /// What next() would say; `frame` is set for a message.
   [[nodiscard]] StreamInput peek(turn::StreamFrame& frame) const;
   void forget_sent();
-  [[nodiscard]] std::size_t queued_bytes() const { return plain_.size() + wire_.size() - sent_; }
 
   net::TcpSocket socket_;
   FiveTuple tuple_;
@@ -92,6 +102,7 @@ class StreamSession {
   std::size_t sent_ = 0;             // of wire_
   bool has_spoken_turn_ = false;     // so a capital letter begins no HTTP request any more
   bool is_closing_ = false;
+  bool is_finishing_ = false;  // FIN follows what is queued
   bool has_finished_ = false;  // FIN is sent
 };
 

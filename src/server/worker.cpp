@@ -48,6 +48,7 @@ void Worker::run() {
     for (const net::Event& event : events) on_event(event);
     take_backlog();
     end_overdue_sessions();
+    end_overdue_bridges();
     flush_sessions();
     deliver_mail();
   }
@@ -57,7 +58,8 @@ void Worker::run() {
 std::optional<nanoseconds> Worker::time_to_wait() {
   if (!backlog_.empty()) return nanoseconds{0};
   std::optional<Instant> next = accepting_again_at_;
-  for (const auto& deadline : {server_.next_deadline(), session_deadlines_.next()}) {
+  for (const auto& deadline :
+       {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next()}) {
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
   if (!next) return std::nullopt;
@@ -81,6 +83,13 @@ void Worker::on_event(const net::Event& event) {
       return;
     case PollKind::relay:
       on_relay_event(token, event);
+      return;
+    case PollKind::tcp_relay:
+      on_tcp_relay_event(token);
+      return;
+    case PollKind::bridge_peer:
+    case PollKind::bridge_client:
+      on_bridge_event(token, event);
       return;
     case PollKind::session:
       break;
@@ -200,22 +209,24 @@ void Worker::apply(const turn::OpenRelay& effect) {
 
 void Worker::apply(const turn::CloseRelay& effect) {
   RelaySocket* const relay = find_relay(effect.relay);
-  if (relay == nullptr) return;
+  if (relay == nullptr) return close_tcp_relay(effect.relay);
   poller_.remove(relay->port->descriptor());
   relay->port.reset();
 }
 
+/// The session is still in use for the message that said so.
+void Worker::apply(const turn::BindStreams& effect) {
+  const auto session = session_of(effect.client.listener);
+  TURNPIKE_ASSERT(session);
+  sessions_.at(*session).bound = effect;
+  touch(*session);
+}
+
 std::optional<turn::RelayOpenError> Worker::open_relay(const turn::OpenRelay& effect) {
-  auto port = net::UdpPort::open({.bind = effect.bind, .report_icmp = true});
-  const PollToken token{PollKind::relay, effect.relay.generation, effect.relay.slot};
-  std::error_code error = port ? poller_.add(port->descriptor(), token.value()) : port.error();
-  if (!error) {
-    if (effect.relay.slot >= relays_.size()) relays_.resize(effect.relay.slot + std::size_t{1});
-    RelaySocket& relay = relays_[effect.relay.slot];
-    relay.id = effect.relay;
-    relay.port.emplace(std::move(*port));
-    return std::nullopt;
-  }
+  const std::error_code error = effect.transport == turn::PeerTransport::udp
+                                    ? open_udp_relay(effect)
+                                    : open_tcp_relay(effect);
+  if (!error) return std::nullopt;
   if (error == std::errc::address_in_use) return turn::RelayOpenError::port_in_use;
   if (now_.instant >= relay_warning_after_) {
     log_event(LogLevel::warn, "relay_not_opened",
@@ -223,6 +234,18 @@ std::optional<turn::RelayOpenError> Worker::open_relay(const turn::OpenRelay& ef
     relay_warning_after_ = now_.instant + seconds{1};
   }
   return turn::RelayOpenError::no_resources;
+}
+
+std::error_code Worker::open_udp_relay(const turn::OpenRelay& effect) {
+  auto port = net::UdpPort::open({.bind = effect.bind, .report_icmp = true});
+  if (!port) return port.error();
+  const PollToken token{PollKind::relay, effect.relay.generation, effect.relay.slot};
+  if (const auto error = poller_.add(port->descriptor(), token.value())) return error;
+  if (effect.relay.slot >= relays_.size()) relays_.resize(effect.relay.slot + std::size_t{1});
+  RelaySocket& relay = relays_[effect.relay.slot];
+  relay.id = effect.relay;
+  relay.port.emplace(std::move(*port));
+  return {};
 }
 
 Worker::RelaySocket* Worker::find_relay(turn::RelayId id) {

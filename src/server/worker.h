@@ -17,6 +17,7 @@
 #include "server/mailbox.h"
 #include "server/poll_token.h"
 #include "server/stream_session.h"
+#include "server/tcp_bridge.h"
 #include "server/tls_credentials.h"
 #include "turn/server.h"
 
@@ -108,7 +109,22 @@ class Worker {
     bool is_counted = false;     // its client is, in ConnectionLimits
     bool is_proxied = false;     // a balancer's: its five-tuple is what that claims
     bool awaits_proxy = false;   // and has not claimed yet
+    std::optional<turn::BindStreams> bound;  // to be handed over at the end of this turn
   };
+  struct TcpRelay {
+    turn::RelayId id;
+    std::optional<net::TcpListener> listener;
+    bool is_paused = false;  // not watched before there are descriptors again
+  };
+  struct BridgeSlot {
+    turn::PeerConnectionId id;
+    std::optional<TcpBridge> bridge;
+    net::Interest watched_peer{.read = false, .write = false};
+    net::Interest watched_client{.read = false, .write = false};
+    bool is_connecting = false;
+  };
+
+  static constexpr std::size_t read_bytes = 64 * 1024;  // of one read of a stream
 
   [[nodiscard]] std::optional<nanoseconds> time_to_wait();
   void on_event(const net::Event& event);
@@ -124,11 +140,16 @@ class Worker {
   void apply(const turn::SendToClient& effect);
   void apply(const turn::OpenRelay& effect);
   void apply(const turn::CloseRelay& effect);
+  void apply(const turn::ConnectToPeer& effect);
+  void apply(const turn::ClosePeerConnection& effect);
+  void apply(const turn::BindStreams& effect);
   [[nodiscard]] std::optional<turn::RelayOpenError> open_relay(const turn::OpenRelay& effect);
+  [[nodiscard]] std::error_code open_udp_relay(const turn::OpenRelay& effect);
 
   // worker_mail.cpp
   void read_mail();
   void read(const PeerLetter& letter);
+  void read(StreamLetter& letter);
   void deliver_mail();
 
   // worker_streams.cpp
@@ -145,6 +166,25 @@ class Worker {
   void flush_sessions();
   void end_overdue_sessions();
   void close_session(std::uint32_t slot);
+  void free_session(std::uint32_t slot);
+
+  // worker_tcp_relay.cpp
+  [[nodiscard]] std::error_code open_tcp_relay(const turn::OpenRelay& effect);
+  void close_tcp_relay(turn::RelayId id);
+  [[nodiscard]] TcpRelay* find_tcp_relay(turn::RelayId id);
+  void on_tcp_relay_event(const PollToken& token);
+  void pause_tcp_relay(TcpRelay& relay);
+  void resume_tcp_relays();
+  BridgeSlot& keep_peer(turn::PeerConnectionId id, net::TcpSocket peer);
+  [[nodiscard]] BridgeSlot* find_bridge(turn::PeerConnectionId id);
+  void on_bridge_event(const PollToken& token, const net::Event& event);
+  void on_peer_connected(BridgeSlot& slot);
+  void hand_over(std::uint32_t session);
+  void move_bytes(BridgeSlot& slot, TcpBridge::Ready client, TcpBridge::Ready peer);
+  [[nodiscard]] bool watch(BridgeSlot& slot);
+  void end_overdue_bridges();
+  void end_bridge(BridgeSlot& slot);
+  void close_bridge(BridgeSlot& slot);
 
   // worker_proxy.cpp
   [[nodiscard]] bool is_trusted(const IpAddress& source) const;
@@ -175,6 +215,10 @@ class Worker {
   std::vector<std::uint32_t> touched_;  // sessions to be flushed at the end of this turn
   std::vector<std::uint32_t> backlog_;  // sessions with whole messages left over for the next turn
   DeadlineQueue session_deadlines_;
+  std::deque<TcpRelay> tcp_relays_;  // by RelayId::slot
+  std::vector<turn::RelayId> paused_tcp_relays_;
+  std::deque<BridgeSlot> bridges_;  // by PeerConnectionId::slot
+  DeadlineQueue bridge_deadlines_;
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
   std::vector<std::uint8_t> scratch_;
   Mail inbox_;

@@ -5,8 +5,8 @@ namespace turnpike::server {
 
 void Worker::read_mail() {
   shared_.mailboxes.of(id_).collect(inbox_);
-  for (const Letter& letter : inbox_.letters()) {
-    std::visit([this](const auto& each) { read(each); }, letter);
+  for (Letter& letter : inbox_.letters()) {
+    std::visit([this](auto& each) { read(each); }, letter);
   }
   queue_.flush();  // the payloads are in the inbox
   inbox_.clear();

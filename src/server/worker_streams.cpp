@@ -8,11 +8,10 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;  // of one read
-constexpr int messages_per_turn = 64;          // of one session, then the others have their turn
-constexpr int connections_per_turn = 64;       // of one listener
-constexpr milliseconds accept_pause{200};      // when the host has no descriptors left
-constexpr seconds closing_time{2};             // to take the last answer and go
+constexpr int messages_per_turn = 64;      // of one session, then the others have their turn
+constexpr int connections_per_turn = 64;   // of one listener
+constexpr milliseconds accept_pause{200};  // when the host has no descriptors left
+constexpr seconds closing_time{2};         // to take the last answer and go
 
 }  // namespace
 
@@ -73,6 +72,7 @@ std::error_code Worker::resume_accepting() {
     accepting_again_at_ = now_.instant + accept_pause;
     return error;
   }
+  resume_tcp_relays();
   return {};
 }
 
@@ -96,7 +96,7 @@ void Worker::take_messages(std::uint32_t number) {
   turn::ClientFlow flow{session.tuple(), listener_of_session(number), id_};
   int left = messages_per_turn;
   ByteView message;
-  for (; left > 0 && !slot.is_over && !session.is_closing(); --left) {
+  for (; left > 0 && !slot.is_over && !slot.bound && !session.is_closing(); --left) {
     const StreamInput input = session.next(message);
     if (input == StreamInput::incomplete) break;
     if (input == StreamInput::message) {
@@ -115,7 +115,7 @@ void Worker::take_messages(std::uint32_t number) {
   }
   queue_.flush();
   session.compact();
-  if (left > 0 || !session.has_input()) return;
+  if (left > 0 || slot.bound || !session.has_input()) return;
   slot.is_in_backlog = true;
   backlog_.push_back(number);
 }
@@ -165,6 +165,10 @@ void Worker::flush_sessions() {
       close_session(number);
       continue;
     }
+    if (slot.bound) {
+      hand_over(number);
+      continue;
+    }
     const bool wants = slot.session->wants_to_write();
     if (wants == slot.watches_writable) continue;
     const PollToken token{PollKind::session, slot.generation, number};
@@ -199,15 +203,20 @@ void Worker::close_session(std::uint32_t number) {
   const bool is_proxied = slot.is_proxied;
   if (slot.is_counted) shared_.connections.remove(tuple.client.address);
   poller_.remove(slot.session->descriptor());
+  free_session(number);
+  if (is_proxied) return;  // end_claim() has told the server
+  server_.on_client_gone(tuple, effects_);
+  apply_effects();
+}
+
+void Worker::free_session(std::uint32_t number) {
+  SessionSlot& slot = sessions_[number];
   session_deadlines_.clear(number);
   slot.session.reset();
   const std::uint32_t next_generation = slot.generation + 1;
   slot = SessionSlot{};
   slot.generation = next_generation;
   free_sessions_.push_back(number);
-  if (is_proxied) return;  // end_claim() has told the server
-  server_.on_client_gone(tuple, effects_);
-  apply_effects();
 }
 
 }  // namespace turnpike::server

@@ -74,6 +74,11 @@ std::optional<std::uint64_t> decode_reservation_token(ByteView value) {
   return load_be64(value);
 }
 
+std::optional<std::uint32_t> decode_connection_id(ByteView value) {
+  if (value.size() != 4) return std::nullopt;
+  return load_be32(value);
+}
+
 std::optional<ErrorCodeView> decode_error_code(ByteView value) {
   if (value.size() < 4) return std::nullopt;
   const auto code = error_number(value.subspan(2));

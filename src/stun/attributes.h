@@ -60,6 +60,8 @@ struct Icmp {
 [[nodiscard]] std::optional<std::uint8_t> decode_address_family(ByteView value);
 /// RESERVATION-TOKEN: 8 bytes (RFC 8656 §18.10).
 [[nodiscard]] std::optional<std::uint64_t> decode_reservation_token(ByteView value);
+/// CONNECTION-ID (RFC 6062 §6.2.1).
+[[nodiscard]] std::optional<std::uint32_t> decode_connection_id(ByteView value);
 /// ERROR-CODE (RFC 8489 §14.8): 300..699.
 [[nodiscard]] std::optional<ErrorCodeView> decode_error_code(ByteView value);
 /// ADDRESS-ERROR-CODE (RFC 8656 §18.12).

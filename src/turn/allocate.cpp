@@ -11,6 +11,7 @@ using stun::ErrorCode;
 
 namespace {
 
+constexpr std::uint8_t ip_protocol_tcp = 6;
 constexpr std::uint8_t ip_protocol_udp = 17;
 
 Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Family::ipv4; }
@@ -19,6 +20,7 @@ Family other(Family family) { return family == Family::ipv4 ? Family::ipv6 : Fam
 
 /// What a valid Allocate asks for.
 struct Server::AllocatePlan {
+  PeerTransport transport = PeerTransport::udp;
   Family family = Family::ipv4;
   bool with_additional = false;  // ADDITIONAL-ADDRESS-FAMILY: IPv6 beside the IPv4
   PortWish wish = PortWish::any;
@@ -50,6 +52,7 @@ Reason Server::on_allocate(const Request& request) {
 
   Allocation& allocation = allocations_.create(request.flow);
   allocation.transaction = request.message.transaction_id();
+  allocation.transport = plan->transport;
   allocation.user = users_.acquire(principal.username, principal.account);
   allocation.pending = std::make_unique<PendingAllocate>(
       PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(),
@@ -64,8 +67,7 @@ Reason Server::on_allocate(const Request& request) {
     const Relay& relay = allocation.relay(family);
     if (relay.state != Relay::State::opening) continue;
     set_expiry(allocation, family, request.now.instant + plan->lifetime);
-    request.effects.open(AllocationTable::relay_id(allocation, family),
-                         ledger_.bind_endpoint(relay.lease));
+    request.effects.open(open_relay(allocation, family));
   }
   return Reason::answered_allocate;
 }
@@ -89,7 +91,12 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
   const auto transport =
       transport_value ? stun::decode_requested_transport(*transport_value) : std::nullopt;
   if (!transport) return Failure{ErrorCode::bad_request};
-  if (*transport != ip_protocol_udp) return Failure{ErrorCode::unsupported_transport_protocol};
+  if (*transport == ip_protocol_tcp && settings_.tcp_relays) {
+    if (const auto error = refuses_tcp_relay(request)) return Failure{*error};
+    plan.transport = PeerTransport::tcp;
+  } else if (*transport != ip_protocol_udp) {
+    return Failure{ErrorCode::unsupported_transport_protocol};
+  }
 
   // Step 4: DONT-FRAGMENT is supported, so there is nothing to check.
 
@@ -144,6 +151,17 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
   if (lifetime_value && !lifetime) return Failure{ErrorCode::bad_request};
   plan.lifetime = granted_lifetime(lifetime);
   return plan;
+}
+
+/// RFC 6062 §5.1: a TCP relay is for clients that came over TCP or TLS, and has no pairs of ports
+/// and no fragments.
+std::optional<ErrorCode> Server::refuses_tcp_relay(const Request& request) {
+  const stun::MessageView& message = request.message;
+  const bool is_for_udp = message.has(AttributeType::dont_fragment) ||
+                          message.has(AttributeType::even_port) ||
+                          message.has(AttributeType::reservation_token);
+  if (is_stream(request.flow.tuple.transport) && !is_for_udp) return std::nullopt;
+  return ErrorCode::bad_request;
 }
 
 /// Takes the ports. With ADDITIONAL-ADDRESS-FAMILY one of the two is enough (step 9).
@@ -201,7 +219,7 @@ void Server::on_relay_opened(RelayId id, std::optional<RelayOpenError> error, No
   Relay& relay = allocation->relay(family);
   if (!error) {
     relay.state = Relay::State::open;
-    ledger_.live_relays().insert(relay.relayed, {settings_.worker, id});
+    ledger_.live_relays().insert(relay.relayed, {settings_.worker, id}, allocation->transport);
   } else {
     const bool may_retry = *error == RelayOpenError::port_in_use &&
                            !allocation->pending->is_redeemed &&
@@ -234,8 +252,13 @@ bool Server::retry_on_another_port(Allocation& allocation, Family family, Now no
     relay.lease = {};
     return false;
   }
-  effects.open(AllocationTable::relay_id(allocation, family), ledger_.bind_endpoint(relay.lease));
+  effects.open(open_relay(allocation, family));
   return true;
+}
+
+OpenRelay Server::open_relay(const Allocation& allocation, Family family) const {
+  return {AllocationTable::relay_id(allocation, family),
+          ledger_.bind_endpoint(allocation.relay(family).lease), allocation.transport};
 }
 
 /// All relays are known to be open or not: tell the client.
@@ -291,6 +314,7 @@ void Server::put_allocate_success(stun::MessageBuilder& response, const Allocati
 void Server::drop_relay(Allocation& allocation, Family family, Effects& effects) {
   Relay& relay = allocation.relay(family);
   const bool has_port = relay.lease.port != 0;
+  drop_connections(allocation, family, effects);
   if (relay.state == Relay::State::open) {
     ledger_.live_relays().erase(relay.relayed);
     effects.close(AllocationTable::relay_id(allocation, family));

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "auth/authenticator.h"
 #include "base/inline_vector.h"
@@ -56,11 +57,13 @@ struct Allocation {
   UserId user{};
   std::uint32_t slot = 0;  // its number in the table
   bool in_use = false;
+  PeerTransport transport = PeerTransport::udp;     // REQUESTED-TRANSPORT
   std::optional<std::uint64_t> reservation_token;   // repeated in repeated answers
   std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
   std::array<Relay, 2> relay_pair;
   InlineVector<Permission, 4> permissions;
   InlineVector<Channel, 2> channels;
+  std::vector<std::uint32_t> peer_connections;  // their slots; TCP only
   std::unique_ptr<PendingAllocate> pending;
 
   [[nodiscard]] static std::size_t relay_index(Family family) {

@@ -28,6 +28,8 @@ std::optional<Wanted> read_wanted(const stun::MessageView& message) {
 }  // namespace
 
 Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
+  // Channels are for datagrams; RFC 6062 does not speak of them.
+  if (allocation.transport != PeerTransport::udp) return refuse(request, ErrorCode::bad_request);
   const Instant now = request.now.instant;
   allocation.drop_expired(now);
   const auto wanted = read_wanted(request.message);

@@ -102,10 +102,12 @@ struct SendToClient {
   std::size_t size;
 };
 
-/// Bind a UDP socket for `relay`, then call Server::on_relay_opened with the outcome.
+/// Bind a UDP socket, or listen on TCP, for `relay`; then call Server::on_relay_opened with the
+/// outcome.
 struct OpenRelay {
   RelayId relay;
   Endpoint bind;
+  PeerTransport transport = PeerTransport::udp;
 };
 
 /// Close the socket of `relay`.
@@ -113,7 +115,30 @@ struct CloseRelay {
   RelayId relay;
 };
 
-using Effect = std::variant<SendToClient, OpenRelay, CloseRelay>;
+/// Connect from the relayed address of `relay`, then call Server::on_peer_connected with the
+/// outcome.
+struct ConnectToPeer {
+  PeerConnectionId connection;
+  RelayId relay;
+  PermittedPeer peer;
+};
+
+/// Close `connection` to the peer, made or in the making, and the client's data connection with it.
+struct ClosePeerConnection {
+  PeerConnectionId connection;
+};
+
+/// The client's connection carries bytes from now on, to and from `connection` of worker `owner`;
+/// what follows the ConnectionBind in it is data. Hand it over, and ask that worker's
+/// Server::on_streams_bound whether it is still wanted.
+struct BindStreams {
+  ClientFlow client;
+  WorkerId owner;
+  PeerConnectionId connection;
+};
+
+using Effect = std::variant<SendToClient, OpenRelay, CloseRelay, ConnectToPeer, ClosePeerConnection,
+                            BindStreams>;
 
 /// Collects effects in order. Made once and cleared after use, so that in the steady state nothing
 /// is allocated: not for answers to strangers in particular.
@@ -123,8 +148,11 @@ class Effects {
     list_.emplace_back(SendToClient{flow, bytes_.size(), bytes.size()});
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
   }
-  void open(RelayId relay, const Endpoint& bind) { list_.emplace_back(OpenRelay{relay, bind}); }
+  void open(const OpenRelay& relay) { list_.emplace_back(relay); }
   void close(RelayId relay) { list_.emplace_back(CloseRelay{relay}); }
+  void connect(const ConnectToPeer& connection) { list_.emplace_back(connection); }
+  void close(PeerConnectionId connection) { list_.emplace_back(ClosePeerConnection{connection}); }
+  void bind(const BindStreams& streams) { list_.emplace_back(streams); }
 
   /// In the order in which they were asked for. Carrying one out may append further ones, so walk
   /// by index.

@@ -20,6 +20,15 @@ struct RelayId {
   friend bool operator==(const RelayId&, const RelayId&) = default;
 };
 
+/// Names the connection between a TCP relay of one worker and a peer (RFC 6062). Like a RelayId it
+/// is never used again.
+struct PeerConnectionId {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+
+  friend bool operator==(const PeerConnectionId&, const PeerConnectionId&) = default;
+};
+
 /// Names a relay socket of any worker.
 struct RelayPlace {
   WorkerId worker{};

@@ -12,6 +12,13 @@ std::vector<IpAddress> advertised(const std::vector<RelayAddress>& addresses) {
   return result;
 }
 
+/// The address at which this host reaches its own sockets on `bind`.
+IpAddress inside(const IpAddress& bind) {
+  if (!bind.is_any()) return bind;
+  return bind.family() == Family::ipv4 ? IpAddress::v4(0x7f000001)
+                                       : IpAddress::parse("::1").value();
+}
+
 }  // namespace
 
 Ledger::Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits)
@@ -37,6 +44,24 @@ Endpoint Ledger::bind_endpoint(PortLease lease) const {
 
 Endpoint Ledger::relayed_endpoint(PortLease lease) const {
   return {addresses_.at(lease.address).advertised, lease.port};
+}
+
+Endpoint Ledger::reached_at(const Endpoint& peer) const {
+  if (!live_.contains(peer, PeerTransport::tcp)) return peer;
+  for (const RelayAddress& address : addresses_) {
+    if (address.advertised == peer.address) return {inside(address.bind), peer.port};
+  }
+  return peer;
+}
+
+Endpoint Ledger::known_as(const Endpoint& source) const {
+  for (const RelayAddress& address : addresses_) {
+    const Endpoint relayed{address.advertised, source.port};
+    if (inside(address.bind) == source.address && live_.contains(relayed, PeerTransport::tcp)) {
+      return relayed;
+    }
+  }
+  return source;
 }
 
 std::optional<PortLease> Ledger::take_port(std::uint16_t address, PortWish wish, Random& random,

@@ -13,6 +13,7 @@
 #include "base/endpoint.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "turn/connection_registry.h"
 #include "turn/limits.h"
 #include "turn/live_relays.h"
 #include "turn/port_pool.h"
@@ -59,6 +60,13 @@ class Ledger {
   /// The relayed transport address that peers see.
   [[nodiscard]] Endpoint relayed_endpoint(PortLease lease) const;
 
+  /// Where to connect to for `peer`. Behind 1:1 NAT a TCP relay of this very server cannot count on
+  /// being reached by its public address from inside: it is connected to where it is bound.
+  [[nodiscard]] Endpoint reached_at(const Endpoint& peer) const;
+  /// The inverse, for where connections come from: a TCP relay of this server is known to its peers
+  /// by its relayed address alone.
+  [[nodiscard]] Endpoint known_as(const Endpoint& source) const;
+
   // ---- ports ----
   /// Takes a port on address number `address`. For `even_and_next`, the next-higher port is taken
   /// too and must be handed to reserve() or give_back().
@@ -83,6 +91,9 @@ class Ledger {
   void release(std::string_view account);
   [[nodiscard]] std::size_t allocations() const;
 
+  /// Connections of peers to TCP relays that wait for their clients.
+  [[nodiscard]] ConnectionRegistry& connections() { return connections_; }
+
   /// Relayed addresses in use; peers that are among them are always allowed.
   [[nodiscard]] LiveRelays& live_relays() { return live_; }
   [[nodiscard]] const LiveRelays& live_relays() const { return live_; }
@@ -99,6 +110,7 @@ class Ledger {
   const std::vector<RelayAddress> addresses_;
   const Limits limits_;
   LiveRelays live_;
+  ConnectionRegistry connections_;
 
   mutable std::mutex mutex_;
   std::vector<PortPool> pools_;  // one per address

@@ -18,8 +18,11 @@ struct Limits {
   std::uint32_t max_allocations_per_user = 12;  ///< 0: no limit
   std::uint32_t max_permissions = 64;           ///< of one allocation
   std::uint32_t max_channels = 64;              ///< of one allocation
-  std::uint32_t port_attempts = 16;             ///< ports tried when the system says one is taken
-  std::uint32_t challenge_rate = 50;  ///< 401/438 a second per source /24 or /56; 0: no limit
+  seconds connect_timeout{30};                  ///< RFC 6062 §5.2: MUST be at least 30 seconds
+  seconds bind_timeout{30};  ///< RFC 6062 §5.2, §5.3: a ConnectionBind must come in time
+  std::uint32_t max_peer_connections = 64;  ///< of one TCP allocation
+  std::uint32_t port_attempts = 16;         ///< ports tried when the system says one is taken
+  std::uint32_t challenge_rate = 50;        ///< 401/438 a second per source /24 or /56; 0: no limit
 };
 
 }  // namespace turnpike::turn

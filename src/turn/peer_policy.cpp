@@ -114,14 +114,14 @@ PeerPolicy::PeerPolicy(Settings settings, const LiveRelays& live)
 
 Result<PermittedPeer, PeerDenial> PeerPolicy::check(const Endpoint& peer,
                                                     PeerTransport transport) const {
-  if (transport == PeerTransport::udp && live_.contains(peer)) return PermittedPeer{peer, true};
+  if (live_.contains(peer, transport)) return PermittedPeer{peer, true};
   if (const auto denial = judge(peer.address, peer.port, transport)) return Failure{*denial};
   return PermittedPeer{peer, false};
 }
 
 PermissionScope PeerPolicy::scope_of(const IpAddress& address, PeerTransport transport) const {
   if (!judge(address, std::nullopt, transport)) return PermissionScope::peers;
-  const bool has_relays = transport == PeerTransport::udp && live_.contains_any(address);
+  const bool has_relays = live_.contains_any(address, transport);
   return has_relays ? PermissionScope::only_live_relays : PermissionScope::nothing;
 }
 

@@ -69,7 +69,7 @@ class PeerPolicy {
   /// What a permission for `address` may cover, that is: on which ports could check() say yes?
   /// Permissions carry no port (RFC 8656 §9); every send is checked again with its own.
   [[nodiscard]] PermissionScope scope_of(const IpAddress& address, PeerTransport transport) const;
-  /// False once a peer that was let through as a live relay is one no more.
+  /// For UDP: false once a peer that was let through as a live relay is one no more.
   [[nodiscard]] bool still_permits(const PermittedPeer& peer) const {
     return !peer.is_live_relay_ || live_.contains(peer.endpoint_);
   }

@@ -17,6 +17,10 @@ namespace turnpike::turn {
   X(answered_delete) /* Refresh with LIFETIME 0 */                                         \
   X(answered_create_permission)                                                            \
   X(answered_channel_bind)                                                                 \
+  X(answered_connect)   /* connecting; 200 or 447 follows (RFC 6062) */                    \
+  X(answered_connected) /* the 200 */                                                      \
+  X(answered_connection_bind)                                                              \
+  X(relayed_attempt) /* a peer's connection: ConnectionAttempt */                          \
   X(relayed_to_peer)                                                                       \
   X(relayed_to_client)                                                                     \
   X(relayed_between_clients) /* the peer is another allocation of this worker */           \
@@ -37,6 +41,8 @@ namespace turnpike::turn {
   X(refused_wrong_user)        /* 441 */                                                   \
   X(refused_transport)         /* 442 */                                                   \
   X(refused_peer_family)       /* 443 */                                                   \
+  X(refused_connection_exists) /* 446 */                                                   \
+  X(refused_not_connected)     /* 447 */                                                   \
   X(refused_quota)             /* 486 */                                                   \
   X(refused_capacity)          /* 508 */                                                   \
   X(dropped_untrusted_proxy)   /* on a balancer's listener, from no trusted balancer */    \
@@ -52,6 +58,8 @@ namespace turnpike::turn {
   X(dropped_no_allocation)     /* indication or ChannelData on an unknown five-tuple */    \
   X(dropped_bad_indication)    /* attributes missing, invalid or unknown */                \
   X(dropped_unbound_channel)                                                               \
+  X(dropped_transport)        /* Send on a TCP allocation */                               \
+  X(dropped_connection_limit) /* too many connections of peers */                          \
   X(dropped_no_permission)                                                                 \
   X(dropped_peer_family)                                                                   \
   X(dropped_peer_denied)  /* peer policy */                                                \

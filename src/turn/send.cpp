@@ -24,6 +24,7 @@ bool carries_mtu(Family family, const stun::Icmp& icmp) {
 Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now) {
   const Allocation* const allocation = allocations_.find(flow.tuple);
   if (allocation == nullptr || !allocation->relays_any(now)) return Reason::dropped_no_allocation;
+  if (allocation->transport != PeerTransport::udp) return Reason::dropped_transport;
   if (has_unknown_attribute(message)) return Reason::dropped_bad_indication;
   const auto peer_value = message.find(AttributeType::xor_peer_address);
   const auto payload = message.find(AttributeType::data);

@@ -37,6 +37,7 @@ bool is_understood(AttributeType type) {
     case AttributeType::userhash:
     case AttributeType::xor_mapped_address:
     case AttributeType::reservation_token:
+    case AttributeType::connection_id:
       return true;
     default:
       return false;
@@ -84,6 +85,8 @@ Reason reason_of(ErrorCode code) {
       return Reason::refused_transport;
     case ErrorCode::peer_address_family_mismatch:
       return Reason::refused_peer_family;
+    case ErrorCode::connection_already_exists:
+      return Reason::refused_connection_exists;
     case ErrorCode::allocation_quota_reached:
       return Reason::refused_quota;
     case ErrorCode::insufficient_capacity:
@@ -91,11 +94,6 @@ Reason reason_of(ErrorCode code) {
     default:
       return Reason::refused_bad_request;
   }
-}
-
-bool is_served_request(Method method) {
-  return method == Method::binding || method == Method::allocate || method == Method::refresh ||
-         method == Method::create_permission || method == Method::channel_bind;
 }
 
 }  // namespace
@@ -152,6 +150,22 @@ Handled Server::on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effe
   return Reason::dropped_response;
 }
 
+bool Server::is_served_request(Method method) const {
+  switch (method) {
+    case Method::binding:
+    case Method::allocate:
+    case Method::refresh:
+    case Method::create_permission:
+    case Method::channel_bind:
+      return true;
+    case Method::connect:
+    case Method::connection_bind:
+      return settings_.tcp_relays;
+    default:
+      return false;
+  }
+}
+
 Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
                           Effects& effects) {
   // RFC 8489 §6.3: a method that is not supported is silence, not an error.
@@ -161,7 +175,8 @@ Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& messa
 
   on_deadline(now, effects);  // what has run out must not be found
   const bool is_upkeep =
-      message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr;
+      message.method() == Method::connection_bind ||
+      (message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr);
   const auto expiry = is_upkeep && !settings_.strict_expiry ? auth::ExpiryRule::tolerate
                                                             : auth::ExpiryRule::enforce;
   const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
@@ -175,6 +190,7 @@ Reason Server::on_authenticated(const Request& request) {
   if (has_unknown_attribute(request.message)) return refuse_unknown_attributes(request);
   const Method method = request.message.method();
   if (method == Method::allocate) return on_allocate(request);
+  if (method == Method::connection_bind) return on_connection_bind(request);
 
   Allocation* const allocation = allocations_.find(request.flow.tuple);
   if (allocation == nullptr) return refuse(request, ErrorCode::allocation_mismatch);
@@ -188,6 +204,8 @@ Reason Server::on_authenticated(const Request& request) {
       return on_refresh(request, *allocation);
     case Method::create_permission:
       return on_create_permission(request, *allocation);
+    case Method::connect:
+      return on_connect(request, *allocation);
     default:
       return on_channel_bind(request, *allocation);
   }
@@ -199,6 +217,14 @@ void Server::on_deadline(Now now, Effects& effects) {
     drop_relay(allocation, AllocationTable::family_of({*slot, 0}), effects);
     if (allocation.pending || !allocation.has_any_relay()) end_allocation(allocation, effects);
   }
+  on_connection_deadlines(now.instant, effects);
+}
+
+std::optional<Instant> Server::next_deadline() const {
+  const auto relay = deadlines_.next();
+  const auto connection = connection_deadlines_.next();
+  if (!relay || !connection) return relay ? relay : connection;
+  return std::min(*relay, *connection);
 }
 
 void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {

@@ -15,6 +15,7 @@
 #include "turn/ledger.h"
 #include "turn/limits.h"
 #include "turn/nat_discovery.h"
+#include "turn/peer_connection.h"
 #include "turn/peer_policy.h"
 #include "turn/reason.h"
 #include "turn/redirect.h"
@@ -36,6 +37,15 @@ enum class RelayOpenError : std::uint8_t {
 /// Attributes that are understood besides those that always are.
 using AlsoUnderstood = std::span<const stun::AttributeType>;
 
+/// What came of a ConnectToPeer.
+enum class ConnectOutcome : std::uint8_t { connected, failed };
+
+/// What becomes of a connection that a peer made.
+struct PeerAccepted {
+  Reason reason;
+  std::optional<PeerConnectionId> connection;  ///< its name; nothing: close it at once
+};
+
 /// True when `message` has a comprehension-required attribute that this server does not understand
 /// (RFC 8489 §6.3.1, §6.3.2).
 [[nodiscard]] bool has_unknown_attribute(const stun::MessageView& message,
@@ -56,7 +66,8 @@ class Server {
     bool strict_expiry = false;  ///< time-limited users that have run out cannot refresh either
     /// The origins of RFC 5780, a square for each family; none: the usage is off.
     std::vector<DiscoverySquare> nat_discovery;
-    Alternates alternates;  ///< where clients are sent when this server is full; none: 508
+    Alternates alternates;    ///< where clients are sent when this server is full; none: 508
+    bool tcp_relays = false;  ///< RFC 6062 is served
   };
 
   /// The referenced objects must outlive the server; book, policy and ledger are shared by workers.
@@ -80,6 +91,22 @@ class Server {
   void on_relay_opened(RelayId relay, std::optional<RelayOpenError> error, Now now,
                        Effects& effects);
 
+  // ---- TCP allocations (RFC 6062) ----
+  /// The outcome of ConnectToPeer; the Connect is answered. Nothing is read from the peer before
+  /// on_streams_bound().
+  Reason on_peer_connected(PeerConnectionId connection, ConnectOutcome outcome, Now now,
+                           Effects& effects);
+  /// `peer` has connected to a TCP relay (§5.3). With a name in the answer the connection is kept,
+  /// unread, until on_streams_bound() or ClosePeerConnection.
+  [[nodiscard]] PeerAccepted on_peer_accepted(RelayId relay, const Endpoint& peer, Now now,
+                                              Effects& effects);
+  /// A client's data connection has come for `connection`, which is of this worker. False when it
+  /// is gone by now: close the client's connection too.
+  [[nodiscard]] bool on_streams_bound(PeerConnectionId connection);
+  /// The shell has closed `connection`, because one of its sides did. Not to be called after a
+  /// failed connect or a ClosePeerConnection; nothing happens then.
+  void on_peer_closed(PeerConnectionId connection);
+
   /// The client's connection is gone: its allocation ends at once. Streams only; nothing happens
   /// when there is none.
   void on_client_gone(const FiveTuple& tuple, Effects& effects);
@@ -87,9 +114,10 @@ class Server {
   /// Ends what has run out. Call it when next_deadline() has come.
   void on_deadline(Now now, Effects& effects);
   /// When on_deadline() is needed next. O(1).
-  [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   [[nodiscard]] std::size_t allocation_count() const { return allocations_.size(); }
+  [[nodiscard]] std::size_t peer_connection_count() const { return connections_.size(); }
   [[nodiscard]] bool has_allocation(const FiveTuple& tuple) {
     return allocations_.find(tuple) != nullptr;
   }
@@ -109,6 +137,7 @@ class Server {
   Handled on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
   Reason on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
                     Effects& effects);
+  [[nodiscard]] bool is_served_request(stun::Method method) const;
   Reason on_authenticated(const Request& request);
   Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
               Now now, Effects& effects);
@@ -147,6 +176,8 @@ class Server {
                                                           PortWish wish, Instant now);
   [[nodiscard]] bool retry_on_another_port(Allocation& allocation, Family family, Now now,
                                            Effects& effects);
+  [[nodiscard]] static std::optional<stun::ErrorCode> refuses_tcp_relay(const Request& request);
+  [[nodiscard]] OpenRelay open_relay(const Allocation& allocation, Family family) const;
   void answer_pending(Allocation& allocation, Now now, Effects& effects);
   static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
                                    Instant now);
@@ -169,6 +200,18 @@ class Server {
   [[nodiscard]] Permission permission_for(const IpAddress& peer, PermissionScope scope,
                                           Instant now) const;
 
+  // tcp_relay.cpp
+  Reason on_connect(const Request& request, Allocation& allocation);
+  Reason on_connection_bind(const Request& request);
+  Reason fail_connect(PeerConnection& connection, Effects& effects);
+  static void answer_connect(const PendingConnect& pending, const ClientFlow& flow,
+                             stun::MessageBuilder& response, Effects& effects);
+  void on_connection_deadlines(Instant now, Effects& effects);
+  PeerConnection& add_connection(Allocation& allocation, const Endpoint& peer);
+  void await_bind(PeerConnection& connection, Instant now);
+  void forget_connection(PeerConnection& connection);
+  void drop_connections(Allocation& allocation, Family family, Effects& effects);
+
   // channel.cpp
   Reason on_channel_bind(const Request& request, Allocation& allocation);
   Handled on_channel_data(const ClientFlow& flow, ByteView datagram, Instant now);
@@ -190,7 +233,9 @@ class Server {
   ChallengeBudget discovery_budget_;  // its own: nobody loses a challenge to a discovery
   AllocationTable allocations_;
   UserTable users_;
+  PeerConnectionTable connections_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used
+  DeadlineQueue connection_deadlines_;  // of peers' connections, by PeerConnectionId::slot
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };
 

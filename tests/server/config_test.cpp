@@ -83,6 +83,7 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK(config.relay.peer_ports == std::vector{PortRange{443, 443}, PortRange{1024, 65535}});
   CHECK(config.relay.max_allocations_per_user == 12);
   CHECK(config.relay.max_lifetime == seconds{3600});
+  CHECK_FALSE(config.relay.tcp);
   CHECK(config.limits.challenge_rate == 50);
   CHECK(config.limits.tcp_connections_per_address == 64);
   CHECK(config.limits.unauthenticated_timeout == seconds{10});
@@ -119,6 +120,7 @@ max_lifetime = "90m"
 alternate_servers = ["203.0.113.5:3478", "[2001:db8::5]:3478"]
 alternate_tls_servers = ["203.0.113.5:5349"]
 alternate_domain = "turn2.example.com"
+tcp = true
 [limits]
 challenge_rate = 0
 tcp_connections_per_address = 0
@@ -179,6 +181,7 @@ format = "json"
         std::vector{*Endpoint::parse("203.0.113.5:3478"), *Endpoint::parse("[2001:db8::5]:3478")});
   CHECK(config.relay.alternate_tls_servers == std::vector{*Endpoint::parse("203.0.113.5:5349")});
   CHECK(config.relay.alternate_domain == "turn2.example.com");
+  CHECK(config.relay.tcp);
   CHECK(config.limits.challenge_rate == 0);
   CHECK(config.limits.tcp_connections_per_address == 0);
   CHECK(config.limits.unauthenticated_timeout == seconds{300});

@@ -48,7 +48,7 @@ TEST_CASE("a relay is live between insert and erase, and only that endpoint is",
 
 TEST_CASE("a live relay is found with its worker, slot and generation", "[turn]") {
   const auto worker = GENERATE(as<std::uint8_t>{}, 0, 1, 254);
-  const auto slot = GENERATE(as<std::uint32_t>{}, 0, 1, 0xffffff);
+  const auto slot = GENERATE(as<std::uint32_t>{}, 0, 1, 0x7fffff);
   const auto generation = GENERATE(as<std::uint32_t>{}, 0, 1, 0xffffffff);
   const RelayPlace wanted{WorkerId{worker}, {slot, generation}};
   LiveRelays live{relay_addresses()};
@@ -57,12 +57,32 @@ TEST_CASE("a live relay is found with its worker, slot and generation", "[turn]"
   CHECK_FALSE(live.find(endpoint("192.0.2.1:50001")));
 }
 
+TEST_CASE("a TCP relay is none for UDP, and the other way round", "[turn]") {
+  const auto transport = GENERATE(PeerTransport::udp, PeerTransport::tcp);
+  const auto other = transport == PeerTransport::udp ? PeerTransport::tcp : PeerTransport::udp;
+  LiveRelays live{relay_addresses()};
+  const Endpoint relay = endpoint("192.0.2.1:50000");
+  live.insert(relay, place, transport);
+  CHECK(live.find(relay, transport) == place);
+  CHECK(live.contains_any(relay.address, transport));
+  CHECK_FALSE(live.contains(relay, other));
+  CHECK_FALSE(live.contains_any(relay.address, other));
+
+  // The port's next owner may be of the other kind.
+  live.insert(relay, place, other);
+  CHECK(live.contains(relay, other));
+  CHECK_FALSE(live.contains(relay, transport));
+  CHECK_FALSE(live.contains_any(relay.address, transport));
+  live.erase(relay);
+  CHECK_FALSE(live.contains_any(relay.address, other));
+}
+
 TEST_CASE("a place that does not fit is a bug that is caught", "[turn]") {
   CHECK(test::aborts([] {
     LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.1:50000"), {WorkerId{255}, {}});
   }));
   CHECK(test::aborts([] {
-    LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.1:50000"), {{}, {0x1000000, 0}});
+    LiveRelays{relay_addresses()}.insert(endpoint("192.0.2.1:50000"), {{}, {0x800000, 0}});
   }));
 }
 

@@ -1,5 +1,6 @@
 #include "turn/world.h"
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 
@@ -21,6 +22,7 @@ turn::Server::Settings server_settings(const WorldSettings& world) {
   settings.strict_expiry = world.strict_expiry;
   settings.nat_discovery = world.nat_discovery;
   settings.alternates = world.alternates;
+  settings.tcp_relays = world.tcp_relays;
   for (std::size_t i = 0; i < settings.authentication.nonce_key.size(); ++i) {
     settings.authentication.nonce_key[i] = static_cast<std::uint8_t>(world.seed + i);
   }
@@ -112,6 +114,11 @@ std::vector<Endpoint> Reply::endpoints(AttributeType type) const {
 std::optional<seconds> Reply::lifetime() const {
   const auto value = view().find(AttributeType::lifetime);
   return value ? stun::decode_lifetime(*value) : std::nullopt;
+}
+
+std::optional<std::uint32_t> Reply::connection_id() const {
+  const auto value = view().find(AttributeType::connection_id);
+  return value ? stun::decode_connection_id(*value) : std::nullopt;
 }
 
 std::optional<std::uint64_t> Reply::token() const {
@@ -281,9 +288,11 @@ void Client::log_in() {
 
 Reply Client::binding(const Add& add) { return request_once(Method::binding, add); }
 
-Reply Client::allocate(const Add& add) {
+Reply Client::allocate(const Add& add) { return allocate_for(17, add); }
+
+Reply Client::allocate_for(std::uint8_t ip_protocol, const Add& add) {
   Reply reply = request(Method::allocate, [&](stun::MessageBuilder& m) {
-    m.put_requested_transport(17);
+    m.put_requested_transport(ip_protocol);
     if (add) add(m);
   });
   if (reply.code() == ok) relayed_ = reply.endpoints(AttributeType::xor_relayed_address);
@@ -303,6 +312,17 @@ Reply Client::permit_all(const std::vector<std::string_view>& peers) {
       m.put_xor_address(AttributeType::xor_peer_address, Endpoint{address(peer), 0});
     }
   });
+}
+
+Reply Client::connect(std::string_view peer) {
+  return request(Method::connect, [&](stun::MessageBuilder& m) {
+    m.put_xor_address(AttributeType::xor_peer_address, endpoint(peer));
+  });
+}
+
+Reply Client::bind_connection(std::uint32_t number) {
+  return request(Method::connection_bind,
+                 [&](stun::MessageBuilder& m) { m.put_u32(AttributeType::connection_id, number); });
 }
 
 Reply Client::bind_channel(std::uint16_t channel, std::string_view peer) {
@@ -449,23 +469,25 @@ void World::open_held(std::optional<turn::RelayOpenError> error) {
 void World::carry_out() {
   for (std::size_t i = 0; i < effects_.list().size(); ++i) {
     const turn::Effect effect = effects_.list()[i];
-    if (const auto* send = std::get_if<turn::SendToClient>(&effect)) {
-      const FiveTuple& tuple = send->flow.tuple;
-      mailboxes_[{tuple.client, tuple.server}].push_back(copy_of(effects_.bytes_of(*send)));
-      CHECK(send->flow.listener == listener_of(tuple.server));
-    } else if (const auto* open = std::get_if<turn::OpenRelay>(&effect)) {
-      opened_.push_back(*open);
-      if (hold_relays_) {
-        held_.push_back(*open);
-      } else {
-        answer_open(*open, occupied_.contains(open->bind.port) ? turn::RelayOpenError::port_in_use
-                                                               : relay_error_);
-      }
-    } else {
-      close(std::get<turn::CloseRelay>(effect).relay);
-    }
+    std::visit([this](const auto& each) { carry_out(each); }, effect);
   }
   effects_.clear();
+}
+
+void World::carry_out(const turn::SendToClient& send) {
+  const FiveTuple& tuple = send.flow.tuple;
+  mailboxes_[{tuple.client, tuple.server}].push_back(copy_of(effects_.bytes_of(send)));
+  CHECK(send.flow.listener == listener_of(tuple.server));
+}
+
+void World::carry_out(const turn::OpenRelay& open) {
+  opened_.push_back(open);
+  if (hold_relays_) {
+    held_.push_back(open);
+  } else {
+    const bool is_occupied = occupied_.contains(open.bind.port);
+    answer_open(open, is_occupied ? turn::RelayOpenError::port_in_use : relay_error_);
+  }
 }
 
 void World::answer_open(const turn::OpenRelay& relay, std::optional<turn::RelayOpenError> error) {
@@ -480,14 +502,65 @@ void World::answer_open(const turn::OpenRelay& relay, std::optional<turn::RelayO
   server_.on_relay_opened(relay.relay, error, now(), effects_);
 }
 
-void World::close(turn::RelayId relay) {
+void World::carry_out(const turn::CloseRelay& close) {
   std::size_t closed = 0;
   for (Socket& socket : sockets_) {
-    if (!socket.is_open || !(socket.relay == relay)) continue;
+    if (!socket.is_open || !(socket.relay == close.relay)) continue;
     socket.is_open = false;
     ++closed;
   }
   CHECK(closed == 1);
+}
+
+void World::carry_out(const turn::ConnectToPeer& connect) {
+  const auto is_listening = [&](const Socket& socket) {
+    return socket.is_open && socket.relay == connect.relay;
+  };
+  CHECK(std::any_of(sockets_.begin(), sockets_.end(), is_listening));
+  peers_.push_back(connect.connection);
+  connecting_.push_back(connect);
+}
+
+void World::carry_out(const turn::ClosePeerConnection& close) {
+  CHECK(std::erase(peers_, close.connection) == 1);
+  std::erase_if(connecting_, [&](const auto& c) { return c.connection == close.connection; });
+}
+
+void World::carry_out(const turn::BindStreams& streams) {
+  CHECK(streams.owner == server_settings(settings_).worker);
+  bound_ = streams;
+}
+
+Reason World::answer_connect(turn::ConnectOutcome outcome) {
+  const turn::PeerConnectionId connection = connecting_.at(0).connection;
+  connecting_.pop_front();
+  if (outcome == turn::ConnectOutcome::failed) std::erase(peers_, connection);
+  const Reason reason = server_.on_peer_connected(connection, outcome, now(), effects_);
+  carry_out();
+  return reason;
+}
+
+Reason World::peer_connects(std::string_view peer, const Client& to) {
+  const Endpoint from = endpoint(peer);
+  for (auto socket = sockets_.rbegin(); socket != sockets_.rend(); ++socket) {
+    if (advertised(socket->bound) != to.relayed(from.family())) continue;
+    const auto accepted = server_.on_peer_accepted(socket->relay, from, now(), effects_);
+    if (accepted.connection) peers_.push_back(*accepted.connection);
+    carry_out();
+    return accepted.reason;
+  }
+  throw std::runtime_error("there was never a relay for this client");
+}
+
+void World::peer_closes(std::size_t index) {
+  const turn::PeerConnectionId connection = peers_.at(index);
+  peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(index));
+  server_.on_peer_closed(connection);
+}
+
+bool World::deliver_streams() {
+  const auto streams = std::exchange(bound_, std::nullopt);
+  return server_.on_streams_bound(streams.value().connection);
 }
 
 void World::note(const std::optional<turn::Forward>& forward) {
@@ -562,10 +635,16 @@ std::size_t World::unread() const {
   return count;
 }
 
-Balance World::balance() const {
+Balance World::balance() {
   std::size_t open = 0;
   for (const Socket& socket : sockets_) open += socket.is_open ? 1 : 0;
-  return {ledger_.free_ports(), ledger_.allocations(), server_.allocation_count(), open};
+  return {ledger_.free_ports(),
+          ledger_.allocations(),
+          server_.allocation_count(),
+          open,
+          server_.peer_connection_count(),
+          peers_.size(),
+          ledger_.connections().size()};
 }
 
 // --- Attributes ----------------------------------------------------------------------------------

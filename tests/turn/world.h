@@ -66,6 +66,7 @@ struct WorldSettings {
   seconds max_credential_age{86400};
   turn::AddressFamilyRule address_family = turn::AddressFamilyRule::strict;
   bool strict_expiry = false;
+  bool tcp_relays = false;
   turn::PeerPolicy::Settings policy = default_policy();
   std::vector<turn::DiscoverySquare> nat_discovery;  ///< RFC 5780; none: off
   turn::Alternates alternates;                       ///< none: a full server says 508
@@ -95,6 +96,7 @@ class Reply {
   [[nodiscard]] std::vector<Endpoint> endpoints(AttributeType type) const;
   [[nodiscard]] std::optional<seconds> lifetime() const;
   [[nodiscard]] std::optional<std::uint64_t> token() const;
+  [[nodiscard]] std::optional<std::uint32_t> connection_id() const;
   [[nodiscard]] std::optional<stun::AddressErrorCode> address_error() const;
   /// The numbers in UNKNOWN-ATTRIBUTES.
   [[nodiscard]] std::vector<unsigned> unknown_attributes() const;
@@ -140,11 +142,15 @@ struct Balance {
   std::size_t charged;      ///< allocations in the ledger
   std::size_t allocations;  ///< in the server
   std::size_t sockets;
+  std::size_t connections = 0;  ///< of peers to TCP relays, in the server
+  std::size_t peers = 0;        ///< and in the shell
+  std::size_t pending = 0;      ///< CONNECTION-IDs in the ledger
 
   friend bool operator==(const Balance&, const Balance&) = default;
   friend std::ostream& operator<<(std::ostream& out, const Balance& b) {
     return out << "{free ports " << b.free_ports << ", charged " << b.charged << ", allocations "
-               << b.allocations << ", sockets " << b.sockets << "}";
+               << b.allocations << ", sockets " << b.sockets << ", connections " << b.connections
+               << ", peers " << b.peers << ", pending " << b.pending << "}";
   }
 };
 
@@ -179,9 +185,13 @@ class Client {
   Reply binding(const Add& add = {});
   /// Allocate with REQUESTED-TRANSPORT UDP, then `add`.
   Reply allocate(const Add& add = {});
+  /// Allocate with REQUESTED-TRANSPORT TCP, then `add`.
+  Reply allocate_tcp(const Add& add = {}) { return allocate_for(6, add); }
   Reply refresh(std::optional<seconds> lifetime = std::nullopt, const Add& add = {});
   Reply permit(std::string_view peer) { return permit_all({peer}); }
   Reply permit_all(const std::vector<std::string_view>& peers);
+  Reply connect(std::string_view peer);
+  Reply bind_connection(std::uint32_t number);
   Reply bind_channel(std::uint16_t channel, std::string_view peer);
   Reply request(Method method, const Add& add = {});
   /// The same as the client is now: a challenge is the answer, not a reason to try again.
@@ -217,6 +227,7 @@ class Client {
   Bytes last_request;
 
  private:
+  Reply allocate_for(std::uint8_t ip_protocol, const Add& add);
   void learn(const Reply& challenge);
   void examine(Reply& reply) const;
 
@@ -255,6 +266,20 @@ class World {
   Reason icmp(std::string_view peer, const Client& to, const stun::Icmp& icmp);
   /// The connection of `client` has broken.
   void lose(const Client& client);
+
+  // ---- peers of TCP relays ----
+  /// The first ConnectToPeer that waits comes to this end.
+  Reason answer_connect(turn::ConnectOutcome outcome);
+  /// Every ConnectToPeer that waits for its end.
+  [[nodiscard]] const std::deque<turn::ConnectToPeer>& connecting() const { return connecting_; }
+  /// `peer` connects to the relayed address of `to`; kept if the server says so.
+  Reason peer_connects(std::string_view peer, const Client& to);
+  /// The kept connection number `index`, in the order in which they were made, has ended.
+  void peer_closes(std::size_t index);
+  /// The data connection of the latest BindStreams arrives; false: the server has no use for it.
+  bool deliver_streams();
+  [[nodiscard]] const std::optional<turn::BindStreams>& bound() const { return bound_; }
+
   /// What the last input sent to a peer.
   [[nodiscard]] const std::optional<AtPeer>& at_peer() const { return at_peer_; }
   [[nodiscard]] const std::optional<AtClient>& at_client() const { return at_client_; }
@@ -273,7 +298,7 @@ class World {
   /// Every OpenRelay so far.
   [[nodiscard]] const std::vector<turn::OpenRelay>& opened() const { return opened_; }
 
-  [[nodiscard]] Balance balance() const;
+  [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
   [[nodiscard]] turn::Ledger& ledger() { return ledger_; }
   [[nodiscard]] turn::Server& server() { return server_; }
@@ -289,7 +314,12 @@ class World {
  private:
   void carry_out();
   void answer_open(const turn::OpenRelay& relay, std::optional<turn::RelayOpenError> error);
-  void close(turn::RelayId relay);
+  void carry_out(const turn::SendToClient& send);
+  void carry_out(const turn::OpenRelay& open);
+  void carry_out(const turn::CloseRelay& close);
+  void carry_out(const turn::ConnectToPeer& connect);
+  void carry_out(const turn::ClosePeerConnection& close);
+  void carry_out(const turn::BindStreams& streams);
   void note(const std::optional<turn::Forward>& forward);
   [[nodiscard]] Endpoint advertised(const Endpoint& bound) const;
 
@@ -311,6 +341,9 @@ class World {
   std::vector<Socket> sockets_;
   std::vector<turn::OpenRelay> opened_;
   std::deque<turn::OpenRelay> held_;
+  std::vector<turn::PeerConnectionId> peers_;  // connections that the shell keeps
+  std::deque<turn::ConnectToPeer> connecting_;
+  std::optional<turn::BindStreams> bound_;
   bool hold_relays_ = false;
   std::optional<turn::RelayOpenError> relay_error_;
   std::set<std::uint16_t> occupied_;
