@@ -58,6 +58,8 @@ class TcpClient {
     local_ = to_endpoint(local);
     REQUIRE(fcntl(descriptor_, F_SETFL, O_NONBLOCK) == 0);
   }
+  /// The end of a connection that somebody accepted; owns the descriptor.
+  explicit TcpClient(int descriptor) : descriptor_(descriptor) { REQUIRE(descriptor >= 0); }
   ~TcpClient() { close(); }
   TcpClient(TcpClient&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, -1)),

@@ -430,14 +430,12 @@ TEST_CASE("ConnectionBind comes to the address of the control connection",
           "[turn][rfc6062-4.3][c62]") {
   Scene scene;
   const auto number = scene.connect();
-  const auto elsewhere =
-      turn::ClientFlow{{endpoint("198.51.100.7:6000"), endpoint("192.0.2.1:5349"), Transport::tcp},
-                       data.flow().listener};
   auto data = scene.data_connection();
+  turn::ClientFlow elsewhere = data.flow();
+  elsewhere.tuple.server.port = 5349;
   data.log_in();
   const Bytes request = data.build(
       Method::connection_bind, [&](auto& m) { m.put_u32(AttributeType::connection_id, number); });
-  // The nonce is bound to the client's address, not to the server's.
   CHECK(scene.world.from_client(elsewhere, request) == Reason::refused_bad_request);
   CHECK(scene.world.take_message(elsewhere.tuple));
   CHECK(data.bind_connection(number).code() == ok);
