@@ -111,6 +111,27 @@ TEST_CASE("only who asks is told that a descriptor takes more bytes", "[net]") {
   CHECK(events[0].readable);  // reading is always watched
 }
 
+TEST_CASE("a descriptor that is watched for nothing is left alone, hang-ups included", "[net]") {
+  constexpr Interest nothing{.read = false, .write = false};
+  constexpr Interest writing{.read = false, .write = true};
+  constexpr Interest reading{.read = true, .write = false};
+  StreamPair pair;
+  Poller poller;
+  REQUIRE_FALSE(poller.change(pair.here, 7, nothing, writing));
+  REQUIRE(poller.wait(5s).size() == 1);
+  REQUIRE_FALSE(poller.change(pair.here, 7, writing, nothing));
+  ::close(pair.there);
+  pair.there = -1;
+  CHECK(poller.wait(0ns).empty());
+  REQUIRE_FALSE(poller.change(pair.here, 8, nothing, reading));
+  const auto events = poller.wait(5s);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].token == 8);
+  CHECK(events[0].error);
+  CHECK_FALSE(poller.change(pair.here, 8, reading, reading));
+  CHECK(poller.change(pair.here, 8, nothing, reading) == std::errc::file_exists);
+}
+
 TEST_CASE("a full descriptor becomes writable when the other side reads", "[net]") {
   StreamPair pair;
   Poller poller;

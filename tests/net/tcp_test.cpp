@@ -49,6 +49,63 @@ TEST_CASE("an accepted connection knows both its ends", "[net]") {
   CHECK((accepted.local == server));  // never the wildcard
 }
 
+TEST_CASE("a listener's address connects out as well, to many at once, and still listens",
+          "[net][rfc6062]") {
+  const std::string where = GENERATE(as<std::string>{}, "127.0.0.1:0", "[::1]:0");
+  if (where[0] == '[' && !has_ipv6()) return;
+  auto shared = TcpListener::open({.bind = endpoint(where), .shares_with_connects = true});
+  REQUIRE(shared.has_value());
+  TcpListener first = open_listener(where);
+  TcpListener second = open_listener(where);
+  std::vector<TcpSocket> kept;
+  for (TcpListener* const far : {&first, &second}) {
+    auto socket = TcpSocket::connect(shared->local(), far->local());
+    REQUIRE(socket.has_value());
+    REQUIRE(wait_for(socket->descriptor(), POLLOUT));
+    CHECK_FALSE(socket->take_error());
+    CHECK((accept_one(*far).client == shared->local()));
+    kept.push_back(std::move(*socket));
+  }
+  for (int i = 0; i < 20; ++i) {  // what listens gets them all, the connected sockets none
+    const TcpClient client{shared->local()};
+    CHECK((accept_one(*shared).client == client.local()));
+  }
+}
+
+TEST_CASE("an address that is shared with connects is shared with no other listener",
+          "[net][rfc6062]") {
+  const TcpListener other = open_listener("127.0.0.1:0", true);
+  const auto taken = TcpListener::open({.bind = other.local(), .shares_with_connects = true});
+  CHECK(taken.error() == std::errc::address_in_use);
+  const auto shared =
+      TcpListener::open({.bind = endpoint("127.0.0.1:0"), .shares_with_connects = true});
+  REQUIRE(shared.has_value());
+  const auto again = TcpListener::open({.bind = shared->local(), .shares_with_connects = true});
+  CHECK(again.error() == std::errc::address_in_use);
+}
+
+TEST_CASE("a relay's port is free again while its connections linger", "[net][rfc6062]") {
+  auto shared = TcpListener::open({.bind = endpoint("127.0.0.1:0"), .shares_with_connects = true});
+  REQUIRE(shared.has_value());
+  const Endpoint at = shared->local();
+  TcpListener far = open_listener();
+  const auto socket = TcpSocket::connect(at, far.local());
+  REQUIRE(socket.has_value());
+  const Accepted accepted = accept_one(far);
+  { const TcpListener gone = std::move(*shared); }
+  CHECK(TcpListener::open({.bind = at, .shares_with_connects = true}).has_value());
+}
+
+TEST_CASE("a refused connect says why", "[net][rfc6062]") {
+  const Endpoint nobody = open_listener().local();
+  auto socket = TcpSocket::connect(endpoint("127.0.0.1:0"), nobody);
+  REQUIRE(socket.has_value());
+  REQUIRE(wait_for(socket->descriptor(), POLLOUT));
+  CHECK(socket->take_error() == std::errc::connection_refused);
+  CHECK(TcpSocket::connect(endpoint("192.0.2.1:0"), nobody).error() ==
+        std::errc::address_not_available);
+}
+
 TEST_CASE("a listener without connections says so at once", "[net]") {
   TcpListener listener = open_listener();
   CHECK(listener.accept().error() == std::errc::operation_would_block);

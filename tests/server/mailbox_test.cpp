@@ -1,5 +1,8 @@
 #include "server/mailbox.h"
 
+#include <sys/socket.h>
+
+#include <array>
 #include <string>
 #include <thread>
 
@@ -109,6 +112,29 @@ TEST_CASE("many writers lose nothing", "[server]") {
     inbox.clear();
   }
   for (std::thread& writer : writers) writer.join();
+}
+
+TEST_CASE("a client's connection finds room in a box that is full of datagrams", "[server]") {
+  net::Poller reader;
+  Mailbox box;
+  box.attach(reader);
+  Mail mail;
+  add(mail, 1, std::string(Mailbox::max_bytes, 'x'));
+  REQUIRE(box.deliver(mail));
+  add(mail, 2, "x");
+  REQUIRE_FALSE(box.deliver(mail));
+
+  std::array<int, 2> ends{};
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  const net::TcpSocket far{ends[1]};
+  mail.add_stream({StreamSession{net::TcpSocket{ends[0]}, {}, nullptr}, {7, 9}});
+  CHECK(box.deliver(mail));
+  Mail inbox;
+  box.collect(inbox);
+  REQUIRE(inbox.letters().size() == 2);
+  const auto& stream = std::get<StreamLetter>(inbox.letters()[1]);
+  CHECK(stream.client.descriptor() == ends[0]);
+  CHECK((stream.connection == turn::PeerConnectionId{7, 9}));
 }
 
 }  // namespace turnpike::server

@@ -480,4 +480,41 @@ TEST_CASE("what is no TLS is the end of a TLS session", "[server][F03]") {
   CHECK(pair.read().empty());
 }
 
+// --- Data (RFC 6062) -----------------------------------------------------------------------------
+
+TEST_CASE("what follows the last message is data, taken in any pieces", "[server][rfc6062]") {
+  Pair pair;
+  REQUIRE(pair.send_hex(binding + "00010000"));
+  CHECK(pair.next() == binding);
+  pair.session->compact();
+  CHECK(to_hex(pair.session->data()) == "00010000");
+  pair.session->take_data(1);
+  CHECK(to_hex(pair.session->data()) == "010000");
+  REQUIRE(pair.send_hex("ff"));
+  CHECK(to_hex(pair.session->data()) == "010000ff");
+  pair.session->take_data(3);
+  CHECK(to_hex(pair.session->data()) == "ff");
+  pair.session->take_data(1);
+  CHECK(pair.session->data().empty());
+}
+
+TEST_CASE("a session that has finished still hears its client, over TLS no more",
+          "[server][rfc6062]") {
+  Pair pair;
+  REQUIRE(pair.queue("the end"));
+  pair.session->finish();
+  CHECK_FALSE(pair.session->has_finished());
+  CHECK(pair.session->flush());
+  CHECK(pair.session->has_finished());
+  CHECK(pair.read() == "the end");
+  CHECK(pair.is_over);
+  REQUIRE(pair.send_hex("ff"));
+  CHECK(to_hex(pair.session->data()) == "ff");
+  CHECK_FALSE(pair.session->is_closing());
+
+  Pair tls{net::load_context(net::KeyKind::p256)};
+  tls.session->finish();
+  CHECK(tls.session->is_closing());
+}
+
 }  // namespace turnpike::server

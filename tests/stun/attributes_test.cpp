@@ -173,6 +173,11 @@ TEST_CASE("RESERVATION-TOKEN is eight bytes", "[stun][rfc8656-18.10]") {
   CHECK(sizes_accepted(decode_reservation_token) == Sizes{8});
 }
 
+TEST_CASE("CONNECTION-ID is four bytes", "[stun][rfc6062-6.2.1]") {
+  CHECK(decode_connection_id(from_hex("89abcdef")) == std::uint32_t{0x89abcdef});
+  CHECK(sizes_accepted(decode_connection_id) == Sizes{4});
+}
+
 TEST_CASE("ICMP is 16 reserved bits, 8 of type, 8 of code and 32 of data",
           "[stun][rfc8656-18.13]") {
   CHECK(decode_icmp(from_hex("0000 03 04 000005dc")) == Icmp{3, 4, 1500});
@@ -287,6 +292,7 @@ TEST_CASE("no decoder reads beyond the value it is given", "[stun][S05]") {
     (void)decode_even_port(value);
     (void)decode_address_family(value);
     (void)decode_reservation_token(value);
+    (void)decode_connection_id(value);
     const auto error = decode_error_code(value);
     if (error && error->reason.size() + 4 != value.size()) FAIL("a phrase of the wrong size");
     (void)decode_address_error_code(value);

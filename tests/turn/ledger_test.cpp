@@ -270,6 +270,29 @@ TEST_CASE("[q10] ports and reservations are conserved whatever happens", "[turn]
   }
 }
 
+TEST_CASE("behind a 1:1 NAT TCP relays are reached inside and known by the outside",
+          "[turn][rfc6062]") {
+  const auto bind = GENERATE(as<std::string>{}, "10.0.0.5", "0.0.0.0");
+  const std::string inside = bind == "0.0.0.0" ? "127.0.0.1" : bind;
+  Ledger ledger{
+      {{ip("127.0.0.1"), ip("127.0.0.1")}, {ip(bind), ip("203.0.113.10")}}, small_range, {}};
+  const Endpoint relayed{ip("203.0.113.10"), 50001};
+  const Endpoint reached{ip(inside), 50001};
+
+  CHECK(ledger.reached_at(relayed) == relayed);  // nobody's: it goes where it says
+  ledger.live_relays().insert(relayed, {}, PeerTransport::udp);
+  CHECK(ledger.reached_at(relayed) == relayed);
+  CHECK(ledger.known_as(reached) == reached);
+  ledger.live_relays().insert(relayed, {}, PeerTransport::tcp);
+  CHECK(ledger.reached_at(relayed) == reached);
+  CHECK(ledger.known_as(reached) == relayed);
+  CHECK(ledger.reached_at({relayed.address, 50002}) == Endpoint{relayed.address, 50002});
+  CHECK(ledger.known_as({reached.address, 50002}) == Endpoint{reached.address, 50002});
+  CHECK(ledger.known_as({ip("10.0.0.6"), 50001}) == Endpoint{ip("10.0.0.6"), 50001});
+  ledger.live_relays().erase(relayed);
+  CHECK(ledger.known_as(reached) == reached);
+}
+
 TEST_CASE("two threads that share a ledger leave it as they found it", "[turn][threads]") {
   Limits limits = quota(3, 5);
   limits.reservation_lifetime = 1s;
