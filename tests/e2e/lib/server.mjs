@@ -28,10 +28,11 @@ export const staticPassword = 'correct horse battery staple';
 const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
-function toml({ port, tls, proxied, natDiscovery, relay, limits, users }) {
+function toml({ port, tls, proxied, natDiscovery, relay, tcpRelays, workers, limits, users }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
+    `workers = ${workers}`,
     '',
     ...(tls ? ['[tls]', `certificate = ${toToml(tls.certificate)}`, `key = ${toToml(tls.key)}`, ''] : []),
     '[listen]',
@@ -50,6 +51,7 @@ function toml({ port, tls, proxied, natDiscovery, relay, limits, users }) {
       : []),
     '[relay]',
     `ports = "${relay.first}-${relay.last}"`,
+    `tcp = ${tcpRelays}`,
     '',
     '[limits]',
     ...Object.entries(limits).map(([key, value]) => `${key} = ${toToml(value)}`),
@@ -93,9 +95,11 @@ function countersIn(log) {
 /// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
 /// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
-/// ones of `turnpike serve`.
+/// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062); `workers` is how many there
+/// are, one per core unless given.
 export async function startServer({
   users = [], allowPeers = [], tls, proxied, limits, relayPorts, discoveryAddresses, binary, environment, options = [],
+  tcpRelays = false, workers = 0,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
   const tlsPort = tls && (await freePort({ transports: ['tcp'] }));
@@ -114,6 +118,8 @@ export async function startServer({
     relay: relayPortRange({ ports: relayPorts }),
     limits: { ...noLimits, ...limits },
     users,
+    tcpRelays,
+    workers,
   };
   await writeFile(config, toml(settings), { mode: 0o600 });
 

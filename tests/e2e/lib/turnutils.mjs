@@ -39,13 +39,15 @@ async function flagsFor(transport) {
 }
 
 /// Starts turnutils_uclient against `server`, over UDP unless `over` says "tcp" or "tls"; `via` is
-/// the address at which it reaches the server.
-export async function startUclient({ name, server, over = 'udp', via, credentials, flags }) {
+/// the address at which it reaches the server. `dataBytes`: the size of messages on the data
+/// connections of RFC 6062; above 200, as the tool cuts off answers that are longer than a message.
+export async function startUclient({ name, server, over = 'udp', via, credentials, flags, dataBytes }) {
   fixes ??= buildFixes();
   const port = String(server.portFor(over));
   const transport = await flagsFor(over);
-  const args = ['-p', port, '-n', String(messagesPerFlow), ...transport, ...credentials, ...flags, via];
-  const env = { ...process.env, LD_PRELOAD: await fixes };
+  const size = dataBytes ? ['-l', String(dataBytes)] : [];
+  const args = ['-p', port, '-n', String(messagesPerFlow), ...size, ...transport, ...credentials, ...flags, via];
+  const env = { ...process.env, LD_PRELOAD: await fixes, UCLIENT_DATA_BYTES: String(dataBytes ?? '') };
   return start(`turnutils_uclient: ${name}`, 'turnutils_uclient', args, { env });
 }
 
