@@ -11,7 +11,7 @@
 #include "base/hex.h"
 #include "catch.h"
 #include "net/tcp_client.h"
-#include "net/tls_client.h"
+#include "net/tls_test_client.h"
 #include "server/worker.h"
 #include "stun/builder.h"
 
@@ -126,7 +126,7 @@ class Wire {
   Wire(const Rig& rig, Transport transport, const net::TcpClientOptions& options = {})
       : socket(transport == Transport::tls ? rig.tls : rig.tcp, options) {
     if (transport != Transport::tls) return;
-    tls_ = std::make_unique<net::TlsClient>();
+    tls_ = std::make_unique<net::TlsTestClient>();
     for (tls_->work(); !SSL_is_init_finished(tls_->ssl()); take_some()) push();
     push();
   }
@@ -183,7 +183,7 @@ class Wire {
 
  private:
   void push() { socket.send(tls_->take_output()); }
-  std::unique_ptr<net::TlsClient> tls_;
+  std::unique_ptr<net::TlsTestClient> tls_;
 };
 
 int code_of(const Bytes& response) {
