@@ -1,10 +1,7 @@
 #include "net/tls.h"
 
 #include <fcntl.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <unistd.h>
 
@@ -18,40 +15,17 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/tls_native.h"
 
 namespace turnpike::net {
 namespace {
 
-/// Deletes with a function of OpenSSL.
-template <auto function>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
-using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
-
-/// Empties OpenSSL's error queue of this thread before and after: what an earlier call left there
-/// would be taken for the result of the next one.
-class CleanErrorQueue {
- public:
-  CleanErrorQueue() { ERR_clear_error(); }
-  ~CleanErrorQueue() { ERR_clear_error(); }
-  CleanErrorQueue(const CleanErrorQueue&) = delete;
-  CleanErrorQueue& operator=(const CleanErrorQueue&) = delete;
-};
 
 /// Messages of the handshake protocol after the handshake, in the life of a session: KeyUpdate
 /// (TLS 1.3), which each side needs once in 2^24 records, and tries to renegotiate (TLS 1.2).
 constexpr unsigned late_handshake_messages_max = 32;
-/// Bytes a client may send until the handshake is done. A ClientHello with post-quantum key shares
-/// has 2 KiB; OpenSSL alone would store one of 128 KiB.
-constexpr std::size_t handshake_bytes_max = 32768;
 constexpr std::size_t certificate_file_bytes_max = std::size_t{1} << 20;
 
 // --- Settings ------------------------------------------------------------------------------------
@@ -90,28 +64,52 @@ int select_alpn(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chose
 void count_late_handshake_message(int is_ours, int version, int content_type, const void* message,
                                   std::size_t bytes, SSL* ssl, void* session);
 
-/// Null when this OpenSSL lacks something that we cannot do without.
-SslContextPtr make_context() {
+/// What both kinds of context have in common. False when this OpenSSL lacks something that we
+/// cannot do without.
+bool configure(SSL_CTX* context) {
+  SSL_CTX_set_security_level(context, 2);  // 112 bits: RSA keys from 2048 bits, no SHA-1 signatures
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  // Resumption by tickets: no state here, and every thread can resume what another one began.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+  return SSL_CTX_set_cipher_list(context, ciphers_tls12) == 1 &&
+         (SSL_CTX_set1_groups_list(context, groups_with_mlkem) == 1 ||
+          SSL_CTX_set1_groups_list(context, groups) == 1);
+}
+
+/// Null when this OpenSSL does not take our settings.
+SslContextPtr make_stream_context() {
   SslContextPtr context{SSL_CTX_new(TLS_server_method())};
   SSL_CTX* const raw = context.get();
   if (raw == nullptr) return nullptr;
-  SSL_CTX_set_security_level(raw, 2);  // 112 bits: RSA keys from 2048 bits, no SHA-1 signatures
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
-  // Resumption by tickets: no state here, and every thread can resume what another one began.
-  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(raw, 1);
   SSL_CTX_set_max_early_data(raw, 0);
-  SSL_CTX_set_alpn_select_cb(raw, select_alpn, nullptr);
   SSL_CTX_set_msg_callback(raw, count_late_handshake_message);
-  const bool complete = SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) == 1 &&
+  const bool complete = configure(raw) && SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) == 1 &&
                         SSL_CTX_set_max_proto_version(raw, TLS1_3_VERSION) == 1 &&
-                        SSL_CTX_set_cipher_list(raw, ciphers_tls12) == 1 &&
-                        SSL_CTX_set_ciphersuites(raw, ciphers_tls13) == 1 &&
-                        (SSL_CTX_set1_groups_list(raw, groups_with_mlkem) == 1 ||
-                         SSL_CTX_set1_groups_list(raw, groups) == 1);
+                        SSL_CTX_set_ciphersuites(raw, ciphers_tls13) == 1;
   return complete ? std::move(context) : nullptr;
+}
+
+/// Null when this OpenSSL does not take our settings.
+SslContextPtr make_datagram_context() {
+  SslContextPtr context{SSL_CTX_new(DTLS_server_method())};
+  SSL_CTX* const raw = context.get();
+  if (raw == nullptr) return nullptr;
+  const bool complete = configure(raw) && SSL_CTX_set_min_proto_version(raw, DTLS1_2_VERSION) == 1;
+  configure_datagrams(raw);
+  return complete ? std::move(context) : nullptr;
+}
+
+bool take_certificate(SSL_CTX* context, const std::vector<CertificatePtr>& chain, EVP_PKEY* key) {
+  bool taken = SSL_CTX_use_certificate(context, chain.front().get()) == 1 &&
+               SSL_CTX_use_PrivateKey(context, key) == 1;
+  for (std::size_t i = 1; taken && i < chain.size(); ++i) {
+    taken = SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;
+  }
+  return taken;
 }
 
 // --- Files ---------------------------------------------------------------------------------------
@@ -332,11 +330,16 @@ void count_late_handshake_message(int is_ours, int /*version*/, int content_type
 
 }  // namespace
 
-// --- TlsContext ----------------------------------------------------------------------------------
+std::string_view alpn_of(const SSL* ssl) {
+  const unsigned char* chosen = nullptr;
+  unsigned chosen_bytes = 0;
+  SSL_get0_alpn_selected(ssl, &chosen, &chosen_bytes);
+  const auto* const name =
+      std::find(alpn_names.begin(), alpn_names.end(), text_of(ByteView{chosen, chosen_bytes}));
+  return name != alpn_names.end() ? *name : std::string_view{};
+}
 
-struct TlsContext::Native {
-  SslContextPtr context;
-};
+// --- TlsContext ----------------------------------------------------------------------------------
 
 TlsContext::TlsContext(std::unique_ptr<Native> native, WallTime not_after,
                        const Sha256Digest& fingerprint)
@@ -378,17 +381,13 @@ Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::load(
   }
 
   ERR_clear_error();
-  auto native = std::make_unique<Native>(Native{make_context()});
-  SSL_CTX* const context = native->context.get();
-  if (context == nullptr) {
+  auto native = std::make_unique<Native>(Native{make_stream_context(), make_datagram_context()});
+  if (native->stream == nullptr || native->datagram == nullptr) {
     return Failure<std::string>{"OpenSSL refuses our TLS settings (" + openssl_reason() +
                                 "); check its configuration file"};
   }
-  bool taken = SSL_CTX_use_certificate(context, own) == 1 &&
-               SSL_CTX_use_PrivateKey(context, key->get()) == 1;
-  for (std::size_t i = 1; taken && i < chain->size(); ++i) {
-    taken = SSL_CTX_add1_chain_cert(context, (*chain)[i].get()) == 1;
-  }
+  const bool taken = take_certificate(native->stream.get(), *chain, key->get()) &&
+                     take_certificate(native->datagram.get(), *chain, key->get());
   if (!taken) {
     return refuse("certificate", certificate_file,
                   "is not accepted (" + openssl_reason() +
@@ -408,7 +407,7 @@ struct TlsSession::Native {
 TlsSession::TlsSession(std::shared_ptr<const TlsContext> context)
     : native_(std::make_unique<Native>()), context_(std::move(context)) {
   const CleanErrorQueue clean;
-  native_->ssl.reset(SSL_new(context_->native_->context.get()));
+  native_->ssl.reset(SSL_new(context_->native_->stream.get()));
   BIO* const bio = BIO_new(wire_method());
   SSL* const ssl = native_->ssl.get();
   if (ssl == nullptr || bio == nullptr) {
@@ -448,12 +447,7 @@ void TlsSession::shake_hands() {
   }
   established_ = true;
   native_->wire.established = true;
-  const unsigned char* chosen = nullptr;
-  unsigned chosen_bytes = 0;
-  SSL_get0_alpn_selected(ssl, &chosen, &chosen_bytes);
-  const auto name =
-      std::find(alpn_names.begin(), alpn_names.end(), text_of(ByteView{chosen, chosen_bytes}));
-  if (name != alpn_names.end()) alpn_ = *name;
+  alpn_ = alpn_of(ssl);
 }
 
 void TlsSession::decrypt(std::vector<std::uint8_t>& plaintext) {

@@ -14,8 +14,8 @@
 
 namespace turnpike::net {
 
-/// A certificate with its key, and the settings of TLS listeners: TLS 1.2 and 1.3 with forward
-/// secrecy only. Immutable; sessions and threads share it.
+/// A certificate with its key, and the settings of TLS and DTLS listeners: TLS 1.2 and 1.3,
+/// DTLS 1.2, with forward secrecy only. Immutable; sessions and threads share it.
 class TlsContext {
  public:
   struct LoadOptions {
@@ -43,6 +43,7 @@ class TlsContext {
 
  private:
   friend class TlsSession;
+  friend class DtlsListener;
   struct Native;
   TlsContext(std::unique_ptr<Native> native, WallTime not_after, const Sha256Digest& fingerprint);
 

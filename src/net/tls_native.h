@@ -1,0 +1,54 @@
+// What net/tls and net/dtls_endpoint share of OpenSSL. Nobody else includes it.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "net/tls.h"
+
+namespace turnpike::net {
+
+/// Deletes with a function of OpenSSL.
+template <auto function>
+struct FreeWith {
+  template <class T>
+  void operator()(T* object) const {
+    function(object);
+  }
+};
+using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
+using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
+
+/// Empties OpenSSL's error queue of this thread before and after: what an earlier call left there
+/// would be taken for the result of the next one.
+class CleanErrorQueue {
+ public:
+  CleanErrorQueue() { ERR_clear_error(); }
+  ~CleanErrorQueue() { ERR_clear_error(); }
+  CleanErrorQueue(const CleanErrorQueue&) = delete;
+  CleanErrorQueue& operator=(const CleanErrorQueue&) = delete;
+};
+
+/// Bytes a client may send until the handshake is done. A ClientHello with post-quantum key shares
+/// has 2 KiB; OpenSSL alone would store one of 128 KiB.
+inline constexpr std::size_t handshake_bytes_max = 32768;
+
+/// The protocol that ALPN has chosen, as a literal; empty when there is none.
+[[nodiscard]] std::string_view alpn_of(const SSL* ssl);
+
+/// The settings of DTLS contexts that only net/dtls_endpoint understands.
+void configure_datagrams(SSL_CTX* context);
+
+/// One certificate under the settings of each protocol.
+struct TlsContext::Native {
+  SslContextPtr stream;
+  SslContextPtr datagram;  // DTLS 1.2
+};
+
+}  // namespace turnpike::net
