@@ -106,6 +106,12 @@ enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
   return transport == Transport::tcp || transport == Transport::tls;
 }
 
+/// True for transports whose clients have shown, before their first message, that they receive what
+/// is sent to the address they claim.
+[[nodiscard]] constexpr bool proves_address(Transport transport) {
+  return transport != Transport::udp;
+}
+
 /// The five-tuple that names a client's conversation with the server (RFC 8656 §3).
 struct FiveTuple {
   Endpoint client;

@@ -16,7 +16,7 @@
 
 namespace turnpike::server {
 
-/// One entry of `listen.udp`, `listen.tcp` or `listen.tls`.
+/// One entry of `listen.udp`, `listen.tcp`, `listen.tls` or `listen.dtls`.
 struct ListenAddress {
   std::optional<IpAddress> address;  ///< nothing: every address of both families (":3478")
   std::uint16_t port = 0;
@@ -68,7 +68,8 @@ struct Config {
   struct Listen {
     std::vector<ListenAddress> udp{ListenAddress{std::nullopt, 3478}};
     std::vector<ListenAddress> tcp{ListenAddress{std::nullopt, 3478}};
-    std::vector<ListenAddress> tls;  ///< unless given: ":5349" and ":443" once `tls` is there
+    std::vector<ListenAddress> tls;     ///< unless given: ":5349" and ":443" once `tls` is there
+    std::vector<ListenAddress> dtls{};  ///< UDP ports; one that is in `udp` too serves both
     std::vector<ListenerName> proxy_protocol{};  ///< those of the listeners that balancers speak to
     std::vector<IpPrefix> proxy_trusted{};       ///< the balancers; nobody else may speak to those
   };
@@ -102,12 +103,14 @@ struct Config {
     std::vector<Endpoint> alternate_servers;      ///< for UDP and TCP clients of a full server
     std::vector<Endpoint> alternate_tls_servers;  ///< for TLS clients
     std::string alternate_domain;  ///< name in the certificate of those; empty: the same as here
-    bool tcp = false;  ///< RFC 6062
+    bool tcp = false;              ///< RFC 6062
   };
 
   struct Limits {
     std::uint32_t challenge_rate = 50;  ///< 401/438 a second per source /24 or /56; 0: no limit
-    std::uint32_t tcp_connections_per_address = 64;  ///< TCP and TLS together; 0: no limit
+    std::uint32_t tcp_connections_per_address = 64;  ///< TCP, TLS and DTLS together; 0: no limit
+    std::uint32_t handshake_rate = 200;  ///< TLS and DTLS a second per /24 or /56; 0: no limit
+    std::uint32_t handshake_rate_total = 400;  ///< the same of one worker in all; 0: no limit
     seconds unauthenticated_timeout{10};  ///< how long a connection may go without an allocation
   };
 

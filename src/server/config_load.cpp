@@ -40,15 +40,19 @@ std::pair<std::string, Place> blamed(const Places& places, const std::string& fi
 
 void check_relay_ports(const Config& config, const Places& places,
                        std::vector<ConfigError>& errors) {
-  for (const ListenAddress& listener : config.listen.udp) {
-    if (!config.relay.ports.contains(listener.port)) continue;
-    const auto [key, place] = blamed(places, "relay.ports", "listen.udp");
-    errors.push_back({place.to_string(), key,
-                      fmt::format("the relay ports {} contain the port of the listener {}",
-                                  in_quotes(port_range_text(config.relay.ports)),
-                                  in_quotes(listener.to_string())),
-                      "keep the two apart, for example relay.ports = \"49152-65535\""});
-  }
+  const auto check = [&](const char* listen_key, const std::vector<ListenAddress>& listeners) {
+    for (const ListenAddress& listener : listeners) {
+      if (!config.relay.ports.contains(listener.port)) continue;
+      const auto [key, place] = blamed(places, "relay.ports", listen_key);
+      errors.push_back({place.to_string(), key,
+                        fmt::format("the relay ports {} contain the port of the listener {}",
+                                    in_quotes(port_range_text(config.relay.ports)),
+                                    in_quotes(listener.to_string())),
+                        "keep the two apart, for example relay.ports = \"49152-65535\""});
+    }
+  };
+  check("listen.udp", config.listen.udp);
+  check("listen.dtls", config.listen.dtls);
 }
 
 void check_nat_discovery(const Config& config, const Places& places,
@@ -100,7 +104,7 @@ void check_alternates(const Config& config, const Places& places,
                     "set relay.alternate_tls_servers as well, or remove it"});
 }
 
-/// True when only one of two TCP sockets could be bound.
+/// True when only one of two sockets of one protocol could be bound.
 bool collide(const ListenAddress& a, const ListenAddress& b) {
   if (a.port != b.port) return false;
   if (!a.address || !b.address) return true;
@@ -115,11 +119,20 @@ void check_listeners(const Config& config, const Places& places, std::vector<Con
     errors.push_back({place.to_string(), key, std::move(problem), std::move(remedy)});
   };
   const Config::Listen& listen = config.listen;
-  if (listen.udp.empty() && listen.tcp.empty() && listen.tls.empty()) {
+  if (listen.udp.empty() && listen.tcp.empty() && listen.tls.empty() && listen.dtls.empty()) {
     // A list whose entries were all refused is empty too; their own errors say what to do.
     if (!errors.empty()) return;
     report("listen.udp", "listen.tcp", "all lists are empty: the server would listen nowhere",
            R"(write for example listen.udp = [":3478"])");
+  }
+  for (const ListenAddress& dtls : listen.dtls) {
+    for (const ListenAddress& udp : listen.udp) {
+      if (dtls == udp || !collide(dtls, udp)) continue;
+      report("listen.dtls", "listen.udp",
+             fmt::format("{} in listen.dtls and {} in listen.udp overlap",
+                         in_quotes(dtls.to_string()), in_quotes(udp.to_string())),
+             "write the same in both lists for one port that serves both, or take another port");
+    }
   }
   for (const ListenAddress& tls : listen.tls) {
     for (const ListenAddress& tcp : listen.tcp) {
@@ -156,6 +169,14 @@ void check_proxy(const Config& config, const Places& places, std::vector<ConfigE
                       fmt::format("no listener is called {}", in_quotes(name.to_string())),
                       listener_remedy(name, listeners)});
   }
+  for (const ListenAddress& dtls : config.listen.dtls) {
+    if (!config.expects_proxy({Transport::udp, dtls})) continue;
+    errors.push_back({place.to_string(), key,
+                      fmt::format("{} is in listen.dtls too, and DTLS is not served behind a "
+                                  "balancer",
+                                  in_quotes(dtls.to_string())),
+                      "use another port for one of the two"});
+  }
   for (const std::uint16_t port : config.nat_discovery.ports) {
     const bool is_discovery =
         !config.nat_discovery.addresses.empty() &&
@@ -186,11 +207,16 @@ void check_tls(const Config& config, const Places& places, std::vector<ConfigErr
                       fmt::format("there is a {} without its {}", has_key ? "key" : "certificate",
                                   has_key ? "certificate" : "key"),
                       fmt::format("set {} as well", has_key ? "tls.certificate" : "tls.key")});
-  } else if (!has_key && !config.listen.tls.empty()) {
-    const auto [key, place] = blamed(places, "listen.tls", {});
-    errors.push_back({place.to_string(), key, "TLS listeners need a certificate and its key",
-                      "set tls.certificate and tls.key, or remove listen.tls"});
+    return;
   }
+  const auto require = [&](const std::string& listen_key, const char* protocol) {
+    const auto [key, place] = blamed(places, listen_key, {});
+    errors.push_back({place.to_string(), key,
+                      fmt::format("{} listeners need a certificate and its key", protocol),
+                      fmt::format("set tls.certificate and tls.key, or remove {}", listen_key)});
+  };
+  if (!has_key && !config.listen.tls.empty()) require("listen.tls", "TLS");
+  if (!has_key && !config.listen.dtls.empty()) require("listen.dtls", "DTLS");
 }
 
 /// TLS listeners for whoever has a certificate and did not say where. The quickstart stays on

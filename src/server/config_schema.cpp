@@ -428,7 +428,7 @@ std::string listener_text(const ListenAddress& address) { return address.to_stri
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 37> keys{{
+const std::array<ConfigKey, 40> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -512,6 +512,17 @@ const std::array<ConfigKey, 37> keys{{
            with_list(value, problems, parse_listen_address, config.listen.tls);
          },
      .show = [](const Config& config) { return shown_list(config.listen.tls, listener_text); }},
+    {.path = "listen.dtls",
+     .type = ConfigType::text_list,
+     .example = R"([":5349"])",
+     .meaning =
+         "DTLS listeners, over UDP; they need tls.certificate and tls.key. A port that is in "
+         "listen.udp too serves both.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_listen_address, config.listen.dtls);
+         },
+     .show = [](const Config& config) { return shown_list(config.listen.dtls, listener_text); }},
     {.path = "listen.proxy_protocol",
      .type = ConfigType::text_list,
      .example = R"(["tcp::3478", "tls::443"])",
@@ -698,16 +709,34 @@ const std::array<ConfigKey, 37> keys{{
     {.path = "limits.tcp_connections_per_address",
      .type = ConfigType::integer,
      .example = "64",
-     .meaning = "TCP and TLS connections that one address may have open; 0: no limit.",
+     .meaning = "TCP and TLS connections and DTLS sessions that one address may have; 0: no limit.",
      .apply =
          [](Config& config, const ConfigValue& value, KeyProblems& problems) {
            read_integer(value, max_count, problems, config.limits.tcp_connections_per_address);
          },
      .show = [](const Config& config) { return shown(config.limits.tcp_connections_per_address); }},
+    {.path = "limits.handshake_rate",
+     .type = ConfigType::integer,
+     .example = "200",
+     .meaning = "TLS and DTLS handshakes a second per source /24 or /56 and worker; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.limits.handshake_rate);
+         },
+     .show = [](const Config& config) { return shown(config.limits.handshake_rate); }},
+    {.path = "limits.handshake_rate_total",
+     .type = ConfigType::integer,
+     .example = "400",
+     .meaning = "TLS and DTLS handshakes a second per worker, whoever asks; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.limits.handshake_rate_total);
+         },
+     .show = [](const Config& config) { return shown(config.limits.handshake_rate_total); }},
     {.path = "limits.unauthenticated_timeout",
      .type = ConfigType::text,
      .example = R"("10s")",
-     .meaning = "How long a TCP or TLS connection may stay open without an allocation.",
+     .meaning = "How long a connection or DTLS session may stay open without an allocation.",
      .apply =
          [](Config& config, const ConfigValue& value, KeyProblems& problems) {
            read_duration(value, seconds{1}, seconds{300}, problems,

@@ -54,4 +54,18 @@ inline constexpr std::uint32_t session_listener_bit = 0x80000000;
   return number & ~session_listener_bit;
 }
 
+/// The same for a DTLS session.
+inline constexpr std::uint32_t dtls_listener_bit = 0x40000000;
+
+[[nodiscard]] inline turn::ListenerId listener_of_dtls_session(std::uint32_t slot) {
+  return turn::ListenerId{dtls_listener_bit | slot};
+}
+[[nodiscard]] inline std::optional<std::uint32_t> dtls_session_of(turn::ListenerId listener) {
+  const auto number = static_cast<std::uint32_t>(listener);
+  if ((number & (session_listener_bit | dtls_listener_bit)) != dtls_listener_bit) {
+    return std::nullopt;
+  }
+  return number & ~dtls_listener_bit;
+}
+
 }  // namespace turnpike::server

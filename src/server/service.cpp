@@ -34,6 +34,7 @@ struct Listener {
   Transport transport;
   Endpoint endpoint;
   bool expects_proxy = false;
+  UdpService service = UdpService::plain;  // of UDP and DTLS: what its socket serves
 };
 
 std::string described(const Listener& listener) {
@@ -96,7 +97,6 @@ std::optional<turn::DiscoverySquare> discovery_square(const Config& config,
   return square;
 }
 
-/// The endpoints to listen on; ":3478" is every address of both families.
 /// Where one listener with an address of its own is bound.
 Endpoint endpoint_of(const ListenerName& name) {
   Endpoint endpoint{*name.address.address, name.address.port};
@@ -112,21 +112,43 @@ Endpoint endpoint_of(const ListenerName& name) {
   return endpoint;
 }
 
+/// The endpoints that `name` stands for; ":3478" is every address of both families.
+std::vector<Endpoint> endpoints_of(const ListenerName& name) {
+  if (name.address.address) return {endpoint_of(name)};
+  std::vector<Endpoint> endpoints;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const IpAddress any = IpAddress::any(family);
+    if (can_bind(any)) endpoints.push_back({any, name.address.port});
+  }
+  return endpoints;
+}
+
+/// Sockets for DTLS alone; an endpoint that is there for UDP serves both. They stand behind the UDP
+/// ones, whose numbers are known by now.
+void add_dtls_listeners(const Config& config, std::vector<Listener>& listeners) {
+  for (const ListenAddress& address : config.listen.dtls) {
+    for (const Endpoint& endpoint : endpoints_of({Transport::dtls, address})) {
+      const auto shared = std::find_if(listeners.begin(), listeners.end(), [&](const Listener& l) {
+        return l.transport == Transport::udp && l.endpoint == endpoint;
+      });
+      if (shared != listeners.end()) {
+        shared->service = UdpService::both;
+      } else {
+        listeners.push_back({Transport::dtls, endpoint, false, UdpService::dtls});
+      }
+    }
+  }
+}
+
 std::vector<Listener> all_listeners(const Config& config) {
   std::vector<Listener> listeners;
   for (const ListenerName& name : config.listener_names()) {
-    const bool expects_proxy = config.expects_proxy(name);
-    if (name.address.address) {
-      listeners.push_back({name.transport, endpoint_of(name), expects_proxy});
-      continue;
-    }
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      const IpAddress any = IpAddress::any(family);
-      if (!can_bind(any)) continue;
-      listeners.push_back({name.transport, {any, name.address.port}, expects_proxy});
+    for (const Endpoint& endpoint : endpoints_of(name)) {
+      listeners.push_back({name.transport, endpoint, config.expects_proxy(name)});
     }
   }
   add_discovery_listeners(config, listeners);
+  add_dtls_listeners(config, listeners);
   return listeners;
 }
 
@@ -264,6 +286,7 @@ class Service {
   void log_counters() const;
 
  private:
+  void add_dtls_counters(std::vector<LogField>& fields) const;
   void load_certificate();
   [[nodiscard]] WorkerListeners open_listeners() const;
   [[nodiscard]] net::UdpPort open_udp(const Listener& listener) const;
@@ -286,7 +309,7 @@ class Service {
 /// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server
 /// join the first one's ports in silence.
 std::error_code probe(const Listener& listener) {
-  if (listener.transport == Transport::udp) {
+  if (!is_stream(listener.transport)) {
     const auto port = net::UdpPort::open({.bind = listener.endpoint});
     return port ? std::error_code{} : port.error();
   }
@@ -352,7 +375,8 @@ void Service::open() {
                             connections_,
                             tls_,
                             config_.limits.unauthenticated_timeout,
-                            config_.listen.proxy_trusted};
+                            config_.listen.proxy_trusted,
+                            {config_.limits.handshake_rate, config_.limits.handshake_rate_total}};
   for (unsigned i = 0; i < worker_count(); ++i) {
     settings.worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
     workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
@@ -383,8 +407,8 @@ void Service::refresh_certificate() {
 WorkerListeners Service::open_listeners() const {
   WorkerListeners listeners;
   for (const Listener& listener : listen_) {
-    if (listener.transport == Transport::udp) {
-      listeners.udp.push_back({open_udp(listener), listener.expects_proxy});
+    if (!is_stream(listener.transport)) {
+      listeners.udp.push_back({open_udp(listener), listener.expects_proxy, listener.service});
       continue;
     }
     auto socket =
@@ -466,6 +490,9 @@ void Service::log_counters() const {
     const StreamCounters& some = worker->stream_counters();
     streams.accepted += some.accepted;
     streams.refused_limit += some.refused_limit;
+    streams.refused_rate += some.refused_rate;
+    streams.handshake_timed_out += some.handshake_timed_out;
+    streams.dropped_half_open += some.dropped_half_open;
     streams.timed_out += some.timed_out;
     streams.broken += some.broken;
     streams.dropped_full += some.dropped_full;
@@ -473,16 +500,42 @@ void Service::log_counters() const {
     streams.no_proxy_header += some.no_proxy_header;
   }
   if (lost_mail > 0) fields.emplace_back("lost_between_workers", lost_mail);
-  if (streams.accepted + streams.refused_limit + streams.refused_untrusted > 0) {
+  if (streams.accepted + streams.refused_limit + streams.refused_rate + streams.refused_untrusted >
+      0) {
     fields.emplace_back("streams_accepted", streams.accepted);
     fields.emplace_back("streams_refused_limit", streams.refused_limit);
+    fields.emplace_back("streams_refused_rate", streams.refused_rate);
+    fields.emplace_back("streams_handshake_timed_out", streams.handshake_timed_out);
+    fields.emplace_back("streams_dropped_half_open", streams.dropped_half_open);
     fields.emplace_back("streams_timed_out", streams.timed_out);
     fields.emplace_back("streams_broken", streams.broken);
     fields.emplace_back("streams_dropped_full", streams.dropped_full);
     fields.emplace_back("streams_refused_untrusted", streams.refused_untrusted);
     fields.emplace_back("streams_no_proxy_header", streams.no_proxy_header);
   }
+  if (!config_.listen.dtls.empty()) add_dtls_counters(fields);
   log_event(LogLevel::info, "counters", fields);
+}
+
+void Service::add_dtls_counters(std::vector<LogField>& fields) const {
+  static constexpr std::pair<std::string_view, std::uint64_t DtlsCounters::*> all[]{
+      {"dtls_challenged", &DtlsCounters::challenged},
+      {"dtls_accepted", &DtlsCounters::accepted},
+      {"dtls_established", &DtlsCounters::established},
+      {"dtls_replaced", &DtlsCounters::replaced},
+      {"dtls_refused_rate", &DtlsCounters::refused_rate},
+      {"dtls_refused_limit", &DtlsCounters::refused_limit},
+      {"dtls_dropped_half_open", &DtlsCounters::dropped_half_open},
+      {"dtls_handshake_timed_out", &DtlsCounters::handshake_timed_out},
+      {"dtls_timed_out", &DtlsCounters::timed_out},
+      {"dtls_failed", &DtlsCounters::failed},
+      {"dtls_dropped_stray", &DtlsCounters::dropped_stray},
+      {"dtls_dropped_too_large", &DtlsCounters::dropped_too_large}};
+  for (const auto& [name, member] : all) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->dtls_counters().*member;
+    fields.emplace_back(name, total);
+  }
 }
 
 /// SIGINT, SIGTERM and SIGHUP, kept from all threads and waited for by one.

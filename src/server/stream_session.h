@@ -38,6 +38,9 @@ class StreamSession {
   [[nodiscard]] const FiveTuple& tuple() const { return tuple_; }
   [[nodiscard]] int descriptor() const { return socket_.descriptor(); }
 
+  /// The TLS handshake has been done. True for plain TCP.
+  [[nodiscard]] bool is_established() const { return !tls_ || tls_->is_established(); }
+
   /// Reads once, at most scratch.size() bytes. False when the connection is over; what was read
   /// before that can still be taken.
   [[nodiscard]] bool receive(MutableByteView scratch);

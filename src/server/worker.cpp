@@ -6,17 +6,18 @@
 #include "server/log.h"
 
 namespace turnpike::server {
+
 namespace {
 
 constexpr int icmp_errors_per_turn = 64;  // of one relay; anybody may forge them, at any rate
 
-/// Replies leave from the address the client wrote to, which a wildcard socket must be told.
-std::optional<net::LocalAddress> source_on(const net::UdpPort& port, const FiveTuple& tuple) {
+}  // namespace
+
+std::optional<net::LocalAddress> Worker::source_on(const net::UdpPort& port,
+                                                   const FiveTuple& tuple) {
   if (!port.local().address.is_any()) return std::nullopt;
   return net::LocalAddress{tuple.server.address, tuple.server.scope};
 }
-
-}  // namespace
 
 Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& shared,
                WorkerListeners listeners)
@@ -24,6 +25,9 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
       server_(settings, shared.book, shared.policy, shared.ledger, random_),
       shared_(shared),
       listeners_(std::move(listeners)),
+      handshakes_(shared.handshakes, HashSeed{random_.next_u64()}),
+      dtls_({.idle_timeout = shared.unauthenticated_timeout}, shared_.tls, shared_.connections,
+            handshakes_, random_),
       outboxes_(shared.mailboxes.size()),
       claims_(0, TupleHash{HashSeed{random_.next_u64()}}) {
   shared_.mailboxes.of(id_).attach(poller_);
@@ -50,6 +54,7 @@ void Worker::run() {
     end_overdue_sessions();
     end_overdue_bridges();
     flush_sessions();
+    on_dtls_deadlines();
     deliver_mail();
   }
 }
@@ -59,7 +64,8 @@ std::optional<nanoseconds> Worker::time_to_wait() {
   if (!backlog_.empty()) return nanoseconds{0};
   std::optional<Instant> next = accepting_again_at_;
   for (const auto& deadline :
-       {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next()}) {
+       {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next(),
+        tls_handshakes_.next(), dtls_.next_deadline()}) {
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
   if (!next) return std::nullopt;
@@ -117,7 +123,8 @@ void Worker::on_listener_readable(turn::ListenerId id) {
     const turn::ClientFlow flow{{datagram.from, server, Transport::udp}, id, id_};
     if (listener.expects_proxy) {
       on_proxied_datagram(flow, datagram.bytes);
-    } else {
+    } else if (listener.service == UdpService::plain ||
+               !is_for_dtls(flow, listener.service, datagram.bytes)) {
       on_datagram(flow, datagram.bytes);
     }
   }
@@ -174,6 +181,7 @@ void Worker::forward(const turn::Forward& forward) {
   }
   const turn::ClientFlow& flow = *forward.client_route();
   if (const auto session = session_of(flow.listener)) return send_to_session(*session, forward);
+  if (const auto session = dtls_session_of(flow.listener)) return send_to_dtls(*session, forward);
   net::UdpPort& port = listener(flow.listener);
   outgoing.to = flow.reply_to();
   if (const auto source = source_on(port, flow.tuple)) {
@@ -197,6 +205,9 @@ void Worker::apply_effects() {
 void Worker::apply(const turn::SendToClient& effect) {
   if (const auto session = session_of(effect.flow.listener)) {
     return reply_to_session(*session, effects_.bytes_of(effect));
+  }
+  if (const auto session = dtls_session_of(effect.flow.listener)) {
+    return reply_to_dtls(*session, effects_.bytes_of(effect));
   }
   net::UdpPort& port = listener(effect.flow.listener);
   queue_.queue_copy(port, effect.flow.reply_to(), source_on(port, effect.flow.tuple),

@@ -14,6 +14,8 @@
 #include "net/send_queue.h"
 #include "net/udp_port.h"
 #include "server/connection_limits.h"
+#include "server/dtls_sessions.h"
+#include "server/handshake_budget.h"
 #include "server/mailbox.h"
 #include "server/poll_token.h"
 #include "server/stream_session.h"
@@ -29,7 +31,10 @@ using ReasonCounters = std::array<std::uint64_t, turn::reason_count>;
 /// What became of TCP and TLS connections.
 struct StreamCounters {
   std::uint64_t accepted = 0;
-  std::uint64_t refused_limit = 0;      ///< too many of one address
+  std::uint64_t refused_limit = 0;  ///< too many of one address
+  std::uint64_t refused_rate = 0;   ///< too many TLS handshakes of one network, or in all
+  std::uint64_t handshake_timed_out = 0;
+  std::uint64_t dropped_half_open = 0;  ///< TLS handshakes given up for younger ones
   std::uint64_t timed_out = 0;          ///< no allocation in time
   std::uint64_t broken = 0;             ///< spoke no protocol of ours
   std::uint64_t dropped_full = 0;       ///< datagrams for clients that do not read
@@ -47,12 +52,21 @@ struct WorkerShared {
   const TlsCredentials& tls;
   seconds unauthenticated_timeout;
   std::vector<IpPrefix> proxy_trusted{};  ///< the balancers whose PROXY headers are believed
+  HandshakeRates handshakes{};
+};
+
+/// What is spoken on a UDP port (RFC 7983).
+enum class UdpService : std::uint8_t {
+  plain,  ///< STUN and ChannelData; DTLS is dropped
+  dtls,   ///< DTLS alone
+  both,
 };
 
 /// A UDP socket for clients.
 struct UdpListener {
   net::UdpPort port;
-  bool expects_proxy = false;  ///< takes only what balancers bring (PROXY protocol)
+  bool expects_proxy = false;  ///< takes only what balancers bring (PROXY protocol); plain
+  UdpService service = UdpService::plain;
 };
 
 /// A listening socket and what is spoken on it.
@@ -86,6 +100,7 @@ class Worker {
   /// Read them after run() has returned.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
+  [[nodiscard]] const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
   /// Datagrams for other workers that were too busy to take them.
   [[nodiscard]] std::uint64_t lost_mail() const { return lost_mail_; }
   [[nodiscard]] const net::SendStats& send_stats() const { return queue_.stats(); }
@@ -155,6 +170,7 @@ class Worker {
   // worker_streams.cpp
   void on_connections_waiting(StreamListener& listener);
   void admit(net::Accepted accepted, const StreamListener& listener);
+  void begin_tls_handshake(std::uint32_t slot);
   void pause_accepting();
   std::error_code resume_accepting();
   void on_session_event(std::uint32_t slot, const net::Event& event);
@@ -190,12 +206,26 @@ class Worker {
   [[nodiscard]] bool is_trusted(const IpAddress& source) const;
   void on_proxied_datagram(turn::ClientFlow flow, ByteView bytes);
   [[nodiscard]] bool has_room_for(const IpAddress& source, const StreamListener& listener);
+  [[nodiscard]] bool has_handshake_for(const IpAddress& client, Transport transport);
   [[nodiscard]] bool accept_client(std::uint32_t slot);
   void claim(std::uint32_t slot);
   void end_claim(std::uint32_t slot);
 
+  // worker_dtls.cpp
+  [[nodiscard]] bool is_for_dtls(const turn::ClientFlow& flow, UdpService service,
+                                 ByteView datagram);
+  void on_dtls_datagram(const turn::ClientFlow& arrived, ByteView datagram);
+  void send_to_dtls(std::uint32_t slot, const turn::Forward& forward);
+  void reply_to_dtls(std::uint32_t slot, ByteView bytes);
+  void send_dtls_output(const FiveTuple& tuple, turn::ListenerId id);
+  void end_dtls_session(std::uint32_t slot);
+  void on_dtls_deadlines();
+
   [[nodiscard]] RelaySocket* find_relay(turn::RelayId id);
   [[nodiscard]] net::UdpPort& listener(turn::ListenerId id);
+  /// Replies leave from the address the client wrote to, which a wildcard socket must be told.
+  [[nodiscard]] static std::optional<net::LocalAddress> source_on(const net::UdpPort& port,
+                                                                  const FiveTuple& tuple);
   void count(turn::Reason reason) { ++counters_[static_cast<std::size_t>(reason)]; }
 
   const turn::WorkerId id_;
@@ -221,8 +251,12 @@ class Worker {
   DeadlineQueue bridge_deadlines_;
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
   std::vector<std::uint8_t> scratch_;
+  HandshakeBudget handshakes_;
+  DtlsSessions dtls_;
+  std::vector<std::uint8_t> dtls_message_;  // being put together
   Mail inbox_;
-  std::vector<Mail> outboxes_;  // by WorkerId
+  std::vector<Mail> outboxes_;    // by WorkerId
+  DeadlineQueue tls_handshakes_;  // of sessions that are not established yet
   // The session that speaks for each five-tuple that a balancer claims: no kernel keeps them
   // unique.
   std::unordered_map<FiveTuple, std::uint32_t, TupleHash> claims_;

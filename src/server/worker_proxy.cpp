@@ -40,10 +40,19 @@ bool Worker::has_room_for(const IpAddress& source, const StreamListener& listene
     ++stream_counters_.refused_untrusted;
     return false;
   }
+  if (!listener.expects_proxy && !has_handshake_for(source, listener.transport)) return false;
   const bool has_room = listener.expects_proxy ? awaiting_proxy_ < awaiting_proxy_max
                                                : shared_.connections.add(source);
   if (!has_room) ++stream_counters_.refused_limit;
   return has_room;
+}
+
+/// Of a balancer's connection asked when its client is known, which is after the handshake when the
+/// header stands inside TLS.
+bool Worker::has_handshake_for(const IpAddress& client, Transport transport) {
+  if (transport != Transport::tls || handshakes_.spend(client, now_.instant)) return true;
+  ++stream_counters_.refused_rate;
+  return false;
 }
 
 /// The session's PROXY header has come. False when its client is not let in.
@@ -51,7 +60,9 @@ bool Worker::accept_client(std::uint32_t number) {
   SessionSlot& slot = sessions_[number];
   slot.awaits_proxy = false;
   --awaiting_proxy_;
-  slot.is_counted = shared_.connections.add(slot.session->tuple().client.address);
+  const FiveTuple& tuple = slot.session->tuple();
+  if (!has_handshake_for(tuple.client.address, tuple.transport)) return false;
+  slot.is_counted = shared_.connections.add(tuple.client.address);
   if (!slot.is_counted) {
     ++stream_counters_.refused_limit;
     return false;

@@ -8,10 +8,12 @@
 namespace turnpike::server {
 namespace {
 
-constexpr int messages_per_turn = 64;      // of one session, then the others have their turn
-constexpr int connections_per_turn = 64;   // of one listener
-constexpr milliseconds accept_pause{200};  // when the host has no descriptors left
-constexpr seconds closing_time{2};         // to take the last answer and go
+constexpr int messages_per_turn = 64;        // of one session, then the others have their turn
+constexpr int connections_per_turn = 64;     // of one listener
+constexpr milliseconds accept_pause{200};    // when the host has no descriptors left
+constexpr seconds closing_time{2};           // to take the last answer and go
+constexpr seconds tls_handshake_timeout{5};  // HOSTILE.md L04
+constexpr std::size_t tls_half_open_max = 1024;
 
 }  // namespace
 
@@ -52,7 +54,21 @@ void Worker::admit(net::Accepted accepted, const StreamListener& listener) {
   slot.is_proxied = slot.awaits_proxy = listener.expects_proxy;
   if (slot.awaits_proxy) ++awaiting_proxy_;
   session_deadlines_.set(number, now_.instant + shared_.unauthenticated_timeout);
+  if (listener.transport == Transport::tls) begin_tls_handshake(number);
   ++stream_counters_.accepted;
+}
+
+/// Of too many at once the oldest is given up: it has had the most time and is the least likely to
+/// be honest.
+void Worker::begin_tls_handshake(std::uint32_t number) {
+  if (tls_handshakes_.size() >= tls_half_open_max) {
+    if (const auto oldest = tls_handshakes_.pop_due(Instant::max())) {
+      ++stream_counters_.dropped_half_open;
+      sessions_[*oldest].is_over = true;
+      touch(*oldest);
+    }
+  }
+  tls_handshakes_.set(number, now_.instant + tls_handshake_timeout);
 }
 
 void Worker::pause_accepting() {
@@ -83,6 +99,7 @@ void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
   if (slot.is_in_backlog) return;  // what is left over comes first, or the input grows without end
   scratch_.resize(read_bytes);
   const bool goes_on = slot.session->receive(scratch_);
+  if (slot.session->is_established()) tls_handshakes_.clear(number);
   take_messages(number);
   if (!goes_on) slot.is_over = true;
   touch(number);  // TLS may have something to say of its own
@@ -180,6 +197,11 @@ void Worker::flush_sessions() {
 
 /// A connection without an allocation has its time; with one, it is asked again later.
 void Worker::end_overdue_sessions() {
+  while (const auto number = tls_handshakes_.pop_due(now_.instant)) {
+    ++stream_counters_.handshake_timed_out;
+    sessions_[*number].is_over = true;
+    touch(*number);
+  }
   while (const auto number = session_deadlines_.pop_due(now_.instant)) {
     SessionSlot& slot = sessions_[*number];
     if (!slot.session->is_closing() && server_.has_allocation(slot.session->tuple())) {
@@ -212,6 +234,7 @@ void Worker::close_session(std::uint32_t number) {
 void Worker::free_session(std::uint32_t number) {
   SessionSlot& slot = sessions_[number];
   session_deadlines_.clear(number);
+  tls_handshakes_.clear(number);
   slot.session.reset();
   const std::uint32_t next_generation = slot.generation + 1;
   slot = SessionSlot{};

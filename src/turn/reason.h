@@ -45,6 +45,7 @@ namespace turnpike::turn {
   X(refused_not_connected)     /* 447 */                                                   \
   X(refused_quota)             /* 486 */                                                   \
   X(refused_capacity)          /* 508 */                                                   \
+  X(refused_classic_stun)      /* 500: RFC 3489 over DTLS */                               \
   X(dropped_untrusted_proxy)   /* on a balancer's listener, from no trusted balancer */    \
   X(dropped_proxy_header)      /* on a balancer's listener, without a proper header */     \
   X(dropped_not_turn)          /* first byte of no protocol that is served here */         \

@@ -133,6 +133,10 @@ Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, No
 Handled Server::on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects) {
   const auto message = stun::MessageView::parse(datagram);
   if (!message) {
+    const bool is_classic = message.error() == stun::ParseError::bad_cookie;
+    if (is_classic && flow.tuple.transport == Transport::dtls) {
+      return on_classic_stun(flow, datagram, effects);
+    }
     const bool fingerprint = message.error() == stun::ParseError::bad_fingerprint ||
                              message.error() == stun::ParseError::misplaced_fingerprint;
     return fingerprint ? Reason::dropped_fingerprint : Reason::dropped_malformed;
@@ -148,6 +152,24 @@ Handled Server::on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effe
       break;
   }
   return Reason::dropped_response;
+}
+
+/// RFC 8489 §11: over DTLS a request without the magic cookie "MUST generate a 500 (Server Error)
+/// error response", and indications are ignored. Elsewhere both are silence (RFC 8656 §5).
+Reason Server::on_classic_stun(const ClientFlow& flow, ByteView datagram, Effects& effects) {
+  constexpr unsigned class_bits = 0x0110;
+  const unsigned type = load_be16(datagram);
+  if ((type & class_bits) != 0) return Reason::dropped_malformed;
+  stun::TransactionId id{};
+  copy_bytes(datagram.subspan(8, id.size()), id);
+  const auto method =
+      static_cast<Method>((type & 0x000f) | (type & 0x00e0) >> 1 | (type & 0x3e00) >> 2);
+  stun::MessageBuilder response{scratch_, Class::error, method, id};
+  response.put_error_code(ErrorCode::server_error);
+  // RFC 3489 has a transaction id of 16 bytes, where the cookie stands too.
+  copy_bytes(datagram.subspan(4, 4), MutableByteView{scratch_}.subspan(4));
+  effects.send(flow, response.bytes());
+  return Reason::refused_classic_stun;
 }
 
 bool Server::is_served_request(Method method) const {
@@ -234,7 +256,7 @@ void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {
 
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
                     Now now, Effects& effects) {
-  const bool is_spoofable = !is_stream(flow.tuple.transport);
+  const bool is_spoofable = !proves_address(flow.tuple.transport);
   if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
     return Reason::dropped_challenge_budget;
   }
@@ -298,9 +320,10 @@ bool Server::is_unanswerable(const FiveTuple& tuple) const {
                                                                  69, 123, 161, 1900, 5353, 11211};
   if (is_forbidden_source(client.address)) return true;
   if (is_stream(tuple.transport)) return false;  // whoever completed a connection is who he says
-  return std::find(reflector_ports.begin(), reflector_ports.end(), client.port) !=
-             reflector_ports.end() ||
-         ledger_.live_relays().contains(client);
+  if (ledger_.live_relays().contains(client)) return true;
+  return !proves_address(tuple.transport) &&
+         std::find(reflector_ports.begin(), reflector_ports.end(), client.port) !=
+             reflector_ports.end();
 }
 
 }  // namespace turnpike::turn

@@ -7,9 +7,9 @@
 
 #include "auth/authenticator.h"
 #include "base/deadline_queue.h"
+#include "base/network_budget.h"
 #include "base/random.h"
 #include "turn/allocation_table.h"
-#include "turn/challenge_budget.h"
 #include "turn/effects.h"
 #include "turn/framing.h"
 #include "turn/ledger.h"
@@ -74,8 +74,8 @@ class Server {
   Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
          Ledger& ledger, Random& random);
 
-  /// One UDP datagram from a client, or one message of its stream. The Forward, if any, points into
-  /// `datagram`.
+  /// One UDP datagram from a client, or one message of its stream or of its DTLS association. The
+  /// Forward, if any, points into `datagram`.
   Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
 
   /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7), by the
@@ -107,8 +107,8 @@ class Server {
   /// failed connect or a ClosePeerConnection; nothing happens then.
   void on_peer_closed(PeerConnectionId connection);
 
-  /// The client's connection is gone: its allocation ends at once. Streams only; nothing happens
-  /// when there is none.
+  /// The client's connection or DTLS association is gone: its allocation ends at once. Nothing
+  /// happens when there is none.
   void on_client_gone(const FiveTuple& tuple, Effects& effects);
 
   /// Ends what has run out. Call it when next_deadline() has come.
@@ -135,6 +135,7 @@ class Server {
 
   // server.cpp: dispatch and answers
   Handled on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
+  Reason on_classic_stun(const ClientFlow& flow, ByteView datagram, Effects& effects);
   Reason on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
                     Effects& effects);
   [[nodiscard]] bool is_served_request(stun::Method method) const;
@@ -228,9 +229,9 @@ class Server {
   const PeerPolicy& policy_;
   Ledger& ledger_;
   Random& random_;
-  ChallengeBudget challenges_;
+  NetworkBudget challenges_;
   const NatDiscovery discovery_;
-  ChallengeBudget discovery_budget_;  // its own: nobody loses a challenge to a discovery
+  NetworkBudget discovery_budget_;  // its own: nobody loses a challenge to a discovery
   AllocationTable allocations_;
   UserTable users_;
   PeerConnectionTable connections_;

@@ -78,6 +78,7 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478}});
   CHECK(config.listen.tcp == std::vector{ListenAddress{std::nullopt, 3478}});
   CHECK(config.listen.tls.empty());
+  CHECK(config.listen.dtls.empty());
   CHECK_FALSE(config.tls.is_configured());
   CHECK(config.relay.ports == PortRange{49152, 65535});
   CHECK(config.relay.peer_ports == std::vector{PortRange{443, 443}, PortRange{1024, 65535}});
@@ -86,6 +87,8 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK_FALSE(config.relay.tcp);
   CHECK(config.limits.challenge_rate == 50);
   CHECK(config.limits.tcp_connections_per_address == 64);
+  CHECK(config.limits.handshake_rate == 200);
+  CHECK(config.limits.handshake_rate_total == 400);
   CHECK(config.limits.unauthenticated_timeout == seconds{10});
   CHECK(config.auth.nonce_lifetime == seconds{600});
   CHECK(config.public_ip.empty());
@@ -104,6 +107,7 @@ workers = 4
 udp = [":3478", "192.0.2.1:3479", "[::1]:3480"]
 tcp = [":3478"]
 tls = ["192.0.2.1:443", "[::1]:5349"]
+dtls = [":3478", "[::1]:5349"]
 [nat_discovery]
 addresses = ["192.0.2.1", "10.0.0.6/203.0.113.11", "2001:db8::1", "2001:db8::2"]
 ports = [3478, 3479]
@@ -124,6 +128,8 @@ tcp = true
 [limits]
 challenge_rate = 0
 tcp_connections_per_address = 0
+handshake_rate = 7
+handshake_rate_total = 8
 unauthenticated_timeout = "5m"
 [auth]
 credential_ttl = "12h"
@@ -149,6 +155,10 @@ format = "json"
   CHECK(config.listen.tcp == std::vector{ListenAddress{std::nullopt, 3478}});
   CHECK(config.listen.tls == std::vector{ListenAddress{IpAddress::parse("192.0.2.1"), 443},
                                          ListenAddress{IpAddress::parse("::1"), 5349}});
+  CHECK(config.listen.dtls == std::vector{ListenAddress{std::nullopt, 3478},
+                                          ListenAddress{IpAddress::parse("::1"), 5349}});
+  CHECK(config.limits.handshake_rate == 7);
+  CHECK(config.limits.handshake_rate_total == 8);
   CHECK(config.tls.certificate == tls.certificate);
   CHECK(config.tls.key == tls.key);
   const auto same = [](const char* text) {
@@ -655,6 +665,32 @@ TEST_CASE("relative TLS files stand beside the configuration", "[server][config]
   CHECK(result->config.tls.key == tls.key);
 }
 
+TEST_CASE("DTLS listeners without a certificate are refused", "[server][config]") {
+  CHECK(refusal("[listen]\ndtls = [\":5349\"]\n") ==
+        "t.toml:2:8: listen.dtls: DTLS listeners need a certificate and its key; set "
+        "tls.certificate and tls.key, or remove listen.dtls");
+}
+
+TEST_CASE("one UDP port can be for STUN and DTLS when both lists spell it alike",
+          "[server][config]") {
+  const ScratchDirectory directory;
+  const TlsFiles tls{directory};
+  const auto refused = [&](const std::string& udp, const std::string& dtls) {
+    return refusal(tls.section() + "listen.udp = [\"" + udp + "\"]\nlisten.dtls = [\"" + dtls +
+                   "\"]\n");
+  };
+  CHECK(refused(":3478", ":3478") == "(accepted)");
+  CHECK(refused(":3478", ":5349") == "(accepted)");
+  CHECK(refused("192.0.2.1:3478", "192.0.2.2:3478") == "(accepted)");
+  CHECK(refused(":3478", "192.0.2.1:3478") ==
+        "t.toml:4:15: listen.dtls: \"192.0.2.1:3478\" in listen.dtls and \":3478\" in listen.udp "
+        "overlap; write the same in both lists for one port that serves both, or take another "
+        "port");
+  CHECK(contains(refused("192.0.2.1:3478", "0.0.0.0:3478"), "overlap"));
+  CHECK(contains(refusal(tls.section() + "listen.udp = []\nlisten.dtls = [\":50000\"]\n"),
+                 "contain the port of the listener \":50000\""));
+}
+
 TEST_CASE("one TCP port cannot be both for TCP and for TLS", "[server][config]") {
   const ScratchDirectory directory;
   const TlsFiles tls{directory};
@@ -1022,7 +1058,7 @@ TEST_CASE("every key's default and example are accepted by the key itself", "[se
     const std::string line = std::string{key.path} + " = ";
     CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
     // Not those that name files or need some, or that come in pairs.
-    if (key.path != "auth.secrets" && key.path != "listen.tls" &&
+    if (key.path != "auth.secrets" && key.path != "listen.tls" && key.path != "listen.dtls" &&
         key.path != "listen.proxy_protocol" && !key.path.starts_with("tls.") &&
         !key.path.starts_with("nat_discovery.") && key.path != "relay.alternate_domain") {
       CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");

@@ -13,6 +13,7 @@
 #include "auth/credentials.h"
 #include "base/hex.h"
 #include "catch.h"
+#include "net/dtls_client.h"
 #include "net/send_queue.h"
 #include "net/tcp_client.h"
 #include "net/tls_test_client.h"
@@ -148,6 +149,61 @@ class TlsWire {
   }
 };
 
+/// Messages over DTLS.
+class DtlsWire {
+ public:
+  explicit DtlsWire(const Endpoint& server, bool connects = true)
+      : server_(server), port_(net::open_port()) {
+    dtls.work();
+    if (connects) connect();
+  }
+
+  void connect() {
+    flush();
+    while (!dtls.is_connected()) exchange();
+  }
+  void send(ByteView message) {
+    dtls.send(message);
+    flush();
+  }
+  /// Sends what waits, each record in a datagram of its own.
+  void flush() {
+    for (const Bytes& datagram : dtls.take_output()) send_raw(datagram);
+  }
+  void send_raw(ByteView datagram) {
+    net::SendQueue queue;
+    queue.queue_copy(port_, server_, std::nullopt, datagram);
+    queue.flush();
+  }
+  Bytes receive() {
+    while (dtls.received.empty()) exchange();
+    Bytes message = dtls.received.front();
+    dtls.received.erase(dtls.received.begin());
+    return message;
+  }
+  /// Takes one datagram, and answers it.
+  void exchange() {
+    const net::Datagram datagram = inbox_.next();
+    from = datagram.from;
+    dtls.take(bytes_of(datagram.text));
+    dtls.work();
+    flush();
+  }
+  /// The association is forgotten; the port stays.
+  void restart() { dtls_.emplace(); }
+
+  Endpoint from;  ///< of the latest datagram
+
+ private:
+  Endpoint server_;
+  net::UdpPort port_;
+  Inbox inbox_{port_};
+  std::optional<net::DtlsClient> dtls_{std::in_place};
+
+ public:
+  net::DtlsClient& dtls{*dtls_};  ///< the same object after restart()
+};
+
 Bytes channel_data(std::uint16_t channel, std::string_view payload) {
   Bytes message(4);
   turn::put_channel_data_header(message, stun::ChannelNumber{channel}, payload.size());
@@ -237,6 +293,7 @@ class Caller {
 using UdpCaller = Caller<UdpWire>;
 using TcpCaller = Caller<TcpWire>;
 using TlsCaller = Caller<TlsWire>;
+using DtlsCaller = Caller<DtlsWire>;
 
 /// Somebody without TURN.
 class Peer {
@@ -263,6 +320,9 @@ struct RigSettings {
   std::uint32_t connections_per_address = 0;
   std::size_t workers = 1;
   bool starts = true;
+  UdpService udp_service = UdpService::plain;
+  std::string dtls = "127.0.0.1:0";
+  HandshakeRates handshakes{};
 };
 
 turn::Server::Settings server_settings() {
@@ -276,6 +336,7 @@ turn::Server::Settings server_settings() {
 /// The listeners of one worker: they are its own, so that a client chooses its worker.
 struct Doors {
   Endpoint udp;
+  Endpoint dtls;
   Endpoint tcp;
   Endpoint tls;
 };
@@ -297,12 +358,14 @@ class Rig {
                                 mailboxes_,
                                 connections_,
                                 credentials_,
-                                settings.unauthenticated_timeout};
+                                settings.unauthenticated_timeout,
+                                settings.handshakes};
       workers_.push_back(std::make_unique<Worker>(worker_settings, shared, open_doors(settings)));
     }
     udp = doors[0].udp;
     tcp = doors[0].tcp;
     tls = doors[0].tls;
+    dtls = doors[0].dtls;
     if (settings.starts) start();
     control_ = std::make_unique<UdpCaller>(Endpoint{address("127.0.0.1"), udp.port});
   }
@@ -340,8 +403,16 @@ class Rig {
     return workers_[0]->stream_counters();
   }
 
+  /// Stops.
+  DtlsCounters dtls_counters() {
+    stop();
+    return workers_[0]->dtls_counters();
+  }
+  void renew_certificate(net::KeyKind kind) { credentials_.set(net::load_context(kind)); }
+
   std::vector<Doors> doors;  ///< of each worker
   Endpoint udp;              ///< of the first
+  Endpoint dtls;
   Endpoint tcp;
   Endpoint tls;
   turn::Ledger ledger;
@@ -365,8 +436,12 @@ class Rig {
     Doors& door = doors.emplace_back();
     auto udp_options = net::bound_to(settings.udp);
     udp_options.destination_address = udp_options.bind.address.is_any();
-    listeners.udp.push_back({net::open_port(udp_options)});
+    listeners.udp.push_back({net::open_port(udp_options), false, settings.udp_service});
     door.udp = listeners.udp[0].port.local();
+    auto dtls_options = net::bound_to(settings.dtls);
+    dtls_options.destination_address = dtls_options.bind.address.is_any();
+    listeners.udp.push_back({net::open_port(dtls_options), false, UdpService::dtls});
+    door.dtls = listeners.udp[1].port.local();
     for (const Transport transport : {Transport::tcp, Transport::tls}) {
       auto listener = net::TcpListener::open({endpoint("127.0.0.1:0")});
       REQUIRE(listener.has_value());
@@ -967,6 +1042,189 @@ TEST_CASE("large messages cross TLS records", "[server]") {
   CHECK(peer.receive().text == large);
   peer.send(relayed, large);
   CHECK(alice.wire.receive() == channel_data(ch, large));
+}
+
+// --- DTLS ----------------------------------------------------------------------------------------
+
+TEST_CASE("a DTLS client allocates, sends, is sent to and goes", "[server][c25][c56][c76]") {
+  Rig rig;
+  DtlsCaller alice{rig.dtls};
+  CHECK(alice.binding() == ok);
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.permit(peer.at().address) == ok);
+  alice.send(peer.at(), "hello");
+  const net::Datagram datagram = peer.receive();
+  CHECK(datagram.text == "hello");
+  CHECK((datagram.from == relayed));
+  peer.send(relayed, "hi");
+  const Bytes bytes = alice.wire.receive();
+  CHECK(text_of(stun::MessageView::parse(bytes).value().find(AttributeType::data).value()) == "hi");
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  peer.send(relayed, "abc");
+  CHECK(alice.wire.receive() == Bytes{0x40, 0, 0, 3, 'a', 'b', 'c'});  // without padding
+
+  SSL_shutdown(alice.wire.dtls.ssl());
+  alice.wire.flush();
+  rig.settle();
+  CHECK(rig.ledger.live_relays().contains(relayed) == false);
+  CHECK(rig.dtls_counters().established == 1);
+}
+
+TEST_CASE("several records in one datagram are as many messages", "[server][c76]") {
+  Rig rig;
+  DtlsCaller alice{rig.dtls};
+  alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  for (const char* text : {"one", "two", "three"}) alice.wire.dtls.send(channel_data(ch, text));
+  alice.wire.send_raw(alice.wire.dtls.take_output_as_one());
+  for (const char* text : {"one", "two", "three"}) CHECK(peer.receive().text == text);
+}
+
+TEST_CASE("a burst of large records over DTLS keeps every byte", "[server]") {
+  Rig rig;
+  DtlsCaller alice{rig.dtls};
+  alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  for (int round = 0; round < 10; ++round) {
+    for (char c = 'a'; c < 'e'; ++c) {
+      alice.wire.dtls.send(channel_data(ch, std::string(8000, c)));
+    }
+    alice.wire.send_raw(alice.wire.dtls.take_output_as_one());
+    for (char c = 'a'; c < 'e'; ++c) CHECK(peer.receive().text == std::string(8000, c));
+  }
+}
+
+TEST_CASE("payload that fills a record is relayed, what exceeds it is counted", "[server]") {
+  Rig rig;
+  DtlsCaller alice{rig.dtls};
+  const Endpoint relayed = alice.allocate();
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  peer.send(relayed, std::string(16'381, 'x'));
+  peer.send(relayed, std::string(16'380, 'y'));
+  const Bytes message = alice.wire.receive();
+  CHECK(message.size() == 16'384);
+  CHECK(message.back() == 'y');
+  CHECK(rig.dtls_counters().dropped_too_large == 1);
+}
+
+TEST_CASE("one port tells STUN, ChannelData and DTLS apart", "[server][rfc7983][c49]") {
+  Rig rig{{.udp_service = UdpService::both}};
+  UdpCaller plain{rig.udp};
+  DtlsCaller dtls{rig.udp};
+  CHECK(plain.binding() == ok);
+  CHECK(dtls.binding() == ok);
+  plain.allocate();
+  dtls.allocate();
+  Peer peer;
+  REQUIRE(plain.bind_channel(ch, peer.at()) == ok);
+  REQUIRE(dtls.bind_channel(ch, peer.at()) == ok);
+  plain.wire.send(channel_data(ch, "plain"));
+  CHECK(peer.receive().text == "plain");
+  dtls.wire.send(channel_data(ch, "dtls"));
+  CHECK(peer.receive().text == "dtls");
+}
+
+TEST_CASE("a port serves only what it is for", "[server][rfc7983]") {
+  Rig rig;
+  UdpCaller plain{rig.dtls};
+  plain.wire.send(plain.build(Method::binding));
+  plain.wire.send(channel_data(ch, "x"));
+  DtlsWire dtls{rig.udp, false};
+  dtls.flush();
+  rig.settle();
+  CHECK(rig.count(Reason::dropped_not_turn) == 3);
+  CHECK(rig.dtls_counters().challenged == 0);
+}
+
+TEST_CASE("DTLS leaves from the address that was asked", "[server][c06]") {
+  Rig rig{{.dtls = "0.0.0.0:0"}};
+  const Endpoint server{address("127.0.0.2"), rig.dtls.port};
+  DtlsCaller alice{server};
+  const Endpoint relayed = alice.allocate();
+  CHECK((alice.wire.from == server));
+  Peer peer;
+  REQUIRE(alice.bind_channel(ch, peer.at()) == ok);
+  peer.send(relayed, "abc");
+  alice.wire.receive();
+  CHECK((alice.wire.from == server));
+}
+
+TEST_CASE("what strangers throw at a live DTLS five-tuple harms nothing", "[server][L10]") {
+  Rig rig;
+  DtlsCaller alice{rig.dtls};
+  alice.allocate();
+  net::DtlsClient stranger;
+  alice.wire.send_raw(stranger.hello());                                            // challenged
+  alice.wire.send_raw(Bytes{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40});  // an alert
+  alice.wire.send_raw(Bytes(100, 22));
+  alice.wire.send_raw(Bytes(20, 23));
+  Peer peer;
+  CHECK(alice.bind_channel(ch, peer.at()) == ok);
+  const DtlsCounters counters = rig.dtls_counters();
+  CHECK(counters.challenged == 2);
+  CHECK(counters.accepted == 1);
+  CHECK(counters.failed == 0);
+}
+
+TEST_CASE("a client that begins anew replaces its session, and the allocation ends",
+          "[server][rfc6347-4.2.8]") {
+  Rig rig;
+  DtlsCaller alice{rig.dtls};
+  const Endpoint relayed = alice.allocate();
+  alice.wire.restart();
+  alice.wire.dtls.work();
+  alice.wire.connect();
+  CHECK(alice.binding() == ok);
+  CHECK_FALSE(rig.ledger.live_relays().contains(relayed));
+  alice.allocate();  // and no 437
+  const DtlsCounters counters = rig.dtls_counters();
+  CHECK(counters.replaced == 1);
+  CHECK(counters.established == 2);
+}
+
+TEST_CASE("who gets no allocation over DTLS in time is told goodbye", "[server][F08]") {
+  Rig rig{{.unauthenticated_timeout = seconds{1}}};
+  DtlsCaller idle{rig.dtls};
+  DtlsCaller busy{rig.dtls};
+  const Endpoint relayed = busy.allocate();
+  while (SSL_get_shutdown(idle.wire.dtls.ssl()) == 0) idle.wire.exchange();
+  CHECK(SSL_get_shutdown(idle.wire.dtls.ssl()) == SSL_RECEIVED_SHUTDOWN);
+  // As long again for the other one, which is asked about at that time.
+  DtlsCaller second{rig.dtls};
+  while (SSL_get_shutdown(second.wire.dtls.ssl()) == 0) second.wire.exchange();
+  CHECK(busy.binding() == ok);
+  CHECK(rig.ledger.live_relays().contains(relayed));
+  CHECK(rig.dtls_counters().timed_out == 2);
+}
+
+TEST_CASE("a renewed certificate is shown to new DTLS sessions, and old ones go on", "[server]") {
+  Rig rig;
+  DtlsCaller old{rig.dtls};
+  rig.renew_certificate(net::KeyKind::rsa_2048);
+  DtlsCaller renewed{rig.dtls};
+  const auto key_type = [](const DtlsCaller& caller) {
+    return EVP_PKEY_base_id(X509_get0_pubkey(SSL_get0_peer_certificate(caller.wire.dtls.ssl())));
+  };
+  CHECK(key_type(old) == EVP_PKEY_EC);
+  CHECK(key_type(renewed) == EVP_PKEY_RSA);
+  CHECK(old.binding() == ok);
+  CHECK(renewed.binding() == ok);
+}
+
+TEST_CASE("TLS handshakes beyond the budget are cut off", "[server][L03]") {
+  Rig rig{{.handshakes = {.per_network = 3, .total = 0}}};
+  TlsCaller first{rig.tls};
+  TlsCaller second{rig.tls};
+  std::deque<TcpClient> more;
+  for (int i = 0; i < 20; ++i) more.emplace_back(rig.tls);
+  rig.settle();
+  CHECK(first.binding() == ok);
+  CHECK(second.binding() == ok);
+  CHECK(rig.streams().refused_rate >= 1);
 }
 
 }  // namespace turnpike::server

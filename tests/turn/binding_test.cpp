@@ -154,4 +154,31 @@ TEST_CASE("a client of RFC 3489, without the cookie, is not answered", "[turn][r
   CHECK(alice.transmit(message).reason == Reason::dropped_malformed);
 }
 
+TEST_CASE("over DTLS a request without the cookie gets a 500, an indication nothing",
+          "[turn][rfc8489-11][rfc7350-3][c24]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000", Transport::dtls);
+  const auto method = GENERATE(Method::binding, Method::allocate, Method::refresh);
+  Bytes request = alice.build(method);
+  request[4] = 0x11;
+  const Reply reply = alice.transmit(request);
+  CHECK(reply.reason == Reason::refused_classic_stun);
+  Bytes answer = reply.bytes.value();
+  REQUIRE(answer.size() == 28);
+  // The whole id of RFC 3489, of which the cookie has the place, comes back.
+  CHECK(Bytes(answer.begin() + 4, answer.begin() + 20) ==
+        Bytes(request.begin() + 4, request.begin() + 20));
+  store_be32(MutableByteView{answer}.subspan(4), stun::magic_cookie);
+  const auto message = stun::MessageView::parse(answer).value();
+  CHECK(message.message_class() == stun::Class::error);
+  CHECK(message.method() == method);
+  CHECK(stun::decode_error_code(message.find(AttributeType::error_code).value()).value().code ==
+        500);
+
+  request[1] |= 0x10;  // an indication
+  CHECK(alice.transmit(request).reason == Reason::dropped_malformed);
+  request[0] |= 0x01;  // an error response
+  CHECK(alice.transmit(request).reason == Reason::dropped_malformed);
+}
+
 }  // namespace turnpike::test

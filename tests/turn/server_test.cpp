@@ -679,7 +679,7 @@ TEST_CASE("reserved bits are ignored", "[turn][rfc8656-18][c02]") {
 // --- Clients over streams ------------------------------------------------------------------------
 
 TEST_CASE("who has completed a connection is challenged without a budget", "[turn][M03]") {
-  const auto transport = GENERATE(Transport::tcp, Transport::tls);
+  const auto transport = GENERATE(Transport::tcp, Transport::tls, Transport::dtls);
   auto settings = WorldSettings{};
   settings.limits.challenge_rate = 5;
   World world{settings};
@@ -693,7 +693,7 @@ TEST_CASE("who has completed a connection is challenged without a budget", "[tur
 
 TEST_CASE("no source port of a stream is a reflector's", "[turn][M08]") {
   const auto port = GENERATE(as<std::string>{}, "7", "53", "123", "11211");
-  const auto transport = GENERATE(Transport::tcp, Transport::tls);
+  const auto transport = GENERATE(Transport::tcp, Transport::tls, Transport::dtls);
   World world;
   auto alice = world.client("198.51.100.7:" + port, transport);
   CHECK(alice.binding().code() == ok);
@@ -704,7 +704,10 @@ TEST_CASE("a connection from where a relay is, is none of the relay's", "[turn][
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
-  CHECK(world.client(alice.relayed().to_string()).binding().reason == Reason::dropped_source);
+  for (const Transport transport : {Transport::udp, Transport::dtls}) {
+    auto relayed = world.client(alice.relayed().to_string(), transport);
+    CHECK(relayed.binding().reason == Reason::dropped_source);
+  }
   CHECK(world.client(alice.relayed().to_string(), Transport::tcp).binding().code() == ok);
 }
 

@@ -1,18 +1,18 @@
-#include "turn/challenge_budget.h"
+#include "base/network_budget.h"
 
 #include "catch.h"
 #include "turn/spelled.h"
 
-namespace turnpike::turn {
+namespace turnpike {
 namespace {
 
-using namespace spelled;
+using namespace turn::spelled;
 using namespace std::chrono_literals;
 
 constexpr HashSeed seed{0x1234};
 
 /// How many answers `source` draws at `now` before the budget is gone, `most` at most.
-int drawn(ChallengeBudget& budget, const IpAddress& source, Instant now, int most = 1000) {
+int drawn(NetworkBudget& budget, const IpAddress& source, Instant now, int most = 1000) {
   int count = 0;
   while (count < most && budget.spend(source, now)) ++count;
   return count;
@@ -21,16 +21,16 @@ int drawn(ChallengeBudget& budget, const IpAddress& source, Instant now, int mos
 }  // namespace
 
 TEST_CASE("[m03] a network draws as many answers at once as it may have in a second",
-          "[turn][m03]") {
+          "[base][m03]") {
   const std::uint32_t rate = GENERATE(1U, 2U, 50U, 999U);
-  ChallengeBudget budget{rate, seed};
+  NetworkBudget budget{rate, seed};
   CHECK(drawn(budget, ip("198.51.100.7"), after(0s)) == static_cast<int>(rate));
   CHECK_FALSE(budget.spend(ip("198.51.100.7"), after(0s)));
 }
 
 TEST_CASE("[m03] the budget fills up again evenly and never beyond one second's worth",
-          "[turn][m03]") {
-  ChallengeBudget budget{50, seed};
+          "[base][m03]") {
+  NetworkBudget budget{50, seed};
   const IpAddress source = ip("198.51.100.7");
   REQUIRE(drawn(budget, source, after(0s)) == 50);
   CHECK(drawn(budget, source, after(19ms)) == 0);
@@ -41,8 +41,8 @@ TEST_CASE("[m03] the budget fills up again evenly and never beyond one second's 
   CHECK(drawn(budget, source, after(24h)) == 50);
 }
 
-TEST_CASE("[m03] a steady flood draws the rate and no more", "[turn][m03]") {
-  ChallengeBudget budget{50, seed};
+TEST_CASE("[m03] a steady flood draws the rate and no more", "[base][m03]") {
+  NetworkBudget budget{50, seed};
   int answers = 0;
   for (int i = 0; i < 100'000; ++i) {  // 10 seconds at 10,000 a second
     answers += budget.spend(ip("198.51.100.7"), after(i * 100us)) ? 1 : 0;
@@ -52,7 +52,7 @@ TEST_CASE("[m03] a steady flood draws the rate and no more", "[turn][m03]") {
 }
 
 TEST_CASE("[m03] an IPv4 /24 and an IPv6 /56 share one budget, their neighbours have another",
-          "[turn][m03]") {
+          "[base][m03]") {
   struct Row {
     std::string_view spender;
     std::string_view same;
@@ -67,15 +67,15 @@ TEST_CASE("[m03] an IPv4 /24 and an IPv6 /56 share one budget, their neighbours 
       {"2001:db8:0:ff00::1", "2001:db8:0:ff42::1", "2001:db8:0:fe00::1"},
   }));
   CAPTURE(row.spender, row.same, row.neighbour);
-  ChallengeBudget budget{5, seed};
+  NetworkBudget budget{5, seed};
   REQUIRE(drawn(budget, ip(row.spender), after(0s)) == 5);
   CHECK_FALSE(budget.spend(ip(row.same), after(0s)));
   CHECK(drawn(budget, ip(row.neighbour), after(0s)) == 5);
 }
 
 TEST_CASE("[m04] however many networks ask, the table bounds what all of them draw",
-          "[turn][m04]") {
-  ChallengeBudget budget{1, seed};
+          "[base][m04]") {
+  NetworkBudget budget{1, seed};
   int answers = 0;
   for (std::uint32_t network = 0; network < 100'000; ++network) {
     answers += budget.spend(IpAddress::v4(network << 8), after(0s)) ? 1 : 0;
@@ -84,9 +84,9 @@ TEST_CASE("[m04] however many networks ask, the table bounds what all of them dr
   CHECK(answers > 4000);  // and the hash uses the whole table
 }
 
-TEST_CASE("[m04] which networks share a bucket depends on the secret seed", "[turn][m04]") {
+TEST_CASE("[m04] which networks share a bucket depends on the secret seed", "[base][m04]") {
   const auto collides = [](std::uint32_t network, HashSeed with) {
-    ChallengeBudget budget{1, with};
+    NetworkBudget budget{1, with};
     static_cast<void>(budget.spend(IpAddress::v4(0x01020300), after(0s)));
     return !budget.spend(IpAddress::v4(network << 8), after(0s));
   };
@@ -98,9 +98,9 @@ TEST_CASE("[m04] which networks share a bucket depends on the secret seed", "[tu
   CHECK(again <= 1);
 }
 
-TEST_CASE("a rate of zero switches the budget off", "[turn]") {
-  ChallengeBudget budget{0, seed};
+TEST_CASE("a rate of zero switches the budget off", "[base]") {
+  NetworkBudget budget{0, seed};
   CHECK(drawn(budget, ip("198.51.100.7"), after(0s), 10'000) == 10'000);
 }
 
-}  // namespace turnpike::turn
+}  // namespace turnpike

@@ -1,0 +1,32 @@
+#include "base/network_budget.h"
+
+#include <algorithm>
+
+namespace turnpike {
+
+bool TokenBucket::spend(std::uint32_t per_second, Instant now) {
+  const double full = per_second;
+  if (!in_use_) {
+    tokens_ = full;
+    filled_at_ = now;
+    in_use_ = true;
+  }
+  const std::chrono::duration<double> elapsed = now - filled_at_;
+  tokens_ = std::min(full, tokens_ + elapsed.count() * full);
+  filled_at_ = now;
+  if (tokens_ < 1) return false;
+  tokens_ -= 1;
+  return true;
+}
+
+NetworkBudget::NetworkBudget(std::uint32_t per_second, HashSeed seed)
+    : per_second_(per_second), seed_(seed), table_(per_second == 0 ? 0 : buckets) {}
+
+bool NetworkBudget::spend(const IpAddress& source, Instant now) {
+  if (per_second_ == 0) return true;
+  const std::size_t prefix_bytes = source.family() == Family::ipv4 ? 3 : 7;
+  const std::uint64_t hash = hash_bytes(source.bytes().first(prefix_bytes), seed_);
+  return table_[hash % buckets].spend(per_second_, now);
+}
+
+}  // namespace turnpike

@@ -1,0 +1,44 @@
+// Bounds how much of something strangers draw from us, in total and by source network: an amplifier
+// is of no use when it falls silent (HOSTILE.md M03), nor a flood of handshakes that is cut (L03).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/hash.h"
+#include "base/time.h"
+
+namespace turnpike {
+
+/// Fills evenly with tokens and holds those of one second; full at the first use.
+class TokenBucket {
+ public:
+  /// Takes one token; false when there is none. `per_second`: the same in each call, not 0.
+  [[nodiscard]] bool spend(std::uint32_t per_second, Instant now);
+
+ private:
+  Instant filled_at_{};
+  double tokens_ = 0;
+  bool in_use_ = false;
+};
+
+/// A fixed table of token buckets, one per hash of the source's /24 (IPv4) or /56 (IPv6). Networks
+/// that share a bucket share its budget, so a collision never raises what is given out.
+class NetworkBudget {
+ public:
+  /// `per_second` a second and network, and as many at once; 0: no limit.
+  NetworkBudget(std::uint32_t per_second, HashSeed seed);
+
+  /// Takes one out of the budget of `source`; false when there is none left.
+  [[nodiscard]] bool spend(const IpAddress& source, Instant now);
+
+ private:
+  static constexpr std::size_t buckets = 4096;
+
+  std::uint32_t per_second_;
+  HashSeed seed_;
+  std::vector<TokenBucket> table_;
+};
+
+}  // namespace turnpike
