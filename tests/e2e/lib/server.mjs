@@ -28,7 +28,7 @@ export const staticPassword = 'correct horse battery staple';
 const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
-function toml({ port, tls, proxied, natDiscovery, relay, tcpRelays, workers, limits, users }) {
+function toml({ port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, workers, limits, users }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
@@ -39,6 +39,7 @@ function toml({ port, tls, proxied, natDiscovery, relay, tcpRelays, workers, lim
     `udp = ${toToml(onLoopback(port))}`,
     `tcp = ${toToml([...onLoopback(port), ...(proxied ? [`127.0.0.1:${proxied.tcp}`] : [])])}`,
     `tls = ${toToml([...(tls ? onLoopback(tls.port) : []), ...(proxied ? [`127.0.0.1:${proxied.tls}`] : [])])}`,
+    ...(dtls ? [`dtls = ${toToml([...onLoopback(port), ...onLoopback(tls.port)])}`] : []),
     ...(proxied
       ? [
           `proxy_protocol = ${toToml(Object.entries(proxied).map(([over, at]) => `${over}:127.0.0.1:${at}`))}`,
@@ -64,7 +65,12 @@ function toml({ port, tls, proxied, natDiscovery, relay, tcpRelays, workers, lim
 }
 
 // Every client here has the same address, so what limits one would be shared by all.
-const noLimits = { challenge_rate: 0, tcp_connections_per_address: 0 };
+const noLimits = {
+  challenge_rate: 0,
+  tcp_connections_per_address: 0,
+  handshake_rate: 0,
+  handshake_rate_total: 0,
+};
 
 /// The environment without what would override the configuration file.
 function cleanEnvironment() {
@@ -90,7 +96,8 @@ function countersIn(log) {
 ///
 /// `users` are static users with `staticPassword`. `allowPeers` are the CIDRs of the hard-denied
 /// ranges (loopback, in these tests) whose peers may be reached all the same. `tls` also opens TLS
-/// listeners: true for those with `localCertificate()`, or files like those that it returns.
+/// listeners: true for those with `localCertificate()`, or files like those that it returns. `dtls`
+/// adds DTLS, on the port of UDP and, alone there, on the UDP port with the number of the TLS port.
 /// `proxied` opens a TCP and a TLS listener more, on 127.0.0.1, for balancers with the PROXY protocol.
 /// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
 /// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
@@ -98,11 +105,11 @@ function countersIn(log) {
 /// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062); `workers` is how many there
 /// are, one per core unless given.
 export async function startServer({
-  users = [], allowPeers = [], tls, proxied, limits, relayPorts, discoveryAddresses, binary, environment, options = [],
-  tcpRelays = false, workers = 0,
+  users = [], allowPeers = [], tls, dtls, proxied, limits, relayPorts, discoveryAddresses, binary, environment,
+  options = [], tcpRelays = false, workers = 0,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
-  const tlsPort = tls && (await freePort({ transports: ['tcp'] }));
+  const tlsPort = tls && (await freePort({ transports: dtls ? ['tcp', 'udp'] : ['tcp'] }));
   const proxiedPorts = proxied && {
     tcp: await freePort({ transports: ['tcp'] }),
     tls: await freePort({ transports: ['tcp'] }),
@@ -114,6 +121,7 @@ export async function startServer({
     port,
     tls: tls && { ...files, port: tlsPort },
     natDiscovery: discoveryAddresses && { addresses: discoveryAddresses, ports: [port, port + 1] },
+    dtls,
     proxied: proxiedPorts,
     relay: relayPortRange({ ports: relayPorts }),
     limits: { ...noLimits, ...limits },
@@ -161,7 +169,7 @@ export async function startServer({
     /// The ports for balancers, as {tcp, tls}, if there are any.
     proxiedPorts,
 
-    portFor: (transport) => (transport === 'tls' ? tlsPort : port),
+    portFor: (transport) => (transport === 'tls' || transport === 'dtls' ? tlsPort : port),
 
     /// The TURN URI (RFC 7065) of this server at a loopback address, for "udp", "tcp" or "tls".
     uri(address, transport = 'udp') {

@@ -32,15 +32,19 @@ async function buildFixes() {
 }
 let fixes;
 
-/// The flags that make the client use TCP or TLS. Of TLS it then wants to see our certificate.
+/// The flags that make the client use TCP, TLS or DTLS. Of the last two it then wants to see our
+/// certificate. "dtls-shared" is DTLS on the port that serves plain UDP too.
 async function flagsFor(transport) {
   if (transport === 'udp') return [];
-  return transport === 'tcp' ? ['-t'] : ['-t', '-S', '-E', (await localCertificate()).certificate];
+  if (transport === 'tcp') return ['-t'];
+  const secure = ['-S', '-E', (await localCertificate()).certificate];
+  return transport === 'tls' ? ['-t', ...secure] : secure;
 }
 
-/// Starts turnutils_uclient against `server`, over UDP unless `over` says "tcp" or "tls"; `via` is
-/// the address at which it reaches the server. `dataBytes`: the size of messages on the data
-/// connections of RFC 6062; above 200, as the tool cuts off answers that are longer than a message.
+/// Starts turnutils_uclient against `server`, over UDP unless `over` says "tcp", "tls", "dtls" or
+/// "dtls-shared"; `via` is the address at which it reaches the server. `dataBytes`: the size of
+/// messages on the data connections of RFC 6062; above 200, as the tool cuts off answers that are
+/// longer than a message.
 export async function startUclient({ name, server, over = 'udp', via, credentials, flags, dataBytes }) {
   fixes ??= buildFixes();
   const port = String(server.portFor(over));
