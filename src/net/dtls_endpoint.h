@@ -62,6 +62,8 @@ class DtlsSession {
   /// handshake has not been done.
   void close(DatagramList& wire);
 
+  [[nodiscard]] Status status() const { return status_; }
+
   /// The handshake has been done. Stays true after `closed` and `failed`.
   [[nodiscard]] bool is_established() const { return established_; }
 
@@ -122,9 +124,9 @@ class DtlsListener {
                               const FiveTuple& tuple, ByteView datagram, Instant now,
                               DatagramList& wire);
 
-  /// A session for the client of the latest receive(), its first flight added to `wire`. This is
-  /// where the server's signature is made, which costs more than everything before.
-  /// Precondition: that receive() said `verified`, and nothing was called since.
+  /// A session for the client of the latest receive(), its first flight added to `wire`; it may
+  /// have `failed` already. This is where the server's signature is made, which costs more than
+  /// everything before. Precondition: that receive() said `verified`, and nothing was called since.
   [[nodiscard]] DtlsSession accept(DatagramList& wire);
 
  private:

@@ -132,6 +132,11 @@ void DtlsSessions::begin(const FiveTuple& tuple, turn::ListenerId listener, Inst
   }
   ++size_;
   ++counters_.accepted;
+  if (entry.session->status() != net::DtlsSession::Status::open) {  // no version or cipher shared
+    ++counters_.failed;
+    forget(slot);
+    return;
+  }
   half_open_.set(slot, now + settings_.handshake_timeout);
   set_timer(slot, now);
 }

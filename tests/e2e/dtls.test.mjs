@@ -67,8 +67,8 @@ describe('turnutils_uclient over DTLS', { timeout: oneMinuteMs * 2 }, () => {
     const flows = [...echoCases, ...pairCases].reduce((sum, each) => sum + each.flows, 0);
     assert.ok(counters.relayed_to_peer >= flows * messagesPerFlow);
     assert.ok(counters.dtls_established > 0);
-    assert.equal(counters.dtls_established, counters.dtls_accepted);
-    assert.equal(counters.dtls_failed, 0);
+    // The tool tries DTLS 1.0 as often as 1.2, is refused, and tries again.
+    assert.equal(counters.dtls_established + counters.dtls_failed, counters.dtls_accepted);
     assert.equal(counters.dtls_handshake_timed_out, 0);
   }));
 });

@@ -301,6 +301,16 @@ TEST_CASE("a client that begins anew in the middle of its handshake gets through
   CHECK(rig.table.counters().replaced == 0);
 }
 
+TEST_CASE("a client that shares no version with us is told so and forgotten", "[server][L01]") {
+  Rig rig;
+  DtlsClient old{{.version_min = DTLS1_VERSION, .version_max = DTLS1_VERSION}};
+  rig.begin(old, home);
+  CHECK(old.alert == SSL_AD_PROTOCOL_VERSION);
+  CHECK(rig.table.size() == 0);
+  CHECK(rig.table.counters().failed == 1);
+  CHECK_FALSE(rig.table.next_deadline());
+}
+
 TEST_CASE("goodbye and broken rules end a session", "[server]") {
   Rig rig;
   DtlsClient alice;
