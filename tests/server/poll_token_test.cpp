@@ -51,4 +51,12 @@ TEST_CASE("a session stands in for a listener and is told from one", "[server]")
   }
 }
 
+TEST_CASE("listener ids tell sockets, stream sessions and DTLS sessions apart", "[server]") {
+  const auto slot = GENERATE(0U, 1U, 12345U, 0x3fffffffU);
+  CHECK(dtls_session_of(listener_of_dtls_session(slot)) == slot);
+  CHECK_FALSE(session_of(listener_of_dtls_session(slot)).has_value());
+  CHECK_FALSE(dtls_session_of(listener_of_session(slot)).has_value());
+  CHECK_FALSE(dtls_session_of(turn::ListenerId{slot}).has_value());
+}
+
 }  // namespace turnpike::server
