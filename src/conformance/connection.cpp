@@ -46,9 +46,9 @@ class TcpConnection final : public Connection {
   Endpoint server_;
 };
 
-class TlsConnection final : public Connection {
+class SecuredConnection final : public Connection {
  public:
-  TlsConnection(net::TlsClient client, const Endpoint& server)
+  SecuredConnection(net::TlsConnection client, const Endpoint& server)
       : client_(std::move(client)), server_(server) {}
 
   bool send(ByteView bytes) override { return client_.send(bytes, clock_now() + write_timeout); }
@@ -62,7 +62,7 @@ class TlsConnection final : public Connection {
   [[nodiscard]] std::string version() const override { return client_.version(); }
 
  private:
-  net::TlsClient client_;
+  net::TlsConnection client_;
   Endpoint server_;
 };
 
@@ -95,12 +95,12 @@ Result<std::unique_ptr<Connection>, ConnectError> Connection::open(const Connect
     case Transport::dtls:
       break;
   }
-  auto client = net::TlsClient::connect(options.transport, options.server, options.tls, until);
+  auto client = net::TlsConnection::connect(options.transport, options.server, options.tls, until);
   if (!client) {
     const bool handshake = client.error().kind == net::TlsConnectError::Kind::handshake;
     return Failure<ConnectError>{{handshake, client.error().text}};
   }
-  return std::make_unique<TlsConnection>(std::move(*client), options.server);
+  return std::make_unique<SecuredConnection>(std::move(*client), options.server);
 }
 
 }  // namespace turnpike::conformance

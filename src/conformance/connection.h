@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "conformance/socket.h"
-#include "net/tls_client.h"
+#include "net/tls_connection.h"
 
 namespace turnpike::conformance {
 
@@ -17,7 +17,7 @@ struct ConnectionOptions {
   std::optional<Endpoint> local;  ///< where to send from; nothing: the kernel chooses
   /// UDP: datagrams of any source are received, not only the server's (RFC 5780).
   bool any_source = false;
-  net::TlsClientOptions tls;  ///< TLS and DTLS
+  net::TlsConnectionOptions tls;  ///< TLS and DTLS
 };
 
 /// Why there is none.

@@ -17,7 +17,7 @@ namespace turnpike::net {
 enum class TlsVersion : std::uint8_t { v1_0, v1_1, v1_2, v1_3 };
 
 /// How to connect.
-struct TlsClientOptions {
+struct TlsConnectionOptions {
   std::string server_name;        ///< SNI and what --verify compares; an address is not sent as SNI
   std::vector<std::string> alpn;  ///< protocols offered; empty: no ALPN extension
   bool verify = false;            ///< the certificate must be valid for `server_name`
@@ -42,16 +42,15 @@ struct TlsConnectError {
 };
 
 /// One TLS (over TCP) or DTLS (over UDP) connection to a server. The process must ignore SIGPIPE.
-class TlsClient {
+class TlsConnection {
  public:
   /// Connects and shakes hands, both before `until`. `transport` is tls or dtls.
-  [[nodiscard]] static Result<TlsClient, TlsConnectError> connect(Transport transport,
-                                                                  const Endpoint& server,
-                                                                  const TlsClientOptions& options,
-                                                                  Instant until);
-  ~TlsClient();
-  TlsClient(TlsClient&& other) noexcept;
-  TlsClient& operator=(TlsClient&& other) noexcept;
+  [[nodiscard]] static Result<TlsConnection, TlsConnectError> connect(
+      Transport transport, const Endpoint& server, const TlsConnectionOptions& options,
+      Instant until);
+  ~TlsConnection();
+  TlsConnection(TlsConnection&& other) noexcept;
+  TlsConnection& operator=(TlsConnection&& other) noexcept;
 
   /// Sends all of `plaintext`: over DTLS in one record. False when the connection is gone.
   [[nodiscard]] bool send(ByteView plaintext, Instant until);
@@ -68,7 +67,7 @@ class TlsClient {
 
  private:
   struct Native;
-  TlsClient();
+  TlsConnection();
 
   std::unique_ptr<Native> native_;
   Endpoint local_;

@@ -1,4 +1,4 @@
-#include "net/tls_client.h"
+#include "net/tls_connection.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -97,7 +97,7 @@ int connect_socket(int descriptor, const Endpoint& server, Instant until) {
   return error;
 }
 
-SslContextPtr make_context(Transport transport, const TlsClientOptions& options) {
+SslContextPtr make_context(Transport transport, const TlsConnectionOptions& options) {
   SslContextPtr context{
       SSL_CTX_new(transport == Transport::dtls ? DTLS_client_method() : TLS_client_method())};
   if (!context) return nullptr;
@@ -115,7 +115,7 @@ SslContextPtr make_context(Transport transport, const TlsClientOptions& options)
   return context;
 }
 
-bool name_server(SSL* ssl, const TlsClientOptions& options) {
+bool name_server(SSL* ssl, const TlsConnectionOptions& options) {
   if (options.server_name.empty()) return !options.verify;
   const bool is_address = IpAddress::parse(options.server_name).has_value();
   if (!is_address) {
@@ -134,7 +134,7 @@ bool name_server(SSL* ssl, const TlsClientOptions& options) {
 
 }  // namespace
 
-struct TlsClient::Native {
+struct TlsConnection::Native {
   ~Native() {
     ssl.reset();
     if (descriptor >= 0) ::close(descriptor);
@@ -171,10 +171,10 @@ struct TlsClient::Native {
   SslPtr ssl;
 };
 
-TlsClient::TlsClient() : native_(std::make_unique<Native>()) {}
-TlsClient::~TlsClient() { close(); }
-TlsClient::TlsClient(TlsClient&& other) noexcept = default;
-TlsClient& TlsClient::operator=(TlsClient&& other) noexcept {
+TlsConnection::TlsConnection() : native_(std::make_unique<Native>()) {}
+TlsConnection::~TlsConnection() { close(); }
+TlsConnection::TlsConnection(TlsConnection&& other) noexcept = default;
+TlsConnection& TlsConnection::operator=(TlsConnection&& other) noexcept {
   if (this != &other) {
     close();
     native_ = std::move(other.native_);
@@ -183,10 +183,11 @@ TlsClient& TlsClient::operator=(TlsClient&& other) noexcept {
   return *this;
 }
 
-Result<TlsClient, TlsConnectError> TlsClient::connect(Transport transport, const Endpoint& server,
-                                                      const TlsClientOptions& options,
-                                                      Instant until) {
-  TlsClient client;
+Result<TlsConnection, TlsConnectError> TlsConnection::connect(Transport transport,
+                                                              const Endpoint& server,
+                                                              const TlsConnectionOptions& options,
+                                                              Instant until) {
+  TlsConnection client;
   Native& native = *client.native_;
   native.is_datagram = transport == Transport::dtls;
   const int type = native.is_datagram ? SOCK_DGRAM : SOCK_STREAM;
@@ -236,7 +237,7 @@ Result<TlsClient, TlsConnectError> TlsClient::connect(Transport transport, const
   return client;
 }
 
-bool TlsClient::send(ByteView plaintext, Instant until) {
+bool TlsConnection::send(ByteView plaintext, Instant until) {
   if (!native_ || native_->is_over) return false;
   SSL* const ssl = native_->ssl.get();
   while (!plaintext.empty()) {
@@ -252,7 +253,7 @@ bool TlsClient::send(ByteView plaintext, Instant until) {
   return true;
 }
 
-Result<std::vector<std::uint8_t>, TlsStop> TlsClient::receive(Instant until) {
+Result<std::vector<std::uint8_t>, TlsStop> TlsConnection::receive(Instant until) {
   if (!native_ || native_->is_over) return Failure{TlsStop::closed};
   SSL* const ssl = native_->ssl.get();
   std::vector<std::uint8_t> bytes(record_bytes_max);
@@ -267,7 +268,7 @@ Result<std::vector<std::uint8_t>, TlsStop> TlsClient::receive(Instant until) {
   return bytes;
 }
 
-void TlsClient::close() {
+void TlsConnection::close() {
   if (!native_) return;
   if (native_->ssl && !native_->is_over && SSL_is_init_finished(native_->ssl.get()) == 1) {
     ERR_clear_error();
@@ -277,14 +278,14 @@ void TlsClient::close() {
   ERR_clear_error();
 }
 
-std::string TlsClient::alpn() const {
+std::string TlsConnection::alpn() const {
   const unsigned char* name = nullptr;
   unsigned size = 0;
   if (native_) SSL_get0_alpn_selected(native_->ssl.get(), &name, &size);
   return name == nullptr ? std::string{} : std::string{text_of(ByteView{name, size})};
 }
 
-std::string TlsClient::version() const {
+std::string TlsConnection::version() const {
   return native_ ? SSL_get_version(native_->ssl.get()) : std::string{};
 }
 
