@@ -247,11 +247,13 @@ void dual_has_two_or_says_why(Session& session) {
   const auto relayed = reply.xor_addresses(AttributeType::xor_relayed_address);
   const bool is_dual = relayed.size() == 2 && relayed[0].family() != relayed[1].family();
   if (is_dual) return;
-  const auto error = reply.view().find(AttributeType::address_error_code);
-  const auto code = error ? stun::decode_address_error_code(*error) : std::nullopt;
-  expect(relayed.size() == 1 && code && (code->code == 440 || code->code == 508),
+  const auto value = reply.view().find(AttributeType::address_error_code);
+  const auto error = stun::decode_address_error_code(value.value_or(ByteView{}));
+  const std::uint16_t code = error ? error->code : std::uint16_t{0};
+  expect(relayed.size() == 1 && (code == 440 || code == 508),
          "two relayed addresses, or one and ADDRESS-ERROR-CODE 440 or 508",
-         std::to_string(relayed.size()) + " relayed addresses");
+         std::to_string(relayed.size()) + " relayed addresses, ADDRESS-ERROR-CODE " +
+             std::to_string(code));
 }
 
 // --- EVEN-PORT and RESERVATION-TOKEN -------------------------------------------------------------

@@ -1,4 +1,6 @@
 // RFC 8656 §9, §10, §21: permissions, and the peers that nobody may reach.
+#include <array>
+
 #include "conformance/catalogue.h"
 
 namespace turnpike::conformance {
@@ -34,8 +36,11 @@ void no_peer_is_400(Session& session) {
 void malformed_peer_is_400(Session& session) {
   Flow& flow = session.open();
   session.allocate(flow);
-  const auto body = [](MessageBuilder& message) {
-    message.put_text(AttributeType::xor_peer_address, std::string_view{"\0\x01\x12\x34\x56", 5});
+  // Of the relay's own family, so that 443 is no answer, and one byte long.
+  const std::array<std::uint8_t, 5> value{0, static_cast<std::uint8_t>(session.family()), 0x12,
+                                          0x34, 0x56};
+  const auto body = [&value](MessageBuilder& message) {
+    message.put(AttributeType::xor_peer_address, value);
   };
   expect_error(flow.request(Method::create_permission, body), bad_request);
 }
@@ -220,7 +225,7 @@ std::vector<Check> rfc8656_permission_checks() {
       {"mapped-peers-are-seen-through", "57", "RFC 8656 §21",
        "IPv4-mapped addresses must not get around the rules for IPv4.", advice, everywhere,
        mapped_addresses_are_seen_through},
-      {"own-listener-is-no-peer", "57", "RFC 8656 §21.2",
+      {"own-listener-is-no-peer", "57", "RFC 8656 §21",
        "A server should not relay to its own listener: that makes loops.", advice, everywhere,
        own_listener_is_no_peer},
   };

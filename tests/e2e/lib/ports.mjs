@@ -2,6 +2,7 @@
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 
 async function bound(transport, address, port) {
@@ -61,4 +62,12 @@ export function relayPortRange({ ports = 250 } = {}) {
   const slice = (process.pid * 4 + serversStarted++) % 80;
   const first = 10_000 + slice * 250;
   return { first, last: first + ports - 1 };
+}
+
+/// The ports from `first` to `last` on which some UDP socket of this machine is bound.
+export async function openRelays({ first, last }) {
+  const tables = await Promise.all(['udp', 'udp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8')));
+  const lines = tables.flatMap((table) => [...table.matchAll(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) /gm)]);
+  const ports = lines.map(([, port]) => parseInt(port, 16));
+  return ports.filter((port) => port >= first && port <= last);
 }

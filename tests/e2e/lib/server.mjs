@@ -187,6 +187,9 @@ export async function startServer({
       return countersIn(server.log.text);
     },
 
+    /// Its relay ports, {first, last}.
+    relay: settings.relay,
+
     /// Removes whatever is left, for a test run that did not come to `stop`.
     discard,
   };
