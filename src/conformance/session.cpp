@@ -27,6 +27,16 @@ Bytes Session::random_bytes(std::size_t count) {
 
 // --- Connections ---------------------------------------------------------------------------------
 
+Result<std::unique_ptr<Connection>, ConnectError> Session::connect(
+    const ConnectionOptions& options) {
+  constexpr int attempts_max = 20;
+  for (int attempt = 1;; ++attempt) {
+    auto opened = Connection::open(options, clock_now() + settings_.timing.connect_timeout);
+    if (!opened || options.local || attempt == attempts_max) return opened;
+    if (settings_.used_addresses->insert((*opened)->local()).second) return opened;
+  }
+}
+
 Result<Flow*, ConnectError> Session::try_open(const FlowOptions& options) {
   ConnectionOptions connection;
   connection.transport = options.transport.value_or(settings_.transport);
@@ -41,7 +51,7 @@ Result<Flow*, ConnectError> Session::try_open(const FlowOptions& options) {
   if (options.as_second_user && !settings_.second_user) {
     not_tried("needs --second-user and --second-password");
   }
-  auto opened = Connection::open(connection, clock_now() + settings_.timing.connect_timeout);
+  auto opened = connect(connection);
   if (!opened) return Failure{opened.error()};
   std::optional<client::LongTermClient> user;
   const auto& chosen = options.as_second_user ? settings_.second_user : settings_.user;

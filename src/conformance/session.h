@@ -4,6 +4,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct Settings {
   Timing timing;
   bool slow = false;    ///< checks that wait for minutes run too
   bool verify = false;  ///< the server's certificate must be valid
+  /// Client addresses of the run so far, shared by copies. None is used twice: some servers keep a
+  /// deleted allocation for a while, and the next check would meet it.
+  std::shared_ptr<std::set<Endpoint>> used_addresses = std::make_shared<std::set<Endpoint>>();
 };
 
 /// How to open one flow. What is left out is as the Settings say.
@@ -140,6 +144,9 @@ class Session {
   void forget_reservation() { reservations_.clear(); }
 
  private:
+  /// Opens until the client's address is one that has not been used yet.
+  [[nodiscard]] Result<std::unique_ptr<Connection>, ConnectError> connect(
+      const ConnectionOptions& options);
   [[nodiscard]] std::string clean_up(Flow& flow);
   void redeem_reservations();
   [[nodiscard]] bool was_delivered(ByteView payload) const;

@@ -144,3 +144,14 @@ TEST_CASE("without a user whatever needs one is not tried", "[conformance]") {
   second.as_second_user = true;
   CHECK(ended([&] { session.open(second); }).status == Status::not_tried);
 }
+
+TEST_CASE("no client address is used twice in a run", "[conformance]") {
+  const FakeServer server{[](ByteView request) { return succeed(request); }};
+  const Settings settings = server.settings();
+  SecureRandom random;
+  for (int i = 0; i < 5; ++i) {
+    Session session{settings, random};
+    session.open();
+  }
+  CHECK(settings.used_addresses->size() == 5);
+}
