@@ -17,7 +17,7 @@ import { until, within } from './lib/until.mjs';
 const here = path.dirname(fileURLToPath(import.meta.url));
 
 /// What our server speaks. The one place to add a transport.
-const ourTransports = ['udp', 'tcp', 'tls'];
+const ourTransports = ['udp', 'tcp', 'tls', 'dtls'];
 const coturnTransports = ['udp', 'tcp', 'tls', 'dtls'];
 const addresses = { ipv4: '127.0.0.1', ipv6: '::1' };
 
@@ -70,7 +70,7 @@ describe('The suite against this server', { timeout: twoMinutesMs }, () => {
   let server;
   let reportOverIpv4;
   before(explained(async () => {
-    server = await startServer({ users, tls: true, allowPeers: ['127.0.0.0/8', '::1/128'] });
+    server = await startServer({ users, tls: true, dtls: true, allowPeers: ['127.0.0.0/8', '::1/128'] });
   }));
   after(() => server?.discard());
 

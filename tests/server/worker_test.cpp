@@ -359,6 +359,7 @@ class Rig {
                                 connections_,
                                 credentials_,
                                 settings.unauthenticated_timeout,
+                                {},
                                 settings.handshakes};
       workers_.push_back(std::make_unique<Worker>(worker_settings, shared, open_doors(settings)));
     }
