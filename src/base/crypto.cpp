@@ -106,6 +106,39 @@ std::uint32_t crc_continue(const CrcTable& table, std::uint32_t state, ByteView 
   return state;
 }
 
+/// AES-256-SIV with its key set, for one use.
+class Siv {
+ public:
+  enum class Use : std::uint8_t { open, seal };
+
+  Siv(const SealKey& key, Use use)
+      : cipher_(EVP_CIPHER_fetch(nullptr, "AES-256-SIV", nullptr)), context_(EVP_CIPHER_CTX_new()) {
+    const int ok = EVP_CipherInit_ex2(context_, cipher_, key.data(), nullptr,
+                                      use == Use::seal ? 1 : 0, nullptr);
+    TURNPIKE_ASSERT(ok == 1);
+  }
+  ~Siv() {
+    EVP_CIPHER_CTX_free(context_);
+    EVP_CIPHER_free(cipher_);
+  }
+  Siv(const Siv&) = delete;
+  Siv& operator=(const Siv&) = delete;
+
+  /// The synthetic IV, which is the tag too.
+  [[nodiscard]] bool control(int command, std::span<std::uint8_t, seal_bytes> tag) {
+    return EVP_CIPHER_CTX_ctrl(context_, command, seal_bytes, tag.data()) == 1;
+  }
+  [[nodiscard]] bool run(ByteView in, MutableByteView out) {
+    int written = 0;
+    return EVP_CipherUpdate(context_, out.data(), &written, in.data(),
+                            static_cast<int>(in.size())) == 1;
+  }
+
+ private:
+  EVP_CIPHER* cipher_;
+  EVP_CIPHER_CTX* context_;
+};
+
 }  // namespace
 
 Md5Digest md5(ByteView input) {
@@ -184,6 +217,23 @@ HmacSha256Key::HmacSha256Key(ByteView key) {
 
 Sha256Digest HmacSha256Key::mac(std::initializer_list<ByteView> parts) const {
   return hmac<Sha256>(inner_, outer_, parts);
+}
+
+void seal_into(const SealKey& key, ByteView plain, MutableByteView out) {
+  TURNPIKE_ASSERT(!plain.empty() && out.size() == plain.size() + seal_bytes);
+  Siv siv{key, Siv::Use::seal};
+  const bool ok = siv.run(plain, out.subspan(seal_bytes)) &&
+                  siv.control(EVP_CTRL_AEAD_GET_TAG, out.first<seal_bytes>());
+  TURNPIKE_ASSERT(ok);
+}
+
+bool open_into(const SealKey& key, ByteView sealed, MutableByteView out) {
+  TURNPIKE_ASSERT(!out.empty() && sealed.size() == out.size() + seal_bytes);
+  std::array<std::uint8_t, seal_bytes> tag{};
+  copy_bytes(sealed.first(seal_bytes), tag);
+  Siv siv{key, Siv::Use::open};
+  TURNPIKE_ASSERT(siv.control(EVP_CTRL_AEAD_SET_TAG, tag));
+  return siv.run(sealed.subspan(seal_bytes), out);
 }
 
 void SecureRandom::fill(MutableByteView out) {

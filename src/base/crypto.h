@@ -67,6 +67,19 @@ class HmacSha256Key {
   alignas(8) std::array<std::uint8_t, state_bytes> outer_;
 };
 
+/// A key of AES-256-SIV.
+using SealKey = std::array<std::uint8_t, 64>;
+/// How much longer what is sealed is.
+inline constexpr std::size_t seal_bytes = 16;
+
+/// Encrypts and authenticates `plain` with AES-256-SIV (RFC 5297), which needs no nonce: the same
+/// bytes give the same result, others tell nothing. Precondition: `out` has room for `seal_bytes`
+/// more than `plain`, which is not empty.
+void seal_into(const SealKey& key, ByteView plain, MutableByteView out);
+/// The inverse. False, and nothing of use in `out`, when seal_into() did not make `sealed` with
+/// this key. Precondition: `out` holds `seal_bytes` fewer than `sealed`, and one at least.
+[[nodiscard]] bool open_into(const SealKey& key, ByteView sealed, MutableByteView out);
+
 /// libcrypto's random generator, fetched in blocks. Not for use by two threads at once.
 /// Ends the process when the system cannot give randomness: nothing safe could follow.
 class SecureRandom final : public Random {

@@ -272,6 +272,45 @@ TEST_CASE("every byte string survives base64", "[base]") {
   }
 }
 
+// Made with the Python package "cryptography" 38, AESSIV(bytes(range(64))).
+TEST_CASE("AES-256-SIV agrees with another implementation", "[base]") {
+  SealKey key{};
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i);
+  const auto [plain, sealed] = GENERATE(table<std::string, std::string>({
+      {"a mobility ticket", "513388e14f18a3aa75d20b49788d46e0ed7a47d0ee22b824ffbcb4e97089da0e04"},
+      {std::string("\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 16),
+       "bcfa11bfad493796dce5f460fa29dd3aae3ad5a20ea71e5a0a00e7ef512c66c5"},
+  }));
+  Bytes out(plain.size() + seal_bytes);
+  seal_into(key, bytes_of(plain), out);
+  CHECK(to_hex(out) == sealed);
+  Bytes opened(plain.size());
+  REQUIRE(open_into(key, out, opened));
+  CHECK(text_of(opened) == plain);
+}
+
+TEST_CASE("what is sealed opens with its key and unchanged, or not at all", "[base][A16]") {
+  SealKey key{};
+  SecureRandom random;
+  random.fill(key);
+  const Bytes plain(16, 7);
+  Bytes sealed(plain.size() + seal_bytes);
+  seal_into(key, plain, sealed);
+  Bytes opened(plain.size());
+  REQUIRE(open_into(key, sealed, opened));
+  CHECK(opened == plain);
+  for (std::size_t i = 0; i < sealed.size() * 8; ++i) {
+    Bytes forged = sealed;
+    forged[i / 8] = static_cast<std::uint8_t>(forged[i / 8] ^ (1 << (i % 8)));
+    CHECK_FALSE(open_into(key, forged, opened));
+  }
+  for (const std::size_t byte : std::vector<std::size_t>{0, 31, 32, 63}) {
+    SealKey other = key;
+    other.at(byte) ^= 1;
+    CHECK_FALSE(open_into(other, sealed, opened));
+  }
+}
+
 TEST_CASE("the secure generator fills every size, also across its blocks", "[base]") {
   SecureRandom random;
   for (const std::size_t size : std::vector<std::size_t>{0, 1, 8, 511, 512, 513, 4096}) {
