@@ -104,6 +104,7 @@ struct Config {
     std::vector<Endpoint> alternate_tls_servers;  ///< for TLS clients
     std::string alternate_domain;  ///< name in the certificate of those; empty: the same as here
     bool tcp = false;              ///< RFC 6062
+    bool mobility = false;         ///< clients may take an allocation to another address (RFC 8016)
   };
 
   struct Limits {

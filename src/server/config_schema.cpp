@@ -428,7 +428,7 @@ std::string listener_text(const ListenAddress& address) { return address.to_stri
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 40> keys{{
+const std::array<ConfigKey, 41> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -696,6 +696,16 @@ const std::array<ConfigKey, 40> keys{{
      .show =
          [](const Config& config) {
            return ConfigValue{config.relay.tcp, {}};
+         }},
+    {.path = "relay.mobility",
+     .type = ConfigType::boolean,
+     .example = "true",
+     .meaning = "Whether clients may take an allocation to another address (RFC 8016).",
+     .apply = [](Config& config, const ConfigValue& value,
+                 KeyProblems& problems) { read_boolean(value, problems, config.relay.mobility); },
+     .show =
+         [](const Config& config) {
+           return ConfigValue{config.relay.mobility, {}};
          }},
     {.path = "limits.challenge_rate",
      .type = ConfigType::integer,

@@ -7,6 +7,16 @@ namespace {
 
 constexpr std::size_t kept_bytes = 64 * 1024;  // of an empty mail; more is given back
 
+/// Makes room in front of the letter's bytes.
+struct MoveBytes {
+  std::size_t by;
+
+  template <class AnyLetter>
+  void operator()(AnyLetter& letter) const {
+    if constexpr (requires { letter.offset; }) letter.offset += by;
+  }
+};
+
 }  // namespace
 
 void Mail::add_datagram(turn::RelayId relay, const Endpoint& from, ByteView payload) {
@@ -14,9 +24,23 @@ void Mail::add_datagram(turn::RelayId relay, const Endpoint& from, ByteView payl
   bytes_.insert(bytes_.end(), payload.begin(), payload.end());
 }
 
+void Mail::add_from_guest(const turn::ClientFlow& flow, ByteView datagram) {
+  letters_.emplace_back(GuestLetter{flow, bytes_.size(), datagram.size()});
+  bytes_.insert(bytes_.end(), datagram.begin(), datagram.end());
+}
+
+void Mail::add_to_client(const FiveTuple& client, turn::WorkerId home, ByteView header,
+                         ByteView payload, std::size_t padding_bytes) {
+  const std::size_t size = header.size() + payload.size() + padding_bytes;
+  letters_.emplace_back(ClientLetter{client, home, bytes_.size(), size});
+  bytes_.insert(bytes_.end(), header.begin(), header.end());
+  bytes_.insert(bytes_.end(), payload.begin(), payload.end());
+  bytes_.resize(bytes_.size() + padding_bytes);
+}
+
 void Mail::append(Mail& other) {
   for (Letter& letter : other.letters_) {
-    if (auto* const datagram = std::get_if<PeerLetter>(&letter)) datagram->offset += bytes_.size();
+    std::visit(MoveBytes{bytes_.size()}, letter);
     letters_.push_back(std::move(letter));
   }
   bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());

@@ -10,7 +10,7 @@
 #include "base/endpoint.h"
 #include "net/poller.h"
 #include "server/stream_session.h"
-#include "turn/ids.h"
+#include "turn/effects.h"
 
 namespace turnpike::server {
 
@@ -29,18 +29,55 @@ struct StreamLetter {
   turn::PeerConnectionId connection;
 };
 
-using Letter = std::variant<PeerLetter, StreamLetter>;
+/// What came in at the writer from a client of the reader (turn::Forward::ToHome). The bytes
+/// follow.
+struct GuestLetter {
+  turn::ClientFlow flow;
+  std::size_t offset;
+  std::size_t size;
+};
+
+/// What the writer has for a client of its that comes in at the reader. The bytes follow.
+struct ClientLetter {
+  FiveTuple client;
+  turn::WorkerId home;  ///< the writer
+  std::size_t offset;
+  std::size_t size;
+};
+
+/// The writer has done with a client that came in at the reader (turn::ReleaseGuest).
+struct GuestOverLetter {
+  FiveTuple client;
+  turn::WorkerId home;  ///< the writer
+};
+
+/// The connection of a client of the reader is gone (turn::ReportGone).
+struct ClientGoneLetter {
+  FiveTuple client;
+};
+
+using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
+                            ClientGoneLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {
  public:
   void add_datagram(turn::RelayId relay, const Endpoint& from, ByteView payload);
   void add_stream(StreamLetter letter) { letters_.emplace_back(std::move(letter)); }
+  void add_from_guest(const turn::ClientFlow& flow, ByteView datagram);
+  /// The datagram is header, payload and so many zero bytes.
+  void add_to_client(const FiveTuple& client, turn::WorkerId home, ByteView header,
+                     ByteView payload, std::size_t padding_bytes);
+  void add_guest_over(const FiveTuple& client, turn::WorkerId home) {
+    letters_.emplace_back(GuestOverLetter{client, home});
+  }
+  void add_client_gone(const FiveTuple& client) { letters_.emplace_back(ClientGoneLetter{client}); }
 
   [[nodiscard]] bool empty() const { return letters_.empty(); }
   [[nodiscard]] std::vector<Letter>& letters() { return letters_; }
   /// Valid until the mail is changed.
-  [[nodiscard]] ByteView bytes_of(const PeerLetter& letter) const {
+  template <class AnyLetter>
+  [[nodiscard]] ByteView bytes_of(const AnyLetter& letter) const {
     return ByteView{bytes_}.subspan(letter.offset, letter.size);
   }
   [[nodiscard]] std::size_t byte_count() const { return bytes_.size(); }

@@ -175,11 +175,18 @@ void Worker::forward(const turn::Forward& forward) {
     return;
   }
   if (const auto* neighbour = forward.neighbour_route()) {
-    const auto worker = static_cast<std::size_t>(neighbour->to.worker);
-    outboxes_.at(worker).add_datagram(neighbour->to.relay, neighbour->from, forward.payload());
+    outbox(neighbour->to.worker)
+        .add_datagram(neighbour->to.relay, neighbour->from, forward.payload());
+    return;
+  }
+  if (const auto* home = forward.home_route()) {
+    outbox(home->home).add_from_guest(home->from, forward.payload());
     return;
   }
   const turn::ClientFlow& flow = *forward.client_route();
+  if (flow.worker != id_) {
+    return send_abroad(flow, forward.header().view(), forward.payload(), forward.padding_bytes());
+  }
   if (const auto session = session_of(flow.listener)) return send_to_session(*session, forward);
   if (const auto session = dtls_session_of(flow.listener)) return send_to_dtls(*session, forward);
   net::UdpPort& port = listener(flow.listener);
@@ -203,6 +210,9 @@ void Worker::apply_effects() {
 }
 
 void Worker::apply(const turn::SendToClient& effect) {
+  if (effect.flow.worker != id_) {
+    return send_abroad(effect.flow, {}, effects_.bytes_of(effect), 0);
+  }
   if (const auto session = session_of(effect.flow.listener)) {
     return reply_to_session(*session, effects_.bytes_of(effect));
   }

@@ -158,6 +158,8 @@ class Worker {
   void apply(const turn::ConnectToPeer& effect);
   void apply(const turn::ClosePeerConnection& effect);
   void apply(const turn::BindStreams& effect);
+  void apply(const turn::ReleaseGuest& effect);
+  void apply(const turn::ReportGone& effect);
   [[nodiscard]] std::optional<turn::RelayOpenError> open_relay(const turn::OpenRelay& effect);
   [[nodiscard]] std::error_code open_udp_relay(const turn::OpenRelay& effect);
 
@@ -165,6 +167,13 @@ class Worker {
   void read_mail();
   void read(const PeerLetter& letter);
   void read(StreamLetter& letter);
+  void read(const GuestLetter& letter);
+  void read(const ClientLetter& letter);
+  void read(const GuestOverLetter& letter);
+  void read(const ClientGoneLetter& letter);
+  void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
+                   std::size_t padding_bytes);
+  [[nodiscard]] Mail& outbox(turn::WorkerId worker);
   void deliver_mail();
 
   // worker_streams.cpp

@@ -17,6 +17,44 @@ void Worker::read(const PeerLetter& letter) {
   handle(server_.on_peer_datagram(letter.relay, letter.from, payload, now_.instant));
 }
 
+void Worker::read(const GuestLetter& letter) {
+  handle(server_.on_client_datagram(letter.flow, inbox_.bytes_of(letter), now_, effects_));
+  apply_effects();
+}
+
+void Worker::read(const ClientLetter& letter) {
+  const turn::ClientFlow* const flow = server_.flow_of_guest(letter.client, letter.home);
+  if (flow == nullptr) return;  // it has gone, as home will read
+  forward(turn::Forward::to_client(*flow, {}, inbox_.bytes_of(letter), 0));
+}
+
+void Worker::read(const GuestOverLetter& letter) {
+  server_.on_guest_over(letter.client, letter.home);
+}
+
+void Worker::read(const ClientGoneLetter& letter) {
+  server_.on_client_gone(letter.client, effects_);
+  apply_effects();
+}
+
+void Worker::apply(const turn::ReleaseGuest& effect) {
+  outbox(effect.flow.worker).add_guest_over(effect.flow.tuple, id_);
+}
+
+void Worker::apply(const turn::ReportGone& effect) {
+  outbox(effect.home).add_client_gone(effect.tuple);
+}
+
+/// To a client that comes in at another worker.
+void Worker::send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
+                         std::size_t padding_bytes) {
+  outbox(flow.worker).add_to_client(flow.tuple, id_, header, payload, padding_bytes);
+}
+
+Mail& Worker::outbox(turn::WorkerId worker) {
+  return outboxes_.at(static_cast<std::size_t>(worker));
+}
+
 void Worker::deliver_mail() {
   for (std::size_t worker = 0; worker < outboxes_.size(); ++worker) {
     Mail& mail = outboxes_[worker];

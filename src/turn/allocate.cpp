@@ -26,6 +26,7 @@ struct Server::AllocatePlan {
   PortWish wish = PortWish::any;
   std::optional<std::uint64_t> token;
   seconds lifetime{0};
+  bool with_ticket = false;  // the client is mobile (RFC 8016 §3.1.2)
 };
 
 Reason Server::on_allocate(const Request& request) {
@@ -57,6 +58,7 @@ Reason Server::on_allocate(const Request& request) {
   allocation.pending = std::make_unique<PendingAllocate>(
       PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(),
                       plan->wish, plan->token.has_value(), std::nullopt});
+  if (plan->with_ticket) give_ticket(allocation);
   if (const auto error = take_relays(*plan, request, allocation)) {
     end_allocation(allocation, request.effects);
     // A reservation is here and nowhere else.
@@ -76,7 +78,7 @@ Reason Server::on_allocate(const Request& request) {
 Reason Server::on_allocate_again(const Request& request, const Allocation& allocation) {
   if (allocation.pending) return Reason::dropped_pending;
   auto response = begin_success(request.message);
-  put_allocate_success(response, allocation, request.now.instant);
+  put_allocate_success(response, allocation, request.flow.tuple.client, request.now.instant);
   finish(request, response);
   return Reason::answered_allocate_again;
 }
@@ -150,6 +152,13 @@ Result<Server::AllocatePlan, ErrorCode> Server::plan_allocate(const Request& req
   const auto lifetime = lifetime_value ? stun::decode_lifetime(*lifetime_value) : std::nullopt;
   if (lifetime_value && !lifetime) return Failure{ErrorCode::bad_request};
   plan.lifetime = granted_lifetime(lifetime);
+
+  // RFC 8016 §3.1.2. A server without mobility does not know the attribute and ignores it; so does
+  // this one for TCP allocations, whose data connections could not move along.
+  const auto ticket = message.find(AttributeType::mobility_ticket);
+  const bool may_move = settings_.ticket_key && plan.transport == PeerTransport::udp;
+  plan.with_ticket = may_move && ticket;
+  if (plan.with_ticket && !ticket->empty()) return Failure{ErrorCode::bad_request};
   return plan;
 }
 
@@ -283,7 +292,7 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
           ledger_.reserve(next, users_.account(allocation.user), random_, now.instant);
     }
     allocation.additional_error = pending->additional_error;
-    put_allocate_success(response, allocation, now.instant);
+    put_allocate_success(response, allocation, allocation.flow.tuple.client, now.instant);
   }
   signer.sign(response);
   if (pending->with_fingerprint) response.put_fingerprint();
@@ -292,7 +301,7 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
 }
 
 void Server::put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
-                                  Instant now) {
+                                  const Endpoint& client, Instant now) {
   Instant expires = now;
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     if (!allocation.has_relay(family)) continue;
@@ -307,7 +316,10 @@ void Server::put_allocate_success(stun::MessageBuilder& response, const Allocati
     const Family missing = allocation.has_relay(Family::ipv4) ? Family::ipv6 : Family::ipv4;
     response.put_address_error_code(missing, *allocation.additional_error);
   }
-  response.put_xor_address(AttributeType::xor_mapped_address, allocation.flow.tuple.client);
+  response.put_xor_address(AttributeType::xor_mapped_address, client);
+  if (allocation.mobility) {
+    response.put(AttributeType::mobility_ticket, allocation.mobility->ticket);
+  }
 }
 
 /// Closes and gives back one relay, in whatever state it is.
@@ -335,6 +347,10 @@ void Server::drop_relay(Allocation& allocation, Family family, Effects& effects)
 }
 
 void Server::end_allocation(Allocation& allocation, Effects& effects) {
+  if (allocation.has_client) release(allocation.flow, effects);
+  if (allocation.mobility && allocation.mobility->next) {
+    release(*allocation.mobility->next, effects);
+  }
   for (const Family family : {Family::ipv4, Family::ipv6}) drop_relay(allocation, family, effects);
   ledger_.release(users_.account(allocation.user));
   users_.release(allocation.user);

@@ -10,6 +10,7 @@
 #include "base/inline_vector.h"
 #include "turn/effects.h"
 #include "turn/ledger.h"
+#include "turn/mobility_ticket.h"
 #include "turn/user_table.h"
 
 namespace turnpike::turn {
@@ -50,6 +51,15 @@ struct PendingAllocate {
   std::optional<stun::ErrorCode> additional_error;  // why there is no second relay
 };
 
+/// What the allocation of a client with a ticket has besides (RFC 8016).
+struct Mobility {
+  std::uint64_t serial = 0;  // no two allocations of a server have the same
+  std::uint32_t number = 0;  // of the ticket
+  Ticket ticket{};
+  Instant previous_until{};        // as long the ticket before this one is known again
+  std::optional<ClientFlow> next;  // where the client has moved to and not sent from yet
+};
+
 /// One allocation. The relays stand at relay_index(family).
 struct Allocation {
   ClientFlow flow;
@@ -57,7 +67,8 @@ struct Allocation {
   UserId user{};
   std::uint32_t slot = 0;  // its number in the table
   bool in_use = false;
-  PeerTransport transport = PeerTransport::udp;     // REQUESTED-TRANSPORT
+  PeerTransport transport = PeerTransport::udp;  // REQUESTED-TRANSPORT
+  bool has_client = true;  // false: its connection is gone, and it has a ticket to come back with
   std::optional<std::uint64_t> reservation_token;   // repeated in repeated answers
   std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
   std::array<Relay, 2> relay_pair;
@@ -65,6 +76,7 @@ struct Allocation {
   InlineVector<Channel, 2> channels;
   std::vector<std::uint32_t> peer_connections;  // their slots; TCP only
   std::unique_ptr<PendingAllocate> pending;
+  std::unique_ptr<Mobility> mobility;  // null: the client has no ticket
 
   [[nodiscard]] static std::size_t relay_index(Family family) {
     return family == Family::ipv4 ? 0 : 1;
@@ -77,12 +89,19 @@ struct Allocation {
   [[nodiscard]] bool has_any_relay() const {
     return has_relay(Family::ipv4) || has_relay(Family::ipv6);
   }
-  /// The same at a given time: nothing is relayed past the deadline, swept or not.
+  [[nodiscard]] bool is_dual() const { return has_relay(Family::ipv4) && has_relay(Family::ipv6); }
+  /// Has a relay at a given time: nothing is relayed past the deadline, swept or not.
   [[nodiscard]] bool relays(Family family, Instant now) const {
     return has_relay(family) && relay(family).expires > now;
   }
   [[nodiscard]] bool relays_any(Instant now) const {
     return relays(Family::ipv4, now) || relays(Family::ipv6, now);
+  }
+
+  /// Of the client's flows, the one with this five-tuple: the next one, or else the first.
+  [[nodiscard]] ClientFlow& flow_at(const FiveTuple& tuple) {
+    const bool is_next = mobility && mobility->next && mobility->next->tuple == tuple;
+    return is_next ? *mobility->next : flow;
   }
 
   /// The live permission for `address`, or null.

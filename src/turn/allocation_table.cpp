@@ -5,9 +5,9 @@
 namespace turnpike::turn {
 
 Allocation* AllocationTable::find(const FiveTuple& tuple) {
-  const auto slot = by_flow_.find(
-      tuple, [this](std::uint32_t s) -> const FiveTuple& { return slots_[s].flow.tuple; });
-  return slot ? &slots_[*slot] : nullptr;
+  const auto entry =
+      by_flow_.find(tuple, [this](std::uint32_t e) -> const FiveTuple& { return tuple_of(e); });
+  return entry ? &slots_[*entry & ~next_bit] : nullptr;
 }
 
 Allocation* AllocationTable::find(RelayId relay) {
@@ -33,8 +33,44 @@ Allocation& AllocationTable::create(const ClientFlow& flow) {
   return allocation;
 }
 
-void AllocationTable::destroy(Allocation& allocation) {
+Allocation* AllocationTable::find_mobile(std::uint32_t slot, std::uint64_t serial) {
+  if (slot >= slots_.size()) return nullptr;
+  Allocation& allocation = slots_[slot];
+  const bool is_it = allocation.mobility && allocation.mobility->serial == serial;
+  return is_it ? &allocation : nullptr;
+}
+
+void AllocationTable::drop_flow(Allocation& allocation) {
   by_flow_.erase(allocation.flow.tuple, allocation.slot);
+  allocation.has_client = false;
+}
+
+void AllocationTable::set_flow(Allocation& allocation, const ClientFlow& flow) {
+  allocation.flow = flow;
+  allocation.has_client = true;
+  by_flow_.insert(flow.tuple, allocation.slot);
+}
+
+void AllocationTable::add_next(Allocation& allocation, const ClientFlow& flow) {
+  allocation.mobility->next = flow;
+  by_flow_.insert(flow.tuple, allocation.slot | next_bit);
+}
+
+void AllocationTable::drop_next(Allocation& allocation) {
+  by_flow_.erase(allocation.mobility->next->tuple, allocation.slot | next_bit);
+  allocation.mobility->next.reset();
+}
+
+void AllocationTable::finish_move(Allocation& allocation) {
+  const ClientFlow next = *allocation.mobility->next;
+  drop_next(allocation);
+  drop_flow(allocation);
+  set_flow(allocation, next);
+}
+
+void AllocationTable::destroy(Allocation& allocation) {
+  if (allocation.mobility && allocation.mobility->next) drop_next(allocation);
+  if (allocation.has_client) drop_flow(allocation);
   Allocation fresh;
   for (std::size_t i = 0; i < fresh.relay_pair.size(); ++i) {
     fresh.relay_pair[i].generation = allocation.relay_pair[i].generation + 1;

@@ -21,15 +21,38 @@ class AllocationTable {
 
   /// A fresh allocation for `flow`. Precondition: find(flow.tuple) is null.
   Allocation& create(const ClientFlow& flow);
+  /// The allocation `serial` in `slot`, if it is still there and its client has a ticket.
+  [[nodiscard]] Allocation* find_mobile(std::uint32_t slot, std::uint64_t serial);
+
+  // ---- clients that move (RFC 8016) ----
+  /// The client's flow is over and nothing is in its place.
+  void drop_flow(Allocation& allocation);
+  /// The first flow after drop_flow(). Precondition: find(flow.tuple) is null.
+  void set_flow(Allocation& allocation, const ClientFlow& flow);
+  /// `flow` is found besides the client's flow. Precondition: find(flow.tuple) is null, and there
+  /// is no next flow yet.
+  void add_next(Allocation& allocation, const ClientFlow& flow);
+  void drop_next(Allocation& allocation);
+  /// The next flow takes the place of the client's flow.
+  void finish_move(Allocation& allocation);
+
   /// Empties the slot. Its relays' ids are not valid any more.
   void destroy(Allocation& allocation);
 
   [[nodiscard]] static RelayId relay_id(const Allocation& allocation, Family family);
   /// IPv4 or IPv6: which of its allocation's relays this is.
   [[nodiscard]] static Family family_of(RelayId relay);
-  [[nodiscard]] std::size_t size() const { return by_flow_.size(); }
+  [[nodiscard]] std::size_t size() const { return slots_.size() - free_.size(); }
 
  private:
+  /// Marks the entries of next flows in `by_flow_`.
+  static constexpr std::uint32_t next_bit = 0x80000000;
+
+  [[nodiscard]] const FiveTuple& tuple_of(std::uint32_t entry) const {
+    if ((entry & next_bit) == 0) return slots_[entry].flow.tuple;
+    return slots_[entry & ~next_bit].mobility->next->tuple;
+  }
+
   std::deque<Allocation> slots_;
   std::vector<std::uint32_t> free_;
   FlowTable by_flow_;

@@ -68,11 +68,14 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   return Reason::answered_channel_bind;
 }
 
-Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Instant now) {
+Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Instant now,
+                                Effects& effects) {
   const auto message = parse_channel_data(datagram);
   if (!message) return Reason::dropped_malformed;
-  const Allocation* const allocation = allocations_.find(flow.tuple);
-  if (allocation == nullptr || !allocation->relays_any(now)) return Reason::dropped_no_allocation;
+  Allocation* const allocation = allocations_.find(flow.tuple);
+  if (allocation == nullptr) return send_home(flow, datagram);
+  if (!allocation->relays_any(now)) return Reason::dropped_no_allocation;
+  if (allocation->mobility) note_data_from(flow.tuple, *allocation, effects);
   const Channel* const channel = allocation->channel(message->channel, now);
   if (channel == nullptr) return Reason::dropped_unbound_channel;
 

@@ -13,7 +13,8 @@
 
 namespace turnpike::turn {
 
-/// A client's conversation, and the socket it runs over: `listener` of `worker`.
+/// A client's conversation, and the socket it runs over: `listener` of `worker`. That is another
+/// worker than the one that has the allocation when the client has moved there (RFC 8016).
 struct ClientFlow {
   FiveTuple tuple;
   ListenerId listener{};
@@ -43,6 +44,11 @@ class Forward {
                                             ByteView payload) {
     return Forward{Route{ToNeighbour{to, from}}, {}, payload, 0};
   }
+  /// What came from a client of another worker, whole: hand it to that worker's
+  /// Server::on_client_datagram, with this flow.
+  [[nodiscard]] static Forward to_home(WorkerId home, const ClientFlow& flow, ByteView datagram) {
+    return Forward{Route{ToHome{home, flow}}, {}, datagram, 0};
+  }
   /// To a client.
   [[nodiscard]] static Forward to_client(const ClientFlow& flow, const Header& header,
                                          ByteView payload, std::uint8_t padding_bytes) {
@@ -60,12 +66,19 @@ class Forward {
     Endpoint from;  ///< the relayed address of the sender
   };
 
+  struct ToHome {
+    WorkerId home;
+    ClientFlow from;
+  };
+
   /// Where it goes, if it goes to a peer.
   [[nodiscard]] const ToPeer* peer_route() const { return std::get_if<ToPeer>(&route_); }
   /// Where it goes, if it goes to another worker.
   [[nodiscard]] const ToNeighbour* neighbour_route() const {
     return std::get_if<ToNeighbour>(&route_);
   }
+  /// Where it goes, if it goes to the worker that has the client's allocation.
+  [[nodiscard]] const ToHome* home_route() const { return std::get_if<ToHome>(&route_); }
   /// Where it goes, if it goes to a client.
   [[nodiscard]] const ClientFlow* client_route() const { return std::get_if<ClientFlow>(&route_); }
   [[nodiscard]] const Header& header() const { return header_; }
@@ -75,7 +88,7 @@ class Forward {
   [[nodiscard]] std::uint8_t padding_bytes() const { return padding_bytes_; }
 
  private:
-  using Route = std::variant<ToPeer, ToNeighbour, ClientFlow>;
+  using Route = std::variant<ToPeer, ToNeighbour, ToHome, ClientFlow>;
   Forward(const Route& route, const Header& header, ByteView payload, std::uint8_t padding_bytes)
       : route_(route), header_(header), payload_(payload), padding_bytes_(padding_bytes) {}
 
@@ -137,8 +150,19 @@ struct BindStreams {
   PeerConnectionId connection;
 };
 
+/// Tell `flow.worker` that this client is no guest of its any more: Server::on_guest_over.
+struct ReleaseGuest {
+  ClientFlow flow;
+};
+
+/// Tell `home` that the connection of its client is gone: Server::on_client_gone.
+struct ReportGone {
+  WorkerId home;
+  FiveTuple tuple;
+};
+
 using Effect = std::variant<SendToClient, OpenRelay, CloseRelay, ConnectToPeer, ClosePeerConnection,
-                            BindStreams>;
+                            BindStreams, ReleaseGuest, ReportGone>;
 
 /// Collects effects in order. Made once and cleared after use, so that in the steady state nothing
 /// is allocated: not for answers to strangers in particular.
@@ -153,6 +177,10 @@ class Effects {
   void connect(const ConnectToPeer& connection) { list_.emplace_back(connection); }
   void close(PeerConnectionId connection) { list_.emplace_back(ClosePeerConnection{connection}); }
   void bind(const BindStreams& streams) { list_.emplace_back(streams); }
+  void release_guest(const ClientFlow& flow) { list_.emplace_back(ReleaseGuest{flow}); }
+  void report_gone(WorkerId home, const FiveTuple& tuple) {
+    list_.emplace_back(ReportGone{home, tuple});
+  }
 
   /// In the order in which they were asked for. Carrying one out may append further ones, so walk
   /// by index.

@@ -22,6 +22,7 @@ struct Limits {
   seconds bind_timeout{30};  ///< RFC 6062 §5.2, §5.3: a ConnectionBind must come in time
   std::uint32_t max_peer_connections = 64;  ///< of one TCP allocation
   std::uint32_t port_attempts = 16;         ///< ports tried when the system says one is taken
+  std::uint32_t max_guests = 65536;         ///< clients that have moved here from another worker
   std::uint32_t challenge_rate = 50;        ///< 401/438 a second per source /24 or /56; 0: no limit
 };
 

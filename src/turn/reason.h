@@ -15,6 +15,7 @@ namespace turnpike::turn {
   X(answered_allocate_again) /* retransmission of the request that created it */           \
   X(answered_refresh)                                                                      \
   X(answered_delete) /* Refresh with LIFETIME 0 */                                         \
+  X(answered_move)   /* Refresh with a ticket (RFC 8016) */                                \
   X(answered_create_permission)                                                            \
   X(answered_channel_bind)                                                                 \
   X(answered_connect)   /* connecting; 200 or 447 follows (RFC 6062) */                    \
@@ -25,6 +26,7 @@ namespace turnpike::turn {
   X(relayed_to_client)                                                                     \
   X(relayed_between_clients) /* the peer is another allocation of this worker */           \
   X(relayed_to_neighbour)    /* the peer is an allocation of another worker */             \
+  X(relayed_to_home)         /* the client's allocation is another worker's */             \
   X(relayed_icmp)                                                                          \
   X(refused_try_alternate)     /* 300: full, another server was named */                   \
   X(refused_no_credentials)    /* 401: the ordinary first answer */                        \
@@ -66,6 +68,7 @@ namespace turnpike::turn {
   X(dropped_peer_denied)  /* peer policy */                                                \
   X(dropped_too_large)    /* more than a Data indication can hold */                       \
   X(dropped_closed_relay) /* arrived for a relay that is gone */                           \
+  X(dropped_client_gone)  /* its connection is lost; it may come back with its ticket */   \
   X(dropped_icmp)         /* ICMP that must not be relayed */
 
 enum class Reason : std::uint8_t {

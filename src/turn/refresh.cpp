@@ -7,35 +7,46 @@ using stun::AttributeType;
 using stun::ErrorCode;
 
 Reason Server::on_refresh(const Request& request, Allocation& allocation) {
-  std::optional<Family> only;  // of a dual allocation, this family alone is meant (§8.1)
+  const auto plan = plan_refresh(request, allocation);
+  if (!plan) return refuse(request, plan.error());
+  return carry_out(*plan, request, allocation, nullptr);
+}
+
+Result<Server::RefreshPlan, ErrorCode> Server::plan_refresh(const Request& request,
+                                                            const Allocation& allocation) const {
+  RefreshPlan plan;
   if (const auto value = request.message.find(AttributeType::requested_address_family)) {
     const auto byte = stun::decode_address_family(*value);
-    if (!byte) return refuse(request, ErrorCode::bad_request);
-    only = stun::family_from_wire(*byte);
-    if (!only || !allocation.has_relay(*only))
-      return refuse(request, ErrorCode::peer_address_family_mismatch);
+    if (!byte) return Failure{ErrorCode::bad_request};
+    plan.only = stun::family_from_wire(*byte);
+    if (!plan.only || !allocation.has_relay(*plan.only))
+      return Failure{ErrorCode::peer_address_family_mismatch};
   }
-
   const auto value = request.message.find(AttributeType::lifetime);
   const auto requested = value ? stun::decode_lifetime(*value) : std::nullopt;
-  if (value && !requested) return refuse(request, ErrorCode::bad_request);
+  if (value && !requested) return Failure{ErrorCode::bad_request};
+  plan.is_delete = requested == seconds{0};
+  plan.lifetime = plan.is_delete ? seconds{0} : granted_lifetime(requested);
+  return plan;
+}
 
-  const bool is_delete = requested == seconds{0};
-  const seconds lifetime = is_delete ? seconds{0} : granted_lifetime(requested);
+Reason Server::carry_out(const RefreshPlan& plan, const Request& request, Allocation& allocation,
+                         const Ticket* ticket) {
   auto response = begin_success(request.message);
-  response.put_lifetime(lifetime);
+  response.put_lifetime(plan.lifetime);
+  if (ticket != nullptr) response.put(AttributeType::mobility_ticket, *ticket);
   finish(request, response);
 
   for (const Family family : {Family::ipv4, Family::ipv6}) {
-    if (!allocation.has_relay(family) || (only && *only != family)) continue;
-    if (is_delete) {
+    if (!allocation.has_relay(family) || (plan.only && *plan.only != family)) continue;
+    if (plan.is_delete) {
       drop_relay(allocation, family, request.effects);
     } else {
-      set_expiry(allocation, family, request.now.instant + lifetime);
+      set_expiry(allocation, family, request.now.instant + plan.lifetime);
     }
   }
   if (!allocation.has_any_relay()) end_allocation(allocation, request.effects);
-  return is_delete ? Reason::answered_delete : Reason::answered_refresh;
+  return plan.is_delete ? Reason::answered_delete : Reason::answered_refresh;
 }
 
 }  // namespace turnpike::turn

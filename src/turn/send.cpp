@@ -21,9 +21,11 @@ bool carries_mtu(Family family, const stun::Icmp& icmp) {
 
 }  // namespace
 
-Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now) {
-  const Allocation* const allocation = allocations_.find(flow.tuple);
-  if (allocation == nullptr || !allocation->relays_any(now)) return Reason::dropped_no_allocation;
+Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now,
+                        Effects& effects) {
+  Allocation* const allocation = allocations_.find(flow.tuple);
+  if (allocation == nullptr) return send_home(flow, message.bytes());
+  if (!allocation->relays_any(now)) return Reason::dropped_no_allocation;
   if (allocation->transport != PeerTransport::udp) return Reason::dropped_transport;
   if (has_unknown_attribute(message)) return Reason::dropped_bad_indication;
   const auto peer_value = message.find(AttributeType::xor_peer_address);
@@ -31,6 +33,7 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
   const auto peer =
       peer_value ? stun::decode_xor_address(*peer_value, message.transaction_id()) : std::nullopt;
   if (!peer || !payload) return Reason::dropped_bad_indication;
+  if (allocation->mobility) note_data_from(flow.tuple, *allocation, effects);
 
   if (!allocation->relays(peer->family(), now)) return Reason::dropped_peer_family;
   if (allocation->permission(peer->address, now) == nullptr) return Reason::dropped_no_permission;
@@ -75,6 +78,7 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   if (permission->only_live_relays && !ledger_.live_relays().contains(peer)) {
     return Reason::dropped_peer_denied;
   }
+  if (!allocation->has_client) return Reason::dropped_client_gone;
 
   const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   if (const Channel* const channel = allocation->channel_to(peer, now)) {
@@ -105,6 +109,7 @@ Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icm
   // The permission looked at is that of the datagram's destination, not of the ICMP's sender.
   if (allocation->permission(peer.address, now.instant) == nullptr)
     return Reason::dropped_no_permission;
+  if (!allocation->has_client) return Reason::dropped_client_gone;
 
   stun::TransactionId id{};
   random_.fill(id);

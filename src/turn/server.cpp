@@ -116,13 +116,19 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
       discovery_(settings.nat_discovery),
       discovery_budget_(discovery_.is_on() ? settings.limits.challenge_rate : 0,
                         HashSeed{discovery_.is_on() ? random.next_u64() : 0}),
-      allocations_(HashSeed{random.next_u64()}) {}
+            allocations_(HashSeed{random.next_u64()}),
+      guests_(HashSeed{random.next_u64()}, settings.limits.max_guests) {}
 
 Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
                                    Effects& effects) {
+  if (flow.worker != settings_.worker) return on_datagram_from_abroad(flow, datagram, now, effects);
+  return serve(flow, datagram, now, effects);
+}
+
+Handled Server::serve(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects) {
   switch (stun::classify(datagram)) {
     case stun::Protocol::channel_data:
-      return on_channel_data(flow, datagram, now.instant);
+      return on_channel_data(flow, datagram, now.instant, effects);
     case stun::Protocol::stun:
       return on_stun(flow, datagram, now, effects);
     default:
@@ -145,7 +151,7 @@ Handled Server::on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effe
     case Class::request:
       return on_request(flow, *message, now, effects);
     case Class::indication:
-      if (message->method() == Method::send) return on_send(flow, *message, now.instant);
+      if (message->method() == Method::send) return on_send(flow, *message, now.instant, effects);
       return Reason::dropped_method;
     case Class::success:
     case Class::error:
@@ -188,14 +194,20 @@ bool Server::is_served_request(Method method) const {
   }
 }
 
-Reason Server::on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
-                          Effects& effects) {
+Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                           Effects& effects) {
   // RFC 8489 §6.3: a method that is not supported is silence, not an error.
   if (!is_served_request(message.method())) return Reason::dropped_method;
   if (is_unanswerable(flow.tuple)) return Reason::dropped_source;
   if (message.method() == Method::binding) return on_binding(flow, message, now, effects);
 
   on_deadline(now, effects);  // what has run out must not be found
+  if (guests_.home_of(flow.tuple)) {
+    const Instant expires = now.instant + settings_.limits.max_lifetime;
+    if (message.method() == Method::refresh) guests_.extend(flow, expires);
+    return send_home(flow, message.bytes());
+  }
+  if (is_move(message)) return on_move(flow, message, now, effects);
   const bool is_upkeep =
       message.method() == Method::connection_bind ||
       (message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr);
@@ -220,7 +232,8 @@ Reason Server::on_authenticated(const Request& request) {
     return refuse(request, ErrorCode::wrong_credentials);
   }
   if (allocation->pending) return Reason::dropped_pending;
-  allocation->flow.through = request.flow.through;  // a balancer may have taken another port
+  // A balancer may have taken another port.
+  allocation->flow_at(request.flow.tuple).through = request.flow.through;
   switch (method) {
     case Method::refresh:
       return on_refresh(request, *allocation);
@@ -234,6 +247,7 @@ Reason Server::on_authenticated(const Request& request) {
 }
 
 void Server::on_deadline(Now now, Effects& effects) {
+  guests_.drop_expired(now.instant);
   while (const auto slot = deadlines_.pop_due(now.instant)) {
     Allocation& allocation = allocations_.at(*slot / 2);
     drop_relay(allocation, AllocationTable::family_of({*slot, 0}), effects);
@@ -243,15 +257,24 @@ void Server::on_deadline(Now now, Effects& effects) {
 }
 
 std::optional<Instant> Server::next_deadline() const {
-  const auto relay = deadlines_.next();
-  const auto connection = connection_deadlines_.next();
-  if (!relay || !connection) return relay ? relay : connection;
-  return std::min(*relay, *connection);
+  std::optional<Instant> earliest = deadlines_.next();
+  for (const auto& other : {connection_deadlines_.next(), guests_.next_deadline()}) {
+    if (other && (!earliest || *other < *earliest)) earliest = other;
+  }
+  return earliest;
 }
 
 void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {
+  if (const auto home = guests_.home_of(tuple)) {
+    guests_.erase(tuple);
+    effects.report_gone(*home, tuple);
+    return;
+  }
   Allocation* const allocation = allocations_.find(tuple);
-  if (allocation != nullptr) end_allocation(*allocation, effects);
+  if (allocation == nullptr) return;
+  const bool may_come_back = allocation->mobility && !allocation->pending;
+  if (may_come_back) return lose_flow(*allocation, tuple);
+  end_allocation(*allocation, effects);
 }
 
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
@@ -275,6 +298,19 @@ Reason Server::refuse(const Request& request, ErrorCode code) {
                                 request.message.transaction_id()};
   response.put_error_code(code);
   finish(request, response);
+  return reason_of(code);
+}
+
+Reason Server::refuse_stranger(const ClientFlow& flow, const stun::MessageView& message,
+                               ErrorCode code, Now now, Effects& effects) {
+  const bool is_spoofable = !proves_address(flow.tuple.transport);
+  if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
+    return Reason::dropped_challenge_budget;
+  }
+  stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
+  response.put_error_code(code);
+  if (message.has_fingerprint()) response.put_fingerprint();
+  effects.send(flow, response.bytes());
   return reason_of(code);
 }
 

@@ -12,6 +12,7 @@
 #include "turn/allocation_table.h"
 #include "turn/effects.h"
 #include "turn/framing.h"
+#include "turn/guest_table.h"
 #include "turn/ledger.h"
 #include "turn/limits.h"
 #include "turn/nat_discovery.h"
@@ -68,14 +69,17 @@ class Server {
     std::vector<DiscoverySquare> nat_discovery;
     Alternates alternates;    ///< where clients are sent when this server is full; none: 508
     bool tcp_relays = false;  ///< RFC 6062 is served
+    /// Seals MOBILITY-TICKETs; the same for all workers. Nothing: a server without RFC 8016.
+    std::optional<SealKey> ticket_key;
   };
 
   /// The referenced objects must outlive the server; book, policy and ledger are shared by workers.
   Server(const Settings& settings, const auth::CredentialBook& book, const PeerPolicy& policy,
          Ledger& ledger, Random& random);
 
-  /// One UDP datagram from a client, or one message of its stream or of its DTLS association. The
-  /// Forward, if any, points into `datagram`.
+  /// One UDP datagram from a client, or one message of its stream or of its DTLS association, by
+  /// the network or from another worker (Forward::to_home). The Forward, if any, points into
+  /// `datagram`.
   Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
 
   /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7), by the
@@ -107,9 +111,17 @@ class Server {
   /// failed connect or a ClosePeerConnection; nothing happens then.
   void on_peer_closed(PeerConnectionId connection);
 
-  /// The client's connection or DTLS association is gone: its allocation ends at once. Nothing
-  /// happens when there is none.
+  /// The client's connection or DTLS association is gone: its allocation ends at once, unless it
+  /// has a ticket to come back with. Nothing happens when there is no allocation.
   void on_client_gone(const FiveTuple& tuple, Effects& effects);
+
+  /// The worker `home` has done with the client at `tuple` (ReleaseGuest).
+  void on_guest_over(const FiveTuple& tuple, WorkerId home);
+  /// How to reach the client of `home` at `tuple`, which comes in here; null when it does not any
+  /// more.
+  [[nodiscard]] const ClientFlow* flow_of_guest(const FiveTuple& tuple, WorkerId home) const {
+    return guests_.flow_of(tuple, home);
+  }
 
   /// Ends what has run out. Call it when next_deadline() has come.
   void on_deadline(Now now, Effects& effects);
@@ -118,8 +130,10 @@ class Server {
 
   [[nodiscard]] std::size_t allocation_count() const { return allocations_.size(); }
   [[nodiscard]] std::size_t peer_connection_count() const { return connections_.size(); }
+  [[nodiscard]] std::size_t guest_count() const { return guests_.size(); }
+  /// Does the client at `tuple` have an allocation, here or with another worker?
   [[nodiscard]] bool has_allocation(const FiveTuple& tuple) {
-    return allocations_.find(tuple) != nullptr;
+    return allocations_.find(tuple) != nullptr || guests_.home_of(tuple).has_value();
   }
 
  private:
@@ -132,17 +146,33 @@ class Server {
     Effects& effects;
   };
   struct AllocatePlan;
+  /// What a valid Refresh asks for.
+  struct RefreshPlan {
+    std::optional<Family> only;  // of a dual allocation, this family alone is meant (§8.1)
+    bool is_delete = false;
+    seconds lifetime{0};
+  };
+  /// What a valid ticket stands for.
+  struct TicketClaim {
+    WorkerId home{};
+    Allocation* allocation = nullptr;  // null: the home is another worker
+    bool is_repeated = false;          // the move has been made, and its answer may have been lost
+  };
 
   // server.cpp: dispatch and answers
+  Handled serve(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
   Handled on_stun(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
   Reason on_classic_stun(const ClientFlow& flow, ByteView datagram, Effects& effects);
-  Reason on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
-                    Effects& effects);
+  Handled on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                     Effects& effects);
   [[nodiscard]] bool is_served_request(stun::Method method) const;
   Reason on_authenticated(const Request& request);
   Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
               Now now, Effects& effects);
   Reason refuse(const Request& request, stun::ErrorCode code);
+  /// To a sender that is not known: within the budget, and not signed.
+  Reason refuse_stranger(const ClientFlow& flow, const stun::MessageView& message,
+                         stun::ErrorCode code, Now now, Effects& effects);
   Reason refuse_unknown_attributes(const Request& request);
   /// 420 with the first few unknown attributes, up to where the signature would stand.
   [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message,
@@ -181,7 +211,7 @@ class Server {
   [[nodiscard]] OpenRelay open_relay(const Allocation& allocation, Family family) const;
   void answer_pending(Allocation& allocation, Now now, Effects& effects);
   static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
-                                   Instant now);
+                                   const Endpoint& client, Instant now);
   void drop_relay(Allocation& allocation, Family family, Effects& effects);
   void end_allocation(Allocation& allocation, Effects& effects);
   void set_expiry(Allocation& allocation, Family family, Instant expires);
@@ -194,6 +224,31 @@ class Server {
 
   // refresh.cpp
   Reason on_refresh(const Request& request, Allocation& allocation);
+  [[nodiscard]] Result<RefreshPlan, stun::ErrorCode> plan_refresh(
+      const Request& request, const Allocation& allocation) const;
+  /// `ticket`: to put into the answer, if any.
+  Reason carry_out(const RefreshPlan& plan, const Request& request, Allocation& allocation,
+                   const Ticket* ticket);
+
+  // mobility.cpp
+  [[nodiscard]] bool is_move(const stun::MessageView& message) const;
+  Handled on_move(const ClientFlow& flow, const stun::MessageView& message, Now now,
+                  Effects& effects);
+  Handled move_abroad(const Request& request, WorkerId home);
+  Reason move_here(const Request& request, const TicketClaim& claim);
+  [[nodiscard]] Result<TicketClaim, stun::ErrorCode> read_ticket(const ClientFlow& flow,
+                                                                 ByteView value, Instant now);
+  void give_ticket(Allocation& allocation);
+  void begin_move(const Request& request, Allocation& allocation);
+  /// Called for what may end a move: data that came from `tuple`.
+  void note_data_from(const FiveTuple& tuple, Allocation& allocation, Effects& effects);
+  void lose_flow(Allocation& allocation, const FiveTuple& tuple);
+  /// Lets a flow of another worker go.
+  void release(const ClientFlow& flow, Effects& effects) const;
+  Handled on_datagram_from_abroad(const ClientFlow& flow, ByteView datagram, Now now,
+                                  Effects& effects);
+  /// What to do with a datagram from a five-tuple that has no allocation here.
+  [[nodiscard]] Handled send_home(const ClientFlow& flow, ByteView datagram) const;
 
   // permission.cpp
   Reason on_create_permission(const Request& request, Allocation& allocation);
@@ -215,10 +270,11 @@ class Server {
 
   // channel.cpp
   Reason on_channel_bind(const Request& request, Allocation& allocation);
-  Handled on_channel_data(const ClientFlow& flow, ByteView datagram, Instant now);
+  Handled on_channel_data(const ClientFlow& flow, ByteView datagram, Instant now, Effects& effects);
 
   // send.cpp
-  Handled on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now);
+  Handled on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now,
+                  Effects& effects);
   [[nodiscard]] Handled relay_to_peer(const Allocation& allocation, const PermittedPeer& peer,
                                       ByteView payload, bool dont_fragment, Instant now);
   [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
@@ -233,6 +289,8 @@ class Server {
   const NatDiscovery discovery_;
   NetworkBudget discovery_budget_;  // its own: nobody loses a challenge to a discovery
   AllocationTable allocations_;
+  GuestTable guests_;
+  std::uint64_t next_serial_ = 0;  // of an allocation with a ticket
   UserTable users_;
   PeerConnectionTable connections_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used

@@ -85,6 +85,7 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK(config.relay.max_allocations_per_user == 12);
   CHECK(config.relay.max_lifetime == seconds{3600});
   CHECK_FALSE(config.relay.tcp);
+  CHECK_FALSE(config.relay.mobility);
   CHECK(config.limits.challenge_rate == 50);
   CHECK(config.limits.tcp_connections_per_address == 64);
   CHECK(config.limits.handshake_rate == 200);
@@ -125,6 +126,7 @@ alternate_servers = ["203.0.113.5:3478", "[2001:db8::5]:3478"]
 alternate_tls_servers = ["203.0.113.5:5349"]
 alternate_domain = "turn2.example.com"
 tcp = true
+mobility = true
 [limits]
 challenge_rate = 0
 tcp_connections_per_address = 0
@@ -192,6 +194,7 @@ format = "json"
   CHECK(config.relay.alternate_tls_servers == std::vector{*Endpoint::parse("203.0.113.5:5349")});
   CHECK(config.relay.alternate_domain == "turn2.example.com");
   CHECK(config.relay.tcp);
+  CHECK(config.relay.mobility);
   CHECK(config.limits.challenge_rate == 0);
   CHECK(config.limits.tcp_connections_per_address == 0);
   CHECK(config.limits.unauthenticated_timeout == seconds{300});

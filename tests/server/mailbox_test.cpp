@@ -87,6 +87,38 @@ TEST_CASE("a mailbox that is not read does not grow without end", "[server]") {
   CHECK(taken == Mailbox::max_bytes / payload.size());
 }
 
+TEST_CASE("letters of every kind keep their bytes and their order", "[server][c66]") {
+  net::Poller reader;
+  Mailbox box;
+  box.attach(reader);
+  const FiveTuple client{{IpAddress::v4(0xC6336407), 4000}, sender};
+  const turn::ClientFlow flow{client, turn::ListenerId{5}, turn::WorkerId{1}};
+  for (int turn = 0; turn < 2; ++turn) {
+    Mail mail;
+    add(mail, 1, "peer");
+    mail.add_from_guest(flow, bytes_of("from guest"));
+    mail.add_to_client(client, turn::WorkerId{2}, bytes_of("to "), bytes_of("client"), 3);
+    mail.add_guest_over(client, turn::WorkerId{2});
+    mail.add_client_gone(client);
+    CHECK(box.deliver(mail));
+  }
+  Mail inbox;
+  box.collect(inbox);
+  REQUIRE(inbox.letters().size() == 10);
+  for (std::size_t i = 0; i < 10; i += 5) {
+    const auto& letters = inbox.letters();
+    CHECK(text_of(inbox.bytes_of(std::get<PeerLetter>(letters[i]))) == "peer");
+    const auto& from_guest = std::get<GuestLetter>(letters[i + 1]);
+    CHECK(text_of(inbox.bytes_of(from_guest)) == "from guest");
+    CHECK((from_guest.flow.tuple == client && from_guest.flow.listener == turn::ListenerId{5}));
+    const auto& to_client = std::get<ClientLetter>(letters[i + 2]);
+    CHECK(text_of(inbox.bytes_of(to_client)) == std::string_view("to client\0\0\0", 12));
+    CHECK((to_client.client == client && to_client.home == turn::WorkerId{2}));
+    CHECK((std::get<GuestOverLetter>(letters[i + 3]).client == client));
+    CHECK((std::get<ClientGoneLetter>(letters[i + 4]).client == client));
+  }
+}
+
 TEST_CASE("many writers lose nothing", "[server]") {
   net::Poller reader;
   Mailbox box;

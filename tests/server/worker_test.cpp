@@ -245,7 +245,8 @@ class Caller {
   Bytes request(Method method, const Add& add = {}) {
     wire.send(build(method, add));
     Bytes response = wire.receive();
-    if (code_of(response) != 401) return response;
+    const int code = code_of(response);
+    if (code != 401 && code != 438) return response;
     const auto challenge = stun::MessageView::parse(response).value();
     nonce_ = text_of(challenge.find(AttributeType::nonce).value());
     wire.send(build(method, add));
@@ -253,14 +254,30 @@ class Caller {
   }
   int binding() { return code_of(request(Method::binding)); }
   /// The relayed transport address.
-  Endpoint allocate() {
-    const Bytes response =
-        request(Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
+  Endpoint allocate(const Add& add = {}) {
+    const Bytes response = request(Method::allocate, [&](stun::MessageBuilder& m) {
+      m.put_requested_transport(17);
+      if (add) add(m);
+    });
     REQUIRE(code_of(response) == ok);
+    remember_ticket(response);
     const auto message = stun::MessageView::parse(response).value();
     return stun::decode_xor_address(message.find(AttributeType::xor_relayed_address).value(),
                                     message.transaction_id())
         .value();
+  }
+  /// Takes over the allocation that `other` has a ticket for.
+  template <class OtherWire>
+  int move_from(const Caller<OtherWire>& other) {
+    const Bytes response = request(Method::refresh, [&](stun::MessageBuilder& m) {
+      m.put(AttributeType::mobility_ticket, other.ticket);
+    });
+    if (code_of(response) == ok) remember_ticket(response);
+    return code_of(response);
+  }
+  int refresh(seconds lifetime) {
+    return code_of(
+        request(Method::refresh, [&](stun::MessageBuilder& m) { m.put_lifetime(lifetime); }));
   }
   int bind_channel(std::uint16_t channel, const Endpoint& peer) {
     return code_of(request(Method::channel_bind, [&](stun::MessageBuilder& m) {
@@ -284,8 +301,15 @@ class Caller {
   }
 
   Wire wire;
+  Bytes ticket;  ///< the latest MOBILITY-TICKET
 
  private:
+  void remember_ticket(const Bytes& response) {
+    const auto value =
+        stun::MessageView::parse(response).value().find(AttributeType::mobility_ticket);
+    if (value) ticket = copy_of(*value);
+  }
+
   std::string nonce_;
   std::uint8_t transactions_ = 0;
 };
@@ -330,6 +354,7 @@ turn::Server::Settings server_settings() {
   settings.limits.challenge_rate = 0;
   settings.limits.max_allocations_per_user = 0;
   settings.authentication.nonce_lifetime = seconds{600};
+  settings.ticket_key.emplace().fill(1);
   return settings;
 }
 
@@ -608,6 +633,112 @@ TEST_CASE("F11: a storm of ICMP errors loses no datagram and no allocation", "[s
   }
   CHECK(rig.ledger.allocations() == 1);
   CHECK(rig.count(Reason::relayed_icmp) > 0);
+}
+
+// --- Mobility ------------------------------------------------------------------------------------
+
+namespace {
+
+const Add with_ticket = [](stun::MessageBuilder& m) {
+  m.put_empty(AttributeType::mobility_ticket);
+};
+
+/// A client allocates at `from` and moves to `to`, which are of different workers.
+template <class First, class Second>
+void move_between_workers(Rig& rig, const Endpoint& from, const Endpoint& to) {
+  First old{from};
+  Second alice{to};
+  Peer peer;
+  const Endpoint relayed = old.allocate(with_ticket);
+  REQUIRE(old.bind_channel(ch, peer.at()) == ok);
+  old.wire.send(channel_data(ch, "before"));
+  CHECK(peer.receive().text == "before");
+  REQUIRE(alice.move_from(old) == ok);
+
+  peer.send(relayed, "during");
+  CHECK(text_of(ByteView{old.wire.receive()}.subspan(4, 6)) == "during");
+  old.wire.send(channel_data(ch, "still"));
+  CHECK(peer.receive().text == "still");
+
+  alice.wire.send(channel_data(ch, "arrived"));
+  const net::Datagram datagram = peer.receive();
+  CHECK(datagram.text == "arrived");
+  CHECK((datagram.from == relayed));
+  for (int i = 0; i < 100; ++i) {
+    const std::string payload = "to alice " + std::to_string(100 + i);  // a multiple of four
+    peer.send(relayed, payload);
+    CHECK(alice.wire.receive() == channel_data(ch, payload));
+    alice.wire.send(channel_data(ch, payload));
+    CHECK(peer.receive().text == payload);
+  }
+  peer.send(relayed, "odd");
+  CHECK(text_of(ByteView{alice.wire.receive()}.subspan(4, 3)) == "odd");
+  CHECK(alice.binding() == ok);  // where the next message begins is clear
+
+  CHECK(old.refresh(600s) == 437);
+  CHECK(alice.refresh(600s) == ok);
+  CHECK(rig.ledger.allocations() == 1);
+  CHECK(alice.refresh(0s) == ok);
+  CHECK(rig.ledger.allocations() == 0);
+  CHECK(alice.refresh(600s) == 437);
+  CHECK(rig.count(Reason::answered_move) == 1);
+  CHECK(rig.count(Reason::relayed_to_home) >= 104);
+}
+
+}  // namespace
+
+TEST_CASE("a client moves to another worker with all its traffic", "[server][rfc8016-3.2.2][c66]") {
+  Rig rig{{.workers = 2}};
+  const Doors& one = rig.doors[0];
+  const Doors& two = rig.doors[1];
+  SECTION("from UDP to UDP") { move_between_workers<UdpCaller, UdpCaller>(rig, one.udp, two.udp); }
+  SECTION("from UDP to TCP") { move_between_workers<UdpCaller, TcpCaller>(rig, one.udp, two.tcp); }
+  SECTION("from TLS to UDP") { move_between_workers<TlsCaller, UdpCaller>(rig, one.tls, two.udp); }
+  SECTION("from TCP to TLS") { move_between_workers<TcpCaller, TlsCaller>(rig, one.tcp, two.tls); }
+}
+
+TEST_CASE("a connection with a ticket breaks, and the next one takes over", "[server][c56][c66]") {
+  Rig rig{{.workers = 2}};
+  Peer peer;
+  TcpCaller old{rig.doors[0].tcp};
+  const Endpoint relayed = old.allocate(with_ticket);
+  REQUIRE(old.bind_channel(ch, peer.at()) == ok);
+  old.wire.socket.reset();
+  rig.settle();
+  CHECK(rig.ledger.allocations() == 1);
+
+  TcpCaller guest{rig.doors[1].tcp};
+  REQUIRE(guest.move_from(old) == ok);
+  peer.send(relayed, "here");
+  CHECK(guest.wire.receive() == channel_data(ch, "here"));
+
+  // The guest's connection breaks too. Another connection in its slot gets none of its data.
+  guest.wire.socket.reset();
+  UdpCaller neighbour{rig.doors[1].udp};
+  for (int i = 0; i < 4; ++i) REQUIRE(neighbour.binding() == ok);
+  TcpCaller stranger{rig.doors[1].tcp};
+  REQUIRE(stranger.binding() == ok);
+  rig.settle();
+  peer.send(relayed, "nobody");
+  rig.settle();
+  CHECK_FALSE(stranger.wire.socket.has_something());
+
+  TlsCaller back{rig.doors[0].tls};
+  REQUIRE(back.move_from(guest) == ok);
+  peer.send(relayed, "home");
+  CHECK(back.wire.receive() == channel_data(ch, "home"));
+  CHECK(rig.count(Reason::dropped_client_gone) == 1);
+}
+
+TEST_CASE("a guest's connection is not cut off for want of an allocation", "[server][F08][c66]") {
+  Rig rig{{.unauthenticated_timeout = 1s, .workers = 2}};
+  UdpCaller old{rig.doors[0].udp};
+  old.allocate(with_ticket);
+  TcpCaller guest{rig.doors[1].tcp};
+  const TcpClient idle{rig.doors[1].tcp};
+  REQUIRE(guest.move_from(old) == ok);
+  CHECK(idle.receive_rest().empty());  // its second is over
+  CHECK(guest.refresh(600s) == ok);
 }
 
 // --- Streams: framing ----------------------------------------------------------------------------

@@ -73,6 +73,54 @@ TEST_CASE("a new allocation in a used slot begins with nothing of the old one", 
   CHECK(next.relay(Family::ipv4).lease.port == 0);
 }
 
+TEST_CASE("an allocation on the move is found by both five-tuples", "[turn][rfc8016-3.2.2][c66]") {
+  AllocationTable table{HashSeed{1}};
+  Allocation& allocation = table.create(flow_of(0));
+  allocation.mobility = std::make_unique<Mobility>();
+  allocation.mobility->serial = 9;
+  CHECK(table.find_mobile(allocation.slot, 9) == &allocation);
+  CHECK(table.find_mobile(allocation.slot, 8) == nullptr);
+  CHECK(table.find_mobile(allocation.slot + 1, 9) == nullptr);
+  CHECK(table.find_mobile(table.create(flow_of(5)).slot, 0) == nullptr);  // has no ticket
+
+  table.add_next(allocation, flow_of(1));
+  CHECK(table.size() == 2);
+  CHECK(table.find(flow_of(0).tuple) == &allocation);
+  CHECK(table.find(flow_of(1).tuple) == &allocation);
+  const std::uint32_t slot = allocation.slot;
+
+  SECTION("until it has moved") {
+    table.finish_move(allocation);
+    CHECK(table.find(flow_of(0).tuple) == nullptr);
+    CHECK(table.find(flow_of(1).tuple) == &allocation);
+    CHECK(allocation.flow.tuple == flow_of(1).tuple);
+    CHECK(allocation.flow.listener == flow_of(1).listener);
+    CHECK_FALSE(allocation.mobility->next);
+    CHECK(allocation.has_client);
+  }
+  SECTION("until the move is off") {
+    table.drop_next(allocation);
+    CHECK(table.find(flow_of(0).tuple) == &allocation);
+    CHECK(table.find(flow_of(1).tuple) == nullptr);
+    CHECK(allocation.flow.tuple == flow_of(0).tuple);
+  }
+  SECTION("or by none, until it has another") {
+    table.drop_next(allocation);
+    table.drop_flow(allocation);
+    CHECK_FALSE(allocation.has_client);
+    CHECK(table.find(flow_of(0).tuple) == nullptr);
+    CHECK(table.size() == 2);
+    table.set_flow(allocation, flow_of(2));
+    CHECK(table.find(flow_of(2).tuple) == &allocation);
+  }
+  SECTION("until it ends") {}
+  table.destroy(allocation);
+  for (std::uint32_t i = 0; i < 3; ++i) CHECK(table.find(flow_of(i).tuple) == nullptr);
+  CHECK(table.size() == 1);
+  CHECK(table.find_mobile(slot, 9) == nullptr);
+  CHECK(table.create(flow_of(3)).slot == slot);
+}
+
 TEST_CASE("a relay is found by its id while it is being opened or open", "[turn]") {
   const Family family = GENERATE(Family::ipv4, Family::ipv6);
   AllocationTable table{HashSeed{1}};

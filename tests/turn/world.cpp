@@ -15,8 +15,10 @@ constexpr seconds first_wall{1'800'000'000};
 constexpr std::string_view server_v4 = "192.0.2.1:3478";
 constexpr std::string_view server_v6 = "[2001:db8::1]:3478";
 
-turn::Server::Settings server_settings(const WorldSettings& world) {
+turn::Server::Settings server_settings(const WorldSettings& world, std::size_t worker) {
   turn::Server::Settings settings;
+  settings.worker = turn::WorkerId{static_cast<std::uint8_t>(worker)};
+  if (world.mobility) settings.ticket_key.emplace().fill(static_cast<std::uint8_t>(world.seed));
   settings.limits = world.limits;
   settings.address_family = world.address_family;
   settings.strict_expiry = world.strict_expiry;
@@ -155,6 +157,11 @@ Client::Client(World& world, Endpoint from, Endpoint server, Transport transport
 Client& Client::is(std::string_view name, std::string_view secret) {
   username = name;
   password = secret;
+  return *this;
+}
+
+Client& Client::at(std::uint8_t worker) {
+  flow_.worker = turn::WorkerId{worker};
   return *this;
 }
 
@@ -372,14 +379,17 @@ World::World(WorldSettings settings)
       client_random_(settings_.seed + 1),
       book_(settings_.credentials),
       ledger_(settings_.relays, settings_.ports, settings_.limits),
-      policy_(settings_.policy, ledger_.live_relays()),
-      server_(server_settings(settings_), book_, policy_, ledger_, server_random_) {}
+      policy_(settings_.policy, ledger_.live_relays()) {
+  for (std::size_t i = 0; i < settings_.workers; ++i) {
+    servers_.emplace_back(server_settings(settings_, i), book_, policy_, ledger_, server_random_);
+  }
+}
 
 World::~World() {
   if (std::uncaught_exceptions() > 0) return;
   CHECK(unread() == 0);
   CHECK(held_.empty());
-  if (server_.allocation_count() == 0) CHECK(balance().sockets == 0);
+  if (balance().allocations == 0) CHECK(balance().sockets == 0);
 }
 
 Client World::client(std::string_view from) {
@@ -405,20 +415,45 @@ Now World::now() const {
 void World::advance(nanoseconds duration) {
   const nanoseconds target = elapsed_ + duration;
   for (;;) {
-    const auto next = server_.next_deadline();
+    const auto next = next_deadline();
     if (!next || *next > Instant{} + first_instant + target) break;
     elapsed_ = std::max(elapsed_, nanoseconds{*next - Instant{} - first_instant});
-    server_.on_deadline(now(), effects_);
-    carry_out();
+    for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
+      server(worker_).on_deadline(now(), effects_);
+      carry_out();
+    }
   }
+  worker_ = 0;
   elapsed_ = target;
+}
+
+std::optional<Instant> World::next_deadline() const {
+  std::optional<Instant> earliest;
+  for (const turn::Server& server : servers_) {
+    const auto next = server.next_deadline();
+    if (next && (!earliest || *next < *earliest)) earliest = next;
+  }
+  return earliest;
 }
 
 Reason World::from_client(const turn::ClientFlow& flow, const Bytes& datagram) {
   const Bytes exact = datagram;  // on the heap, so that ASan sees a read past the end
-  const turn::Handled handled = server_.on_client_datagram(flow, exact, now(), effects_);
+  worker_ = static_cast<std::size_t>(flow.worker);
+  turn::Handled handled = server(worker_).on_client_datagram(flow, exact, now(), effects_);
+  if (const auto* route = handled.forward ? handled.forward->home_route() : nullptr) {
+    carry_out();
+    CHECK(handled.reason == Reason::relayed_to_home);
+    CHECK(route->from.tuple == flow.tuple);
+    CHECK(handled.forward->payload().data() == exact.data());
+    ++sent_home_;
+    worker_ = static_cast<std::size_t>(route->home);
+    handled =
+        server(worker_).on_client_datagram(turn::ClientFlow{route->from}, exact, now(), effects_);
+    REQUIRE_FALSE((handled.forward && handled.forward->home_route()));
+  }
   note(handled.forward);
   carry_out();
+  worker_ = 0;
   return handled.reason;
 }
 
@@ -434,9 +469,11 @@ Reason World::peer_sends(const Endpoint& peer, const Endpoint& relayed, std::str
   // The latest socket on that address: a datagram may have been on its way when it was closed.
   for (auto socket = sockets_.rbegin(); socket != sockets_.rend(); ++socket) {
     if (advertised(socket->bound) != relayed) continue;
+    worker_ = socket->worker;
     const turn::Handled handled =
-        server_.on_peer_datagram(socket->relay, peer, datagram, now().instant);
+        server(worker_).on_peer_datagram(socket->relay, peer, datagram, now().instant);
     note(handled.forward);
+    worker_ = 0;
     return handled.reason;
   }
   throw std::runtime_error("there was never a relay on " + relayed.to_string());
@@ -446,16 +483,20 @@ Reason World::icmp(std::string_view peer, const Client& to, const stun::Icmp& ic
   const Endpoint about = endpoint(peer);
   for (auto socket = sockets_.rbegin(); socket != sockets_.rend(); ++socket) {
     if (advertised(socket->bound) != to.relayed(about.family())) continue;
-    const Reason reason = server_.on_peer_icmp(socket->relay, about, icmp, now(), effects_);
+    worker_ = socket->worker;
+    const Reason reason = server(worker_).on_peer_icmp(socket->relay, about, icmp, now(), effects_);
     carry_out();
+    worker_ = 0;
     return reason;
   }
   throw std::runtime_error("there was never a relay for this client");
 }
 
 void World::lose(const Client& client) {
-  server_.on_client_gone(client.flow().tuple, effects_);
+  worker_ = static_cast<std::size_t>(client.flow().worker);
+  server(worker_).on_client_gone(client.flow().tuple, effects_);
   carry_out();
+  worker_ = 0;
 }
 
 void World::open_held(std::optional<turn::RelayOpenError> error) {
@@ -463,6 +504,14 @@ void World::open_held(std::optional<turn::RelayOpenError> error) {
   held_.pop_front();
   answer_open(relay, error);
   carry_out();
+}
+
+bool World::reaches(const turn::ClientFlow& flow) const {
+  const auto at = static_cast<std::size_t>(flow.worker);
+  if (at == worker_) return true;
+  const auto home = turn::WorkerId{static_cast<std::uint8_t>(worker_)};
+  const turn::ClientFlow* const guest = servers_.at(at).flow_of_guest(flow.tuple, home);
+  return guest != nullptr && guest->listener == flow.listener;
 }
 
 // Carrying out one effect may append further ones, hence the index.
@@ -476,8 +525,27 @@ void World::carry_out() {
 
 void World::carry_out(const turn::SendToClient& send) {
   const FiveTuple& tuple = send.flow.tuple;
+  if (!reaches(send.flow)) return;
   mailboxes_[{tuple.client, tuple.server}].push_back(copy_of(effects_.bytes_of(send)));
   CHECK(send.flow.listener == listener_of(tuple.server));
+}
+
+void World::carry_out(const turn::ReleaseGuest& over) {
+  const auto at = static_cast<std::size_t>(over.flow.worker);
+  CHECK(at != worker_);
+  const auto home = turn::WorkerId{static_cast<std::uint8_t>(worker_)};
+  server(at).on_guest_over(over.flow.tuple, home);
+}
+
+void World::carry_out(const turn::ReportGone& gone) {
+  const auto home = static_cast<std::size_t>(gone.home);
+  CHECK(home != worker_);
+  const std::size_t guest_of = std::exchange(worker_, home);
+  turn::Effects effects_of_guest = std::exchange(effects_, {});
+  server(worker_).on_client_gone(FiveTuple{gone.tuple}, effects_);
+  carry_out();
+  worker_ = guest_of;
+  effects_ = std::move(effects_of_guest);
 }
 
 void World::carry_out(const turn::OpenRelay& open) {
@@ -495,17 +563,17 @@ void World::answer_open(const turn::OpenRelay& relay, std::optional<turn::RelayO
     for (const Socket& socket : sockets_) {
       if (!socket.is_open) continue;
       CHECK_FALSE(socket.bound == relay.bind);
-      CHECK_FALSE(socket.relay == relay.relay);
+      CHECK_FALSE((socket.worker == worker_ && socket.relay == relay.relay));
     }
-    sockets_.push_back({relay.relay, relay.bind});
+    sockets_.push_back({worker_, relay.relay, relay.bind});
   }
-  server_.on_relay_opened(relay.relay, error, now(), effects_);
+  server(worker_).on_relay_opened(relay.relay, error, now(), effects_);
 }
 
 void World::carry_out(const turn::CloseRelay& close) {
   std::size_t closed = 0;
   for (Socket& socket : sockets_) {
-    if (!socket.is_open || !(socket.relay == close.relay)) continue;
+    if (!socket.is_open || socket.worker != worker_ || !(socket.relay == close.relay)) continue;
     socket.is_open = false;
     ++closed;
   }
@@ -527,7 +595,7 @@ void World::carry_out(const turn::ClosePeerConnection& close) {
 }
 
 void World::carry_out(const turn::BindStreams& streams) {
-  CHECK(streams.owner == server_settings(settings_).worker);
+  CHECK(streams.owner == turn::WorkerId{});
   bound_ = streams;
 }
 
@@ -535,7 +603,7 @@ Reason World::answer_connect(turn::ConnectOutcome outcome) {
   const turn::PeerConnectionId connection = connecting_.at(0).connection;
   connecting_.pop_front();
   if (outcome == turn::ConnectOutcome::failed) std::erase(peers_, connection);
-  const Reason reason = server_.on_peer_connected(connection, outcome, now(), effects_);
+  const Reason reason = server().on_peer_connected(connection, outcome, now(), effects_);
   carry_out();
   return reason;
 }
@@ -544,7 +612,7 @@ Reason World::peer_connects(std::string_view peer, const Client& to) {
   const Endpoint from = endpoint(peer);
   for (auto socket = sockets_.rbegin(); socket != sockets_.rend(); ++socket) {
     if (advertised(socket->bound) != to.relayed(from.family())) continue;
-    const auto accepted = server_.on_peer_accepted(socket->relay, from, now(), effects_);
+    const auto accepted = server().on_peer_accepted(socket->relay, from, now(), effects_);
     if (accepted.connection) peers_.push_back(*accepted.connection);
     carry_out();
     return accepted.reason;
@@ -555,12 +623,12 @@ Reason World::peer_connects(std::string_view peer, const Client& to) {
 void World::peer_closes(std::size_t index) {
   const turn::PeerConnectionId connection = peers_.at(index);
   peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(index));
-  server_.on_peer_closed(connection);
+  server().on_peer_closed(connection);
 }
 
 bool World::deliver_streams() {
   const auto streams = std::exchange(bound_, std::nullopt);
-  return server_.on_streams_bound(streams.value().connection);
+  return server().on_streams_bound(streams.value().connection);
 }
 
 void World::note(const std::optional<turn::Forward>& forward) {
@@ -575,7 +643,7 @@ void World::note(const std::optional<turn::Forward>& forward) {
     CHECK(forward->header().empty());
     CHECK(forward->padding_bytes() == 0);
     for (const Socket& socket : sockets_) {
-      if (!socket.is_open || !(socket.relay == route->via)) continue;
+      if (!socket.is_open || socket.worker != worker_ || !(socket.relay == route->via)) continue;
       CHECK(socket.bound.family() == route->to.family());
       at_peer_ = AtPeer{advertised(socket.bound), route->to, std::string{text_of(bytes)},
                         route->dont_fragment};
@@ -589,6 +657,7 @@ void World::note(const std::optional<turn::Forward>& forward) {
     at_neighbour_ = AtNeighbour{route->to, route->from, std::string{text_of(bytes)}};
     return;
   }
+  if (!reaches(*forward->client_route())) return;
   AtClient arrived{forward->client_route()->tuple.client, bytes, std::nullopt, std::nullopt, {}};
   if (bytes.at(0) >= 0x40) {
     const auto message = turn::parse_channel_data(bytes);
@@ -638,13 +707,15 @@ std::size_t World::unread() const {
 Balance World::balance() {
   std::size_t open = 0;
   for (const Socket& socket : sockets_) open += socket.is_open ? 1 : 0;
-  return {ledger_.free_ports(),
-          ledger_.allocations(),
-          server_.allocation_count(),
-          open,
-          server_.peer_connection_count(),
-          peers_.size(),
-          ledger_.connections().size()};
+  Balance balance{ledger_.free_ports(), ledger_.allocations(), 0, open};
+  for (const turn::Server& server : servers_) {
+    balance.allocations += server.allocation_count();
+    balance.connections += server.peer_connection_count();
+    balance.guests += server.guest_count();
+  }
+  balance.peers = peers_.size();
+  balance.pending = ledger_.connections().size();
+  return balance;
 }
 
 // --- Attributes ----------------------------------------------------------------------------------

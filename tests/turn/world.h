@@ -1,5 +1,6 @@
-// One turn::Server in virtual time: clients that speak real messages, peers, and a shell that opens
-// sockets or refuses to. Tests read as scripts of what each does.
+// One turn::Server, or several that share a ledger, in virtual time: clients that speak real
+// messages, peers, and a shell that opens sockets or refuses to. Tests read as scripts of what each
+// does.
 #pragma once
 
 #include <deque>
@@ -67,6 +68,8 @@ struct WorldSettings {
   turn::AddressFamilyRule address_family = turn::AddressFamilyRule::strict;
   bool strict_expiry = false;
   bool tcp_relays = false;
+  bool mobility = false;
+  std::uint8_t workers = 1;
   turn::PeerPolicy::Settings policy = default_policy();
   std::vector<turn::DiscoverySquare> nat_discovery;  ///< RFC 5780; none: off
   turn::Alternates alternates;                       ///< none: a full server says 508
@@ -145,12 +148,14 @@ struct Balance {
   std::size_t connections = 0;  ///< of peers to TCP relays, in the server
   std::size_t peers = 0;        ///< and in the shell
   std::size_t pending = 0;      ///< CONNECTION-IDs in the ledger
+  std::size_t guests = 0;       ///< clients that have moved to another worker
 
   friend bool operator==(const Balance&, const Balance&) = default;
   friend std::ostream& operator<<(std::ostream& out, const Balance& b) {
     return out << "{free ports " << b.free_ports << ", charged " << b.charged << ", allocations "
                << b.allocations << ", sockets " << b.sockets << ", connections " << b.connections
-               << ", peers " << b.peers << ", pending " << b.pending << "}";
+               << ", peers " << b.peers << ", pending " << b.pending << ", guests " << b.guests
+               << "}";
   }
 };
 
@@ -167,6 +172,8 @@ enum class Algorithm {
 class Client {
  public:
   Client(World& world, Endpoint from, Endpoint server, Transport transport = Transport::udp);
+  /// From now on its datagrams come in at this worker.
+  Client& at(std::uint8_t worker);
 
   // ---- who it claims to be ----
   Client& is(std::string_view username, std::string_view password);
@@ -301,7 +308,9 @@ class World {
   [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
   [[nodiscard]] turn::Ledger& ledger() { return ledger_; }
-  [[nodiscard]] turn::Server& server() { return server_; }
+  [[nodiscard]] turn::Server& server(std::size_t worker = 0) { return servers_.at(worker); }
+  /// How many of a guest's datagrams have gone to the worker with its allocation.
+  [[nodiscard]] std::size_t sent_home() const { return sent_home_; }
   [[nodiscard]] SeededRandom& random() { return client_random_; }
   [[nodiscard]] const WorldSettings& settings() const { return settings_; }
 
@@ -320,6 +329,11 @@ class World {
   void carry_out(const turn::ConnectToPeer& connect);
   void carry_out(const turn::ClosePeerConnection& close);
   void carry_out(const turn::BindStreams& streams);
+  void carry_out(const turn::ReleaseGuest& over);
+  void carry_out(const turn::ReportGone& gone);
+  /// Would the worker whose effects are carried out reach that client?
+  [[nodiscard]] bool reaches(const turn::ClientFlow& flow) const;
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
   void note(const std::optional<turn::Forward>& forward);
   [[nodiscard]] Endpoint advertised(const Endpoint& bound) const;
 
@@ -329,11 +343,13 @@ class World {
   auth::CredentialBook book_;
   turn::Ledger ledger_;
   turn::PeerPolicy policy_;
-  turn::Server server_;
-  turn::Effects effects_;
+  std::deque<turn::Server> servers_;  // by WorkerId
+  std::size_t worker_ = 0;            // whose turn it is
+  turn::Effects effects_;             // of that worker
   nanoseconds elapsed_{0};
 
   struct Socket {
+    std::size_t worker;
     turn::RelayId relay;
     Endpoint bound;
     bool is_open = true;
@@ -348,6 +364,7 @@ class World {
   std::optional<turn::RelayOpenError> relay_error_;
   std::set<std::uint16_t> occupied_;
   std::map<std::pair<Endpoint, Endpoint>, std::deque<Bytes>> mailboxes_;  // by client and server
+  std::size_t sent_home_ = 0;
   std::optional<AtPeer> at_peer_;
   std::optional<AtClient> at_client_;
   std::optional<AtNeighbour> at_neighbour_;

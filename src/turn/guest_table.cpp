@@ -1,0 +1,58 @@
+#include "turn/guest_table.h"
+
+namespace turnpike::turn {
+
+std::optional<WorkerId> GuestTable::home_of(const FiveTuple& tuple) const {
+  const auto slot = find(tuple);
+  if (!slot) return std::nullopt;
+  return guests_[*slot].home;
+}
+
+const ClientFlow* GuestTable::flow_of(const FiveTuple& tuple, WorkerId home) const {
+  const auto slot = find(tuple);
+  return slot && guests_[*slot].home == home ? &guests_[*slot].flow : nullptr;
+}
+
+bool GuestTable::insert(const ClientFlow& flow, WorkerId home, Instant expires) {
+  if (size() >= capacity_) return false;
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(guests_.size()));
+    guests_.emplace_back();
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  guests_[slot] = {flow, home};
+  by_tuple_.insert(flow.tuple, slot);
+  deadlines_.set(slot, expires);
+  return true;
+}
+
+void GuestTable::extend(const ClientFlow& flow, Instant expires) {
+  const auto slot = find(flow.tuple);
+  if (!slot) return;
+  guests_[*slot].flow = flow;
+  deadlines_.set(*slot, expires);
+}
+
+void GuestTable::erase(const FiveTuple& tuple) {
+  const auto slot = find(tuple);
+  if (!slot) return;
+  deadlines_.clear(*slot);
+  erase_slot(*slot);
+}
+
+void GuestTable::drop_expired(Instant now) {
+  while (const auto slot = deadlines_.pop_due(now)) erase_slot(*slot);
+}
+
+std::optional<std::uint32_t> GuestTable::find(const FiveTuple& tuple) const {
+  return by_tuple_.find(
+      tuple, [this](std::uint32_t slot) -> const FiveTuple& { return guests_[slot].flow.tuple; });
+}
+
+void GuestTable::erase_slot(std::uint32_t slot) {
+  by_tuple_.erase(guests_[slot].flow.tuple, slot);
+  free_.push_back(slot);
+}
+
+}  // namespace turnpike::turn

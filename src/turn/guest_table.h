@@ -1,0 +1,54 @@
+// The clients of other workers whose datagrams come in here (RFC 8016; docs/adr/0016).
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/deadline_queue.h"
+#include "base/endpoint.h"
+#include "turn/effects.h"
+#include "turn/flow_table.h"
+
+namespace turnpike::turn {
+
+/// Five-tuples of clients that have moved here, and the workers that have their allocations. At
+/// most `capacity` of them, and each for a limited time.
+class GuestTable {
+ public:
+  GuestTable(HashSeed seed, std::size_t capacity) : by_tuple_(seed), capacity_(capacity) {}
+
+  [[nodiscard]] bool empty() const { return by_tuple_.size() == 0; }
+  [[nodiscard]] std::size_t size() const { return by_tuple_.size(); }
+  /// The worker that has the allocation of `tuple`.
+  [[nodiscard]] std::optional<WorkerId> home_of(const FiveTuple& tuple) const;
+  /// How to reach the guest, if `home` has its allocation; null if not. Valid until a change.
+  [[nodiscard]] const ClientFlow* flow_of(const FiveTuple& tuple, WorkerId home) const;
+  /// False when there is no room. Precondition: `flow.tuple` is not in the table.
+  [[nodiscard]] bool insert(const ClientFlow& flow, WorkerId home, Instant expires);
+  /// Gives the guest more time, and takes note of how it is reached now. Nothing happens when there
+  /// is none.
+  void extend(const ClientFlow& flow, Instant expires);
+  /// Nothing happens when there is none.
+  void erase(const FiveTuple& tuple);
+  /// Forgets those whose time is over.
+  void drop_expired(Instant now);
+  /// When drop_expired() has something to do.
+  [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
+
+ private:
+  struct Guest {
+    ClientFlow flow;
+    WorkerId home{};
+  };
+
+  [[nodiscard]] std::optional<std::uint32_t> find(const FiveTuple& tuple) const;
+  void erase_slot(std::uint32_t slot);
+
+  std::vector<Guest> guests_;
+  std::vector<std::uint32_t> free_;
+  FlowTable by_tuple_;
+  DeadlineQueue deadlines_;
+  std::size_t capacity_;
+};
+
+}  // namespace turnpike::turn
