@@ -28,7 +28,7 @@ export const staticPassword = 'correct horse battery staple';
 const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
-function toml({ port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, workers, limits, users }) {
+function toml({ port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, mobility, workers, limits, users }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
@@ -53,6 +53,7 @@ function toml({ port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, worker
     '[relay]',
     `ports = "${relay.first}-${relay.last}"`,
     `tcp = ${tcpRelays}`,
+    `mobility = ${mobility}`,
     '',
     '[limits]',
     ...Object.entries(limits).map(([key, value]) => `${key} = ${toToml(value)}`),
@@ -102,11 +103,11 @@ function countersIn(log) {
 /// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
 /// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
-/// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062); `workers` is how many there
-/// are, one per core unless given.
+/// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062), `mobility` moving ones
+/// (RFC 8016); `workers` is how many there are, one per core unless given.
 export async function startServer({
   users = [], allowPeers = [], tls, dtls, proxied, limits, relayPorts, discoveryAddresses, binary, environment,
-  options = [], tcpRelays = false, workers = 0,
+  options = [], tcpRelays = false, mobility = false, workers = 0,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
   const tlsPort = tls && (await freePort({ transports: dtls ? ['tcp', 'udp'] : ['tcp'] }));
@@ -127,6 +128,7 @@ export async function startServer({
     limits: { ...noLimits, ...limits },
     users,
     tcpRelays,
+    mobility,
     workers,
   };
   await writeFile(config, toml(settings), { mode: 0o600 });
