@@ -9,6 +9,8 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include <memory>
+
 namespace turnpike {
 namespace {
 
@@ -234,6 +236,18 @@ bool open_into(const SealKey& key, ByteView sealed, MutableByteView out) {
   Siv siv{key, Siv::Use::open};
   TURNPIKE_ASSERT(siv.control(EVP_CTRL_AEAD_SET_TAG, tag));
   return siv.run(sealed.subspan(seal_bytes), out);
+}
+
+bool ed25519_verify(const Ed25519PublicKey& key, ByteView message, ByteView signature) {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> public_key{
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()),
+      &EVP_PKEY_free};
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free};
+  return public_key && context &&
+         EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, public_key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                          message.size()) == 1;
 }
 
 void SecureRandom::fill(MutableByteView out) {

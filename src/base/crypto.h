@@ -80,6 +80,14 @@ void seal_into(const SealKey& key, ByteView plain, MutableByteView out);
 /// this key. Precondition: `out` holds `seal_bytes` fewer than `sealed`, and one at least.
 [[nodiscard]] bool open_into(const SealKey& key, ByteView sealed, MutableByteView out);
 
+/// The public half of an Ed25519 key pair, as RFC 8032 §5.1.5 encodes it.
+using Ed25519PublicKey = std::array<std::uint8_t, 32>;
+
+/// True when `signature` over `message` is that of `key` (RFC 8032 §5.1.7). False too for a
+/// signature of the wrong size and for bytes that are no key.
+[[nodiscard]] bool ed25519_verify(const Ed25519PublicKey& key, ByteView message,
+                                  ByteView signature);
+
 /// libcrypto's random generator, fetched in blocks. Not for use by two threads at once.
 /// Ends the process when the system cannot give randomness: nothing safe could follow.
 class SecureRandom final : public Random {

@@ -311,6 +311,27 @@ TEST_CASE("what is sealed opens with its key and unchanged, or not at all", "[ba
   }
 }
 
+TEST_CASE("an Ed25519 signature verifies, and no other", "[base][rfc8037-A.4]") {
+  Ed25519PublicKey key{};
+  copy_bytes(from_hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"), key);
+  const std::string message = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+  const Bytes signature = base64_decode(
+                              "hgyY0il/MGCjP0JzlnLWG1PPOt7+09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5B"
+                              "hVsPt9g7sVvpAr/MuM0KAg==")
+                              .value();
+  CHECK(ed25519_verify(key, bytes_of(message), signature));
+  for (std::size_t at = 0; at < signature.size(); ++at) {
+    Bytes other = signature;
+    other[at] ^= 1;
+    CHECK_FALSE(ed25519_verify(key, bytes_of(message), other));
+    CHECK_FALSE(ed25519_verify(key, bytes_of(message), ByteView{signature}.first(at)));
+  }
+  CHECK_FALSE(ed25519_verify(key, bytes_of("another message"), signature));
+  CHECK_FALSE(ed25519_verify(Ed25519PublicKey{}, bytes_of(message), signature));
+  key[0] ^= 1;
+  CHECK_FALSE(ed25519_verify(key, bytes_of(message), signature));
+}
+
 TEST_CASE("the secure generator fills every size, also across its blocks", "[base]") {
   SecureRandom random;
   for (const std::size_t size : std::vector<std::size_t>{0, 1, 8, 511, 512, 513, 4096}) {

@@ -1,0 +1,83 @@
+// What the room core wants done: values that the shell carries out. The core itself does nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/endpoint.h"
+
+namespace turnpike::signaling {
+
+/// A client's connection. The shell chooses the numbers and never uses one twice.
+enum class ConnectionId : std::uint64_t {};
+
+/// The text or bytes of one WebSocket message. Immutable and shared: a message to a room is made
+/// once, whoever it goes to, and lives as long as a send queue or a replay ring holds it.
+using Frame = std::shared_ptr<const std::string>;
+
+[[nodiscard]] inline Frame make_frame(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+/// Send one text message.
+struct SendText {
+  ConnectionId to;
+  Frame frame;
+};
+
+/// Send one binary message. Only doors that relay frames untouched ask for it.
+struct SendBinary {
+  ConnectionId to;
+  Frame frame;
+};
+
+/// Close the connection once everything before has been sent. The core has forgotten it already:
+/// what still comes from it is ignored, and so is its end.
+struct Close {
+  ConnectionId connection;
+  std::uint16_t code;
+  std::string reason;  ///< at most 123 bytes, as a close frame holds
+};
+
+/// Which webhook question an answer belongs to.
+struct WebhookId {
+  ConnectionId connection;
+  std::uint32_t serial;
+
+  friend bool operator==(const WebhookId&, const WebhookId&) = default;
+};
+
+/// Ask the operator's webhook whether this join is allowed, then call Rooms::on_webhook_answer. An
+/// answer that comes too late, or to a connection that is gone, is ignored.
+struct AskWebhook {
+  WebhookId id;
+  std::string body;  ///< the JSON to POST
+};
+
+using Effect = std::variant<SendText, SendBinary, Close, AskWebhook>;
+
+/// Collects effects in order. Made once and cleared after use.
+class Effects {
+ public:
+  void text(ConnectionId to, Frame frame) { list_.emplace_back(SendText{to, std::move(frame)}); }
+  void binary(ConnectionId to, Frame frame) {
+    list_.emplace_back(SendBinary{to, std::move(frame)});
+  }
+  void close(ConnectionId connection, std::uint16_t code, std::string reason) {
+    list_.emplace_back(Close{connection, code, std::move(reason)});
+  }
+  void ask(WebhookId id, std::string body) { list_.emplace_back(AskWebhook{id, std::move(body)}); }
+
+  /// In the order in which they were asked for. Carrying one out may append further ones, so walk
+  /// by index.
+  [[nodiscard]] const std::vector<Effect>& list() const { return list_; }
+  void clear() { list_.clear(); }
+
+ private:
+  std::vector<Effect> list_;
+};
+
+}  // namespace turnpike::signaling
