@@ -103,7 +103,7 @@ class House {
         TURNPIKE_ASSERT(close->reason.size() <= 123);
       } else if (const auto* const ask = std::get_if<AskWebhook>(&effect)) {
         TURNPIKE_ASSERT(parse_json(ask->body, 34));
-        waiting_ = ask->id;
+        waiting_ = ask->connection;
       }
     }
     effects_.clear();
@@ -111,7 +111,7 @@ class House {
     if (!waiting_) return;
     WebhookAnswer yes;
     yes.allow = true;
-    const WebhookId id = *waiting_;
+    const ConnectionId id = *waiting_;
     waiting_.reset();
     rooms_.on_webhook_answer(id, yes, now(), effects_);
     carry_out();
@@ -141,7 +141,7 @@ class House {
   std::uint64_t last_ = 0;
   ConnectionId speakers_[3]{};
   std::set<ConnectionId> connections_;
-  std::optional<WebhookId> waiting_;
+  std::optional<ConnectionId> waiting_;
 };
 
 }  // namespace

@@ -42,18 +42,10 @@ struct Close {
   std::string reason;  ///< at most 123 bytes, as a close frame holds
 };
 
-/// Which webhook question an answer belongs to.
-struct WebhookId {
-  ConnectionId connection;
-  std::uint32_t serial;
-
-  friend bool operator==(const WebhookId&, const WebhookId&) = default;
-};
-
-/// Ask the operator's webhook whether this join is allowed, then call Rooms::on_webhook_answer. An
-/// answer that comes too late, or to a connection that is gone, is ignored.
+/// Ask the operator's webhook whether this join is allowed, then call Rooms::on_webhook_answer.
+/// That is asked once in a connection's life; an answer that comes too late is ignored.
 struct AskWebhook {
-  WebhookId id;
+  ConnectionId connection;
   std::string body;  ///< the JSON to POST
 };
 
@@ -69,7 +61,9 @@ class Effects {
   void close(ConnectionId connection, std::uint16_t code, std::string reason) {
     list_.emplace_back(Close{connection, code, std::move(reason)});
   }
-  void ask(WebhookId id, std::string body) { list_.emplace_back(AskWebhook{id, std::move(body)}); }
+  void ask(ConnectionId connection, std::string body) {
+    list_.emplace_back(AskWebhook{connection, std::move(body)});
+  }
 
   /// In the order in which they were asked for. Carrying one out may append further ones, so walk
   /// by index.

@@ -113,7 +113,7 @@ void Rooms::ask_webhook(const Request& request, Join& join) {
   Connection& from = request.from;
   const WebhookQuestion question{join.room,      join.token,          join.name,
                                  join.meta_json, from.client.address, from.client.origin};
-  request.effects.ask(WebhookId{from.id, ++from.webhook_serial}, to_json(question));
+  request.effects.ask(from.id, to_json(question));
   from.pending =
       std::make_unique<PendingJoin>(PendingJoin{std::move(join), std::string{request.id_json}});
   ++webhook_questions_;
@@ -121,12 +121,10 @@ void Rooms::ask_webhook(const Request& request, Join& join) {
   schedule(from);
 }
 
-void Rooms::on_webhook_answer(WebhookId id, const std::optional<WebhookAnswer>& answer, Now now,
+void Rooms::on_webhook_answer(ConnectionId id, const std::optional<WebhookAnswer>& answer, Now now,
                               Effects& effects) {
-  Connection* const connection = find(id.connection);
-  if (connection == nullptr || !connection->pending || connection->webhook_serial != id.serial) {
-    return;
-  }
+  Connection* const connection = find(id);
+  if (connection == nullptr || !connection->pending) return;
   const std::unique_ptr<PendingJoin> pending = std::move(connection->pending);
   --webhook_questions_;
   const Request request{*connection, pending->id_json, now, effects};

@@ -97,10 +97,9 @@ void Rooms::send_ping(Connection& connection, Now now, Effects& effects) {
 }
 
 /// The pong comes after everything that went out before the ping: none of that needs a replay.
+/// (Before the first ping both numbers are 0, and nothing is forgotten.)
 void Rooms::on_pong(Connection& connection, const Pong& pong) {
-  if (connection.member == nullptr || connection.ping_ts == 0 || pong.ts != connection.ping_ts) {
-    return;
-  }
+  if (connection.member == nullptr || pong.ts != connection.ping_ts) return;
   connection.member->replay.forget_through(connection.ping_seq);
 }
 

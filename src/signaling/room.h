@@ -99,7 +99,6 @@ struct Connection {
   RateMeter messages;
   Member* member = nullptr;
   std::unique_ptr<PendingJoin> pending;
-  std::uint32_t webhook_serial = 0;
   Instant due{};  ///< by its state: join, webhook answer, next ping, or pong
   bool awaits_pong = false;
   std::uint64_t ping_ts = 0;

@@ -23,6 +23,7 @@ Rooms::Rooms(Settings settings, const TokenKeys& keys, IceSource& ice, Random& r
 // --- What arrives --------------------------------------------------------------------------------
 
 void Rooms::on_connected(ConnectionId id, const ClientInfo& client, Now now, Effects& effects) {
+  TURNPIKE_ASSERT(find(id) == nullptr);
   if (draining_ || connections_.size() >= settings_.limits.max_connections) {
     ++counters_.rejected[static_cast<std::size_t>(ErrorCode::server_busy)];
     effects.close(id, close_code_of(ErrorCode::server_busy),

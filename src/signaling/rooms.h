@@ -74,7 +74,7 @@ class Rooms {
   /// good, anything else may come back with its ticket.
   void on_closed(ConnectionId id, std::uint16_t code, Now now, Effects& effects);
   /// What the webhook said to an AskWebhook; nothing: it failed or made no sense.
-  void on_webhook_answer(WebhookId id, const std::optional<WebhookAnswer>& answer, Now now,
+  void on_webhook_answer(ConnectionId id, const std::optional<WebhookAnswer>& answer, Now now,
                          Effects& effects);
   /// Does what has become due. Call it when next_deadline() has come.
   void on_deadline(Now now, Effects& effects);

@@ -125,7 +125,7 @@ TEST_CASE("connections that are not known are ignored", "[signaling]") {
   const ConnectionId nobody{99};
   world.rooms().on_text(nobody, "{}", world.now(), world.effects());
   world.rooms().on_closed(nobody, close_codes::abnormal, world.now(), world.effects());
-  world.rooms().on_webhook_answer({nobody, 1}, WebhookAnswer{}, world.now(), world.effects());
+  world.rooms().on_webhook_answer(nobody, WebhookAnswer{}, world.now(), world.effects());
   world.rooms().leave(nobody);
   CHECK(world.effects().list().empty());
 }

@@ -206,7 +206,7 @@ void World::answer(const std::optional<WebhookAnswer>& answer) {
   if (questions_.empty()) throw std::runtime_error("the webhook was not asked");
   const AskWebhook question = questions_.front();
   questions_.pop_front();
-  rooms_.on_webhook_answer(question.id, answer, now(), effects_);
+  rooms_.on_webhook_answer(question.connection, answer, now(), effects_);
   carry_out();
 }
 
