@@ -1,6 +1,7 @@
 #include "conformance/flow.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "conformance/frame.h"
 
@@ -214,6 +215,15 @@ std::optional<Received> Flow::next(Instant until) {
   return first;
 }
 
+std::optional<Bytes> Flow::next_bytes(Instant until) {
+  if (!stream_.empty()) return std::exchange(stream_, {});
+  if (is_closed_) return std::nullopt;
+  auto received = connection_->receive(until);
+  if (received) return std::move(received->bytes);
+  if (received.error() == Stop::closed) is_closed_ = true;
+  return std::nullopt;
+}
+
 std::optional<FromPeer> Flow::next_from_peer(Instant until) {
   while (auto frame = next(until)) {
     FromPeer came;
@@ -276,6 +286,10 @@ bool Flow::wait_closed(Instant until) {
 void Flow::note_allocation(const Reply& reply) {
   if (!reply.is_success()) return;
   if (reply.view().method() == Method::allocate) has_allocation_ = true;
+  // One that moved here (RFC 8016). A lifetime of zero may be that of one family of two.
+  const auto lifetime = reply.lifetime();
+  const bool lives = lifetime && *lifetime > seconds{0};
+  if (reply.view().method() == Method::refresh && lives) has_allocation_ = true;
 }
 
 bool Flow::delete_allocation() {

@@ -94,6 +94,9 @@ class Flow {
   void send(ByteView bytes);
   /// The next message that is no answer to a request of ask(). On streams with its padding.
   [[nodiscard]] std::optional<Received> next(Instant until);
+  /// Bytes of a stream that carries no messages any more, as they come: first those behind the last
+  /// message. Nothing: none came, or the stream is_closed().
+  [[nodiscard]] std::optional<Bytes> next_bytes(Instant until);
   /// The next Data indication or ChannelData.
   [[nodiscard]] std::optional<FromPeer> next_from_peer(Instant until);
   /// Forgets what has come so far.

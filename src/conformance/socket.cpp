@@ -96,6 +96,12 @@ Endpoint Socket::local() const {
   return net::to_endpoint(native);
 }
 
+Endpoint Socket::remote() const {
+  net::SocketAddress native;
+  if (::getpeername(descriptor_, native.pointer(), &native.size) != 0) return {};
+  return net::to_endpoint(native);
+}
+
 bool Socket::connect(const Endpoint& remote) {
   net::SocketAddress native = net::to_socket_address(remote);
   return ::connect(descriptor_, native.pointer(), native.size) == 0;

@@ -39,6 +39,8 @@ class Socket {
   Socket& operator=(Socket&& other) noexcept;
 
   [[nodiscard]] Endpoint local() const;
+  /// The other side of a connection.
+  [[nodiscard]] Endpoint remote() const;
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
   /// Names the other side of a UDP socket: nobody else is heard then, and its ICMP errors are.
