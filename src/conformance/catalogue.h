@@ -16,5 +16,6 @@ namespace turnpike::conformance {
 [[nodiscard]] std::vector<Check> rfc8656_data_checks();
 [[nodiscard]] std::vector<Check> rfc8656_stream_checks();
 [[nodiscard]] std::vector<Check> rfc6062_checks();
+[[nodiscard]] std::vector<Check> rfc8016_checks();
 
 }  // namespace turnpike::conformance

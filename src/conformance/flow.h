@@ -61,6 +61,9 @@ class Flow {
   [[nodiscard]] client::Signature signature();
   /// The user; the check ends as not tried when none was given. Knows the server's challenge.
   [[nodiscard]] client::LongTermClient& user();
+  /// Begins as the same user with the nonce that `other` has from this server, as a client may
+  /// (RFC 8489 §9.2.3), instead of fetching one of its own.
+  void take_challenge_of(const Flow& other) { user_ = other.user_; }
 
   // --- Asking ---
 
