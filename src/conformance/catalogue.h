@@ -17,5 +17,6 @@ namespace turnpike::conformance {
 [[nodiscard]] std::vector<Check> rfc8656_stream_checks();
 [[nodiscard]] std::vector<Check> rfc6062_checks();
 [[nodiscard]] std::vector<Check> rfc8016_checks();
+[[nodiscard]] std::vector<Check> rfc5780_checks();
 
 }  // namespace turnpike::conformance
