@@ -219,6 +219,7 @@ Result<TlsConnection, TlsConnectError> TlsConnection::connect(Transport transpor
   if (!offered.empty()) {
     SSL_set_alpn_protos(ssl, offered.data(), static_cast<unsigned>(offered.size()));
   }
+  if (options.resume) SSL_set_session(ssl, options.resume.get());
   const auto done = native.drive([ssl] { return SSL_connect(ssl); }, until);
   if (!done) return network_error(ETIMEDOUT);
   if (*done <= 0) {
@@ -251,6 +252,25 @@ bool TlsConnection::send(ByteView plaintext, Instant until) {
     plaintext = plaintext.subspan(static_cast<std::size_t>(*written));
   }
   return true;
+}
+
+/// OpenSSL writes each record at once; into memory first, they stay together.
+bool TlsConnection::send_together(std::span<const std::vector<std::uint8_t>> plaintexts) {
+  if (!native_ || native_->is_over || !native_->is_datagram) return false;
+  SSL* const ssl = native_->ssl.get();
+  BIO* const socket = SSL_get_wbio(ssl);
+  BIO* const memory = BIO_new(BIO_s_mem());
+  if (memory == nullptr || BIO_up_ref(socket) != 1) return false;
+  SSL_set0_wbio(ssl, memory);
+  bool all_written = true;
+  for (const auto& plaintext : plaintexts) {
+    all_written &= SSL_write(ssl, plaintext.data(), static_cast<int>(plaintext.size())) > 0;
+  }
+  std::vector<std::uint8_t> datagram(BIO_ctrl_pending(memory));
+  BIO_read(memory, datagram.data(), static_cast<int>(datagram.size()));
+  SSL_set0_wbio(ssl, socket);  // frees `memory`
+  return all_written && ::send(native_->descriptor, datagram.data(), datagram.size(), 0) ==
+                            static_cast<ssize_t>(datagram.size());
 }
 
 Result<std::vector<std::uint8_t>, TlsStop> TlsConnection::receive(Instant until) {
@@ -287,6 +307,21 @@ std::string TlsConnection::alpn() const {
 
 std::string TlsConnection::version() const {
   return native_ ? SSL_get_version(native_->ssl.get()) : std::string{};
+}
+
+std::shared_ptr<SSL_SESSION> TlsConnection::resumption() const {
+  if (!native_) return nullptr;
+  return {SSL_get1_session(native_->ssl.get()), SSL_SESSION_free};
+}
+
+bool TlsConnection::is_resumed() const {
+  return native_ && SSL_session_reused(native_->ssl.get()) == 1;
+}
+
+bool TlsConnection::certificate_is_in_force() const {
+  const X509* const certificate = native_ ? SSL_get0_peer_certificate(native_->ssl.get()) : nullptr;
+  return certificate != nullptr && X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0 &&
+         X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
 }  // namespace turnpike::net

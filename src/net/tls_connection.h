@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "base/time.h"
+
+struct ssl_session_st;  // OpenSSL's SSL_SESSION
 
 namespace turnpike::net {
 
@@ -23,6 +26,7 @@ struct TlsConnectionOptions {
   bool verify = false;            ///< the certificate must be valid for `server_name`
   TlsVersion min_version = TlsVersion::v1_2;
   TlsVersion max_version = TlsVersion::v1_3;
+  std::shared_ptr<ssl_session_st> resume;  ///< an earlier connection's resumption()
 };
 
 /// Why no bytes came.
@@ -54,6 +58,8 @@ class TlsConnection {
 
   /// Sends all of `plaintext`: over DTLS in one record. False when the connection is gone.
   [[nodiscard]] bool send(ByteView plaintext, Instant until);
+  /// DTLS: one record for each of `plaintexts`, all of them in one datagram.
+  [[nodiscard]] bool send_together(std::span<const std::vector<std::uint8_t>> plaintexts);
   /// What comes next: a piece of the stream, or over DTLS the content of one record.
   [[nodiscard]] Result<std::vector<std::uint8_t>, TlsStop> receive(Instant until);
   /// Says goodbye and closes the socket. The destructor does so too.
@@ -64,6 +70,12 @@ class TlsConnection {
   [[nodiscard]] std::string alpn() const;
   /// "TLSv1.3", "DTLSv1.2"…
   [[nodiscard]] std::string version() const;
+  /// What a later connection may begin with. TLS 1.3 servers send it with their first data.
+  [[nodiscard]] std::shared_ptr<ssl_session_st> resumption() const;
+  /// The server took `TlsConnectionOptions::resume`.
+  [[nodiscard]] bool is_resumed() const;
+  /// The server's certificate is neither too young nor too old. False without one.
+  [[nodiscard]] bool certificate_is_in_force() const;
 
  private:
   struct Native;

@@ -99,6 +99,23 @@ TEST_CASE("a TLS client offers versions and protocols as it is told", "[net][c75
   CHECK(client->alpn() == "stun.turn");
 }
 
+TEST_CASE("a TLS client begins where an earlier one ended", "[net]") {
+  const TlsEcho server;
+  TlsConnectionOptions options;
+  {
+    auto first = TlsConnection::connect(Transport::tls, server.address(), options, soon());
+    REQUIRE(first);
+    CHECK_FALSE(first->is_resumed());
+    CHECK(first->certificate_is_in_force());
+    REQUIRE(first->send(Bytes{1}, soon()));
+    REQUIRE(first->receive(soon()));
+    options.resume = first->resumption();
+  }
+  const auto second = TlsConnection::connect(Transport::tls, server.address(), options, soon());
+  REQUIRE(second);
+  CHECK(second->is_resumed());
+}
+
 TEST_CASE("a refused handshake is told from a refused connection", "[net]") {
   const TlsEcho server;
   TlsConnectionOptions old;
