@@ -18,5 +18,7 @@ namespace turnpike::conformance {
 [[nodiscard]] std::vector<Check> rfc6062_checks();
 [[nodiscard]] std::vector<Check> rfc8016_checks();
 [[nodiscard]] std::vector<Check> rfc5780_checks();
+[[nodiscard]] std::vector<Check> rfc7443_checks();
+[[nodiscard]] std::vector<Check> rfc7350_checks();
 
 }  // namespace turnpike::conformance
