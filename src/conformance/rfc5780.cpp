@@ -68,9 +68,18 @@ Discovery open_discovery(Session& session) {
   return {flow, session.settings().server, *other, *mapped};
 }
 
+/// What the server tells as its other address must be one.
+void need_other_address(const Discovery& discovery) {
+  if (discovery.other.address == discovery.asked.address ||
+      discovery.other.port == discovery.asked.port) {
+    not_tried("OTHER-ADDRESS differs too little: " + discovery.other.to_string());
+  }
+}
+
 /// Asks at all four addresses, so that what stands between lets them all answer. Not tried where
 /// the way there maps each of them to another address: then an answer from elsewhere cannot come.
 void open_the_way(const Discovery& discovery) {
+  need_other_address(discovery);
   const Endpoint& asked = discovery.asked;
   const Endpoint& other = discovery.other;
   for (const Endpoint& server :
@@ -137,6 +146,7 @@ void other_differs_in_both(Session& session) {
 
 void all_four_answer(Session& session) {
   const Discovery discovery = open_discovery(session);
+  need_other_address(discovery);
   const Endpoint& asked = discovery.asked;
   const Endpoint& other = discovery.other;
   for (const bool at_other_ip : {false, true}) {

@@ -26,6 +26,9 @@ async function tryOn(mutant, { awake }) {
     users: ['alice', 'bob'],
     allowPeers: ['127.0.0.0/8', '::1/128'],
     tls: true,
+    dtls: true,
+    tcpRelays: true,
+    discoveryAddresses: mutant.discovery && ['127.0.0.1', '127.0.0.2'],
     options: mutant.serve,
   });
   try {
