@@ -28,6 +28,7 @@ async function tryOn(mutant, { awake }) {
     tls: true,
     dtls: true,
     tcpRelays: true,
+    mobility: true,
     discoveryAddresses: mutant.discovery && ['127.0.0.1', '127.0.0.2'],
     options: mutant.serve,
   });
