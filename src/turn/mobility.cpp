@@ -143,14 +143,15 @@ void Server::release(const ClientFlow& flow, Effects& effects) const {
   if (flow.worker != settings_.worker) effects.release_guest(flow);
 }
 
-/// Of another worker's guests, only those with an allocation here are served, and whoever wants to
-/// move it. All others are unknown by now, and their worker is told so.
+/// A guest of another worker whose allocation is gone still gets the answer to his request, which
+/// nobody else gives: his worker is told only now.
 Handled Server::on_datagram_from_abroad(const ClientFlow& flow, ByteView datagram, Now now,
                                         Effects& effects) {
   if (allocations_.find(flow.tuple) != nullptr) return serve(flow, datagram, now, effects);
   const auto message = stun::MessageView::parse(datagram);
   Handled handled = Reason::dropped_no_allocation;
-  if (message && is_move(*message)) handled = serve(flow, datagram, now, effects);
+  const bool is_request = message && message->message_class() == stun::Class::request;
+  if (is_request) handled = serve(flow, datagram, now, effects);
   if (allocations_.find(flow.tuple) == nullptr) effects.release_guest(flow);
   return handled;
 }

@@ -113,7 +113,8 @@ PeerAccepted Server::on_peer_accepted(RelayId relay, const Endpoint& peer, Now n
 Reason Server::on_connection_bind(const Request& request) {
   // What carries an allocation's messages cannot carry data too (§3).
   const bool is_control = allocations_.find(request.flow.tuple) != nullptr;
-  if (!is_stream(request.flow.tuple.transport) || is_control) {
+  const bool is_guest = request.flow.worker != settings_.worker;  // came with a ticket, for control
+  if (!is_stream(request.flow.tuple.transport) || is_control || is_guest) {
     return refuse(request, ErrorCode::bad_request);
   }
   const auto value = request.message.find(AttributeType::connection_id);

@@ -678,17 +678,22 @@ TEST_CASE("there is room for so many guests", "[turn][c66]") {
 }
 
 TEST_CASE("a guest whose home has forgotten it is let go with its next datagram", "[turn][c66]") {
-  World world{mobile(2)};
+  auto settings = mobile(2);
+  settings.tcp_relays = true;
+  World world{settings};
   Journey journey{world};
   auto cafe = world.client(cafe_address).at(1);
   journey.move_to(cafe);
-  // As if the letter that said so had been lost.
+  // As if the letter that said so had been lost, or not been read yet.
   turn::Effects lost;
   world.server(0).on_client_gone(cafe.flow().tuple, lost);
   REQUIRE(world.balance().guests == 1);
   SECTION("data") { CHECK(cafe.send(peer, "hi") == Reason::dropped_no_allocation); }
-  SECTION("a request, which is repeated as all are") {
-    CHECK(cafe.request_once(Method::refresh).code() == silence);
+  SECTION("a request, which is answered: over a stream nobody repeats it") {
+    CHECK(cafe.request_once(Method::refresh).code() == 437);
+  }
+  SECTION("a ConnectionBind: a guest is no data connection") {
+    CHECK(cafe.request_once(Method::connection_bind, with_raw(0x002a, {0, 0, 0, 1})).code() == 400);
   }
   CHECK(world.balance().guests == 0);
   CHECK(cafe.allocate().code() == ok);
