@@ -24,12 +24,12 @@ void Worker::read(const GuestLetter& letter) {
 
 void Worker::read(const ClientLetter& letter) {
   const turn::ClientFlow* const flow = server_.flow_of_guest(letter.client, letter.home);
-  if (flow == nullptr) return;  // it has gone, as home will read
+  if (flow == nullptr) return;  // it has gone, as home will read or has said itself
   forward(turn::Forward::to_client(*flow, {}, inbox_.bytes_of(letter), 0));
 }
 
 void Worker::read(const GuestOverLetter& letter) {
-  server_.on_guest_over(letter.client, letter.home);
+  server_.on_guest_over(letter.client, letter.home, now_.instant);
 }
 
 void Worker::read(const ClientGoneLetter& letter) {

@@ -4,7 +4,7 @@ namespace turnpike::turn {
 
 std::optional<WorkerId> GuestTable::home_of(const FiveTuple& tuple) const {
   const auto slot = find(tuple);
-  if (!slot) return std::nullopt;
+  if (!slot || guests_[*slot].is_leaving) return std::nullopt;
   return guests_[*slot].home;
 }
 
@@ -14,7 +14,8 @@ const ClientFlow* GuestTable::flow_of(const FiveTuple& tuple, WorkerId home) con
 }
 
 bool GuestTable::insert(const ClientFlow& flow, WorkerId home, Instant expires) {
-  if (size() >= capacity_) return false;
+  erase(flow.tuple);  // it may have been on the way out
+  if (by_tuple_.size() >= capacity_) return false;
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(guests_.size()));
     guests_.emplace_back();
@@ -31,6 +32,16 @@ void GuestTable::extend(const ClientFlow& flow, Instant expires) {
   const auto slot = find(flow.tuple);
   if (!slot) return;
   guests_[*slot].flow = flow;
+  deadlines_.set(*slot, expires);
+}
+
+void GuestTable::let_go(const FiveTuple& tuple, WorkerId home, Instant expires) {
+  const auto slot = find(tuple);
+  if (!slot) return;
+  Guest& guest = guests_[*slot];
+  if (guest.home != home || guest.is_leaving) return;
+  guest.is_leaving = true;
+  ++leaving_;
   deadlines_.set(*slot, expires);
 }
 
@@ -51,6 +62,7 @@ std::optional<std::uint32_t> GuestTable::find(const FiveTuple& tuple) const {
 }
 
 void GuestTable::erase_slot(std::uint32_t slot) {
+  if (guests_[slot].is_leaving) --leaving_;
   by_tuple_.erase(guests_[slot].flow.tuple, slot);
   free_.push_back(slot);
 }

@@ -17,17 +17,23 @@ class GuestTable {
  public:
   GuestTable(HashSeed seed, std::size_t capacity) : by_tuple_(seed), capacity_(capacity) {}
 
+  /// True when there is nobody, not even on the way out.
   [[nodiscard]] bool empty() const { return by_tuple_.size() == 0; }
-  [[nodiscard]] std::size_t size() const { return by_tuple_.size(); }
-  /// The worker that has the allocation of `tuple`.
+  /// Without those on the way out.
+  [[nodiscard]] std::size_t size() const { return by_tuple_.size() - leaving_; }
+  /// The worker that has the allocation of `tuple`. Nothing for a guest on the way out.
   [[nodiscard]] std::optional<WorkerId> home_of(const FiveTuple& tuple) const;
-  /// How to reach the guest, if `home` has its allocation; null if not. Valid until a change.
+  /// How to reach the guest, if `home` has its allocation, or had it until now; null if not. Valid
+  /// until a change.
   [[nodiscard]] const ClientFlow* flow_of(const FiveTuple& tuple, WorkerId home) const;
-  /// False when there is no room. Precondition: `flow.tuple` is not in the table.
+  /// False when there is no room. Precondition: home_of(flow.tuple) is nothing.
   [[nodiscard]] bool insert(const ClientFlow& flow, WorkerId home, Instant expires);
   /// Gives the guest more time, and takes note of how it is reached now. Nothing happens when there
   /// is none.
   void extend(const ClientFlow& flow, Instant expires);
+  /// The guest of `home` is one no more; but the answers to what it has sent there may still be on
+  /// their way, and find it until `expires`. Nothing happens when there is none.
+  void let_go(const FiveTuple& tuple, WorkerId home, Instant expires);
   /// Nothing happens when there is none.
   void erase(const FiveTuple& tuple);
   /// Forgets those whose time is over.
@@ -39,6 +45,7 @@ class GuestTable {
   struct Guest {
     ClientFlow flow;
     WorkerId home{};
+    bool is_leaving = false;
   };
 
   [[nodiscard]] std::optional<std::uint32_t> find(const FiveTuple& tuple) const;
@@ -49,6 +56,7 @@ class GuestTable {
   FlowTable by_tuple_;
   DeadlineQueue deadlines_;
   std::size_t capacity_;
+  std::size_t leaving_ = 0;
 };
 
 }  // namespace turnpike::turn

@@ -18,6 +18,9 @@ namespace {
 /// §3.2.2 asks for 30 seconds at least. A client that follows RFC 8489 §6.2.1 gives up after 39.5.
 constexpr seconds previous_ticket_lifetime{40};
 
+/// How long the last answers of a guest's home may take.
+constexpr seconds farewell{2};
+
 }  // namespace
 
 bool Server::is_move(const stun::MessageView& message) const {
@@ -163,8 +166,8 @@ Handled Server::send_home(const ClientFlow& flow, ByteView datagram) const {
   return {Reason::relayed_to_home, Forward::to_home(*home, flow, datagram)};
 }
 
-void Server::on_guest_over(const FiveTuple& tuple, WorkerId home) {
-  if (guests_.home_of(tuple) == home) guests_.erase(tuple);
+void Server::on_guest_over(const FiveTuple& tuple, WorkerId home, Instant now) {
+  guests_.let_go(tuple, home, now + farewell);
 }
 
 }  // namespace turnpike::turn

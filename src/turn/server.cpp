@@ -116,7 +116,7 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
       discovery_(settings.nat_discovery),
       discovery_budget_(discovery_.is_on() ? settings.limits.challenge_rate : 0,
                         HashSeed{discovery_.is_on() ? random.next_u64() : 0}),
-            allocations_(HashSeed{random.next_u64()}),
+      allocations_(HashSeed{random.next_u64()}),
       guests_(HashSeed{random.next_u64()}, settings.limits.max_guests) {}
 
 Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
@@ -265,11 +265,9 @@ std::optional<Instant> Server::next_deadline() const {
 }
 
 void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {
-  if (const auto home = guests_.home_of(tuple)) {
-    guests_.erase(tuple);
-    effects.report_gone(*home, tuple);
-    return;
-  }
+  const auto home = guests_.home_of(tuple);
+  guests_.erase(tuple);
+  if (home) return effects.report_gone(*home, tuple);
   Allocation* const allocation = allocations_.find(tuple);
   if (allocation == nullptr) return;
   const bool may_come_back = allocation->mobility && !allocation->pending;

@@ -116,7 +116,7 @@ class Server {
   void on_client_gone(const FiveTuple& tuple, Effects& effects);
 
   /// The worker `home` has done with the client at `tuple` (ReleaseGuest).
-  void on_guest_over(const FiveTuple& tuple, WorkerId home);
+  void on_guest_over(const FiveTuple& tuple, WorkerId home, Instant now);
   /// How to reach the client of `home` at `tuple`, which comes in here; null when it does not any
   /// more.
   [[nodiscard]] const ClientFlow* flow_of_guest(const FiveTuple& tuple, WorkerId home) const {

@@ -35,6 +35,37 @@ TEST_CASE("a guest is known from its coming to its going", "[turn][rfc8016-3.2.2
   CHECK(guests.next_deadline() == after(seconds{10}));
 }
 
+TEST_CASE("a guest on the way out can still be reached, and is one no more", "[turn]") {
+  GuestTable guests{HashSeed{1}, 1};
+  REQUIRE(guests.insert(flow_of(1), home, after(seconds{10})));
+  guests.let_go(flow_of(1).tuple, WorkerId{2}, after(seconds{3}));  // not its home
+  CHECK(guests.home_of(flow_of(1).tuple) == home);
+  guests.let_go(flow_of(1).tuple, home, after(seconds{2}));
+  guests.let_go(flow_of(1).tuple, home, after(seconds{9}));  // once is enough
+  CHECK_FALSE(guests.home_of(flow_of(1).tuple));
+  CHECK(guests.flow_of(flow_of(1).tuple, home) != nullptr);
+  CHECK(guests.size() == 0);
+  CHECK_FALSE(guests.empty());
+  CHECK(guests.next_deadline() == after(seconds{2}));
+
+  SECTION("until its time is over") {
+    guests.drop_expired(after(seconds{2}));
+    CHECK(guests.empty());
+  }
+  SECTION("or until its connection is") {
+    guests.erase(flow_of(1).tuple);
+    CHECK(guests.empty());
+    CHECK(guests.size() == 0);
+  }
+  SECTION("or until it comes back") {
+    CHECK_FALSE(guests.insert(flow_of(2), home, after(seconds{10})));  // it still takes its room
+    REQUIRE(guests.insert(flow_of(1), WorkerId{2}, after(seconds{10})));
+    CHECK(guests.home_of(flow_of(1).tuple) == WorkerId{2});
+    CHECK(guests.flow_of(flow_of(1).tuple, home) == nullptr);
+    CHECK(guests.size() == 1);
+  }
+}
+
 TEST_CASE("guests have their time", "[turn]") {
   GuestTable guests{HashSeed{1}, 8};
   REQUIRE(guests.insert(flow_of(1), home, after(seconds{10})));

@@ -534,7 +534,7 @@ void World::carry_out(const turn::ReleaseGuest& over) {
   const auto at = static_cast<std::size_t>(over.flow.worker);
   CHECK(at != worker_);
   const auto home = turn::WorkerId{static_cast<std::uint8_t>(worker_)};
-  server(at).on_guest_over(over.flow.tuple, home);
+  server(at).on_guest_over(over.flow.tuple, home, now().instant);
 }
 
 void World::carry_out(const turn::ReportGone& gone) {
