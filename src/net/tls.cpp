@@ -1,7 +1,10 @@
 #include "net/tls.h"
 
 #include <fcntl.h>
+#include <openssl/core_names.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/clock.h"
 #include "net/tls_native.h"
 
 namespace turnpike::net {
@@ -61,25 +65,62 @@ int select_alpn(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chose
   return SSL_TLSEXT_ERR_OK;
 }
 
+bool use_key(EVP_MAC_CTX* mac, TicketKeys::Key& key) {
+  char digest[] = "SHA256";
+  const std::array<OSSL_PARAM, 3> parameters{
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.authentication.data(),
+                                        key.authentication.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+  return EVP_MAC_CTX_set_params(mac, parameters.data()) == 1;
+}
+
+/// OpenSSL asks for the keys of a ticket: to make one, or to open one. 1: here they are; 2: and the
+/// client is to get a new ticket; 0: there are none, so that the handshake is a full one; below 0:
+/// the handshake fails.
+int choose_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                      EVP_MAC_CTX* mac, int is_new) {
+  auto* const keys = static_cast<TicketKeys*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const Instant now = read_clock().instant;
+  if (is_new == 1) {
+    TicketKeys::Key key = keys->current(now);
+    std::copy(key.name.begin(), key.name.end(), name);
+    const bool ok =
+        RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 &&
+        EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.encryption.data(), iv) == 1 &&
+        use_key(mac, key);
+    return ok ? 1 : -1;
+  }
+  auto found = keys->find(ByteView{name, TicketKeys::Key{}.name.size()}, now);
+  if (!found) return 0;
+  const bool ok =
+      use_key(mac, found->key) &&
+      EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, found->key.encryption.data(), iv) == 1;
+  if (!ok) return -1;
+  return found->is_current ? 1 : 2;
+}
+
 void count_late_handshake_message(int is_ours, int version, int content_type, const void* message,
                                   std::size_t bytes, SSL* ssl, void* session);
 
 /// What both kinds of context have in common. False when this OpenSSL lacks something that we
 /// cannot do without.
-bool configure(SSL_CTX* context) {
+bool configure(SSL_CTX* context, TicketKeys& ticket_keys) {
   SSL_CTX_set_security_level(context, 2);  // 112 bits: RSA keys from 2048 bits, no SHA-1 signatures
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   // Resumption by tickets: no state here, and every thread can resume what another one began.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_app_data(context, &ticket_keys);
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
-  return SSL_CTX_set_cipher_list(context, ciphers_tls12) == 1 &&
+  return SSL_CTX_set_tlsext_ticket_key_evp_cb(context, choose_ticket_key) == 1 &&
+         SSL_CTX_set_cipher_list(context, ciphers_tls12) == 1 &&
          (SSL_CTX_set1_groups_list(context, groups_with_mlkem) == 1 ||
           SSL_CTX_set1_groups_list(context, groups) == 1);
 }
 
 /// Null when this OpenSSL does not take our settings.
-SslContextPtr make_stream_context() {
+SslContextPtr make_stream_context(TicketKeys& ticket_keys) {
   SslContextPtr context{SSL_CTX_new(TLS_server_method())};
   SSL_CTX* const raw = context.get();
   if (raw == nullptr) return nullptr;
@@ -87,18 +128,20 @@ SslContextPtr make_stream_context() {
   SSL_CTX_set_num_tickets(raw, 1);
   SSL_CTX_set_max_early_data(raw, 0);
   SSL_CTX_set_msg_callback(raw, count_late_handshake_message);
-  const bool complete = configure(raw) && SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) == 1 &&
+  const bool complete = configure(raw, ticket_keys) &&
+                        SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) == 1 &&
                         SSL_CTX_set_max_proto_version(raw, TLS1_3_VERSION) == 1 &&
                         SSL_CTX_set_ciphersuites(raw, ciphers_tls13) == 1;
   return complete ? std::move(context) : nullptr;
 }
 
 /// Null when this OpenSSL does not take our settings.
-SslContextPtr make_datagram_context() {
+SslContextPtr make_datagram_context(TicketKeys& ticket_keys) {
   SslContextPtr context{SSL_CTX_new(DTLS_server_method())};
   SSL_CTX* const raw = context.get();
   if (raw == nullptr) return nullptr;
-  const bool complete = configure(raw) && SSL_CTX_set_min_proto_version(raw, DTLS1_2_VERSION) == 1;
+  const bool complete =
+      configure(raw, ticket_keys) && SSL_CTX_set_min_proto_version(raw, DTLS1_2_VERSION) == 1;
   configure_datagrams(raw);
   return complete ? std::move(context) : nullptr;
 }
@@ -381,7 +424,10 @@ Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::load(
   }
 
   ERR_clear_error();
-  auto native = std::make_unique<Native>(Native{make_stream_context(), make_datagram_context()});
+  auto native = std::make_unique<Native>();
+  native->ticket_keys = std::make_unique<TicketKeys>();
+  native->stream = make_stream_context(*native->ticket_keys);
+  native->datagram = make_datagram_context(*native->ticket_keys);
   if (native->stream == nullptr || native->datagram == nullptr) {
     return Failure<std::string>{"OpenSSL refuses our TLS settings (" + openssl_reason() +
                                 "); check its configuration file"};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string_view>
 
+#include "net/ticket_keys.h"
 #include "net/tls.h"
 
 namespace turnpike::net {
@@ -47,6 +48,7 @@ void configure_datagrams(SSL_CTX* context);
 
 /// One certificate under the settings of each protocol.
 struct TlsContext::Native {
+  std::unique_ptr<TicketKeys> ticket_keys;  // of both
   SslContextPtr stream;
   SslContextPtr datagram;  // DTLS 1.2
 };

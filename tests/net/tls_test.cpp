@@ -186,7 +186,7 @@ TEST_CASE("expensive groups are refused", "[net]") {
   CHECK(pair.status == Status::failed);
 }
 
-TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC 7443)", "[net]") {
+TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC 7443, L06)", "[net]") {
   const auto [offer, chosen] = GENERATE(table<std::string, std::string>({
       {"\x09stun.turn", "stun.turn"},
       {"\x12stun.nat-discovery", "stun.nat-discovery"},
