@@ -150,6 +150,12 @@ Md5Digest md5(ByteView input) {
   return digest;
 }
 
+Sha1Digest sha1(ByteView input) {
+  Sha1Digest digest{};
+  SHA1(input.data(), input.size(), digest.data());
+  return digest;
+}
+
 Sha256Digest sha256(ByteView input) {
   Sha256Digest digest{};
   SHA256(input.data(), input.size(), digest.data());

@@ -20,6 +20,8 @@ using Sha1Digest = std::array<std::uint8_t, 20>;
 using Sha256Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Md5Digest md5(ByteView input);
+/// Only where a protocol fixes it (RFC 6455 §4.2.2): SHA-1 resists no collisions.
+[[nodiscard]] Sha1Digest sha1(ByteView input);
 [[nodiscard]] Sha256Digest sha256(ByteView input);
 
 /// CRC-32 as FINGERPRINT uses it (ITU V.42, RFC 8489 §14.7), before the XOR.

@@ -25,6 +25,16 @@ TEST_CASE("MD5 gives the digests of its RFC", "[base][rfc1321-A.5]") {
   CHECK(to_hex(md5(bytes_of(text))) == digest);
 }
 
+TEST_CASE("SHA-1 gives the digests of its standard", "[base][fips180]") {
+  auto [text, digest] = GENERATE(table<std::string, std::string>({
+      {"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+      {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+  }));
+  CHECK(to_hex(sha1(bytes_of(text))) == digest);
+}
+
 TEST_CASE("SHA-256 gives the digests of its standard", "[base][fips180]") {
   auto [text, digest] = GENERATE(table<std::string, std::string>({
       {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
