@@ -375,6 +375,17 @@ void software_is_sent(Session& session) {
   expect(reply.has(AttributeType::software), "SOFTWARE in the Allocate response", "none");
 }
 
+/// However many a user may have: beyond that it is 486, or the server is full, or names another.
+void quota_is_486(Session& session) {
+  constexpr int allocations_max = 40;  // no more of a stranger's ports than that
+  for (int i = 0; i < allocations_max; ++i) {
+    Flow& flow = session.open();
+    const Reply reply = try_allocate(flow, [&](MessageBuilder& m) { session.put_udp_relay(m); });
+    if (!reply.is_success()) return expect_error(reply, std::vector<std::uint16_t>{300, 486, 508});
+  }
+  not_tried("the quota, if there is one, is above " + std::to_string(allocations_max));
+}
+
 }  // namespace
 
 std::vector<Check> rfc8656_allocate_checks() {
@@ -397,6 +408,8 @@ std::vector<Check> rfc8656_allocate_checks() {
       {"second-allocate-is-437", "32", "RFC 8656 §7.2",
        "The 5-tuple is in use by an existing allocation: 437.", must, everywhere,
        second_allocate_is_437},
+      {"allocation-quota-is-486", "30, 41", "RFC 8656 §7.2, §19",
+       "Beyond the user's quota: 486; without room: 508, or 300.", must, everywhere, quota_is_486},
       {"five-tuples-are-separate", "28, 31", "RFC 8656 §5",
        "A request on a 5-tuple without allocation: 437.", must, everywhere,
        five_tuples_are_separate},

@@ -252,6 +252,31 @@ void server_pads_streams(Session& session) {
   relay.flow.fence();
 }
 
+void binding_lasts_ten_minutes(Session& session) {
+  if (!session.settings().slow) not_tried("waits for 600 s: needs --slow");
+  Flow& flow = session.open();
+  constexpr seconds long_enough{1200};
+  const Reply allocated =
+      session.allocate(flow, [&](MessageBuilder& m) { m.put_lifetime(long_enough); });
+  constexpr seconds binding{600};
+  constexpr seconds margin{15};
+  if (allocated.lifetime().value_or(seconds{0}) < binding + 2 * margin) {
+    not_tried("the allocation does not live long enough");
+  }
+  Peer& peer = session.add_peer();
+  session.bind_channel(flow, channel, peer.endpoint());
+  const Instant bound = clock_now();
+  constexpr seconds step{60};  // the permission is kept alive, which refreshes no binding
+  while (clock_now() < bound + binding + margin) {
+    session.permit(flow, peer.endpoint().address);
+    static_cast<void>(flow.wait_closed(std::min(clock_now() + step, bound + binding + margin)));
+  }
+  session.permit(flow, peer.endpoint().address);
+  const FromPeer came =
+      session.expect_at_client(flow, peer, session.random_bytes(16), Session::relayed(allocated));
+  expect(!came.channel, "a Data indication", "ChannelData");
+}
+
 }  // namespace
 
 std::vector<Check> rfc8656_channel_checks() {
@@ -271,6 +296,9 @@ std::vector<Check> rfc8656_channel_checks() {
        incomplete_is_400},
       {"channel-bind-again-refreshes", "50", "RFC 8656 §12.2", "The same pair again succeeds.",
        must, everywhere, same_pair_again},
+      {"channel-lasts-600-seconds", "51, 52", "RFC 8656 §12",
+       "A binding lives 10 minutes unless a ChannelBind refreshes it.", must, everywhere,
+       binding_lasts_ten_minutes},
       {"channel-bound-to-another-peer-is-400", "50", "RFC 8656 §12.2",
        "The channel number is bound to a different transport address: 400.", must, everywhere,
        channel_of_another_peer_is_400},

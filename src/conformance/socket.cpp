@@ -1,13 +1,16 @@
 #include "conformance/socket.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -44,6 +47,19 @@ bool bind_to(int descriptor, const Endpoint& local) {
   return ::bind(descriptor, native.pointer(), native.size) == 0;
 }
 
+/// IPv4 gives it as a byte, IPv6 as an int.
+std::optional<std::uint8_t> traffic_class_of(msghdr& message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TOS) return *CMSG_DATA(part);
+    if (part->cmsg_level != IPPROTO_IPV6 || part->cmsg_type != IPV6_TCLASS) continue;
+    int value = 0;
+    std::memcpy(&value, CMSG_DATA(part), sizeof value);
+    return static_cast<std::uint8_t>(value);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Instant clock_now() { return net::read_clock().instant; }
@@ -51,6 +67,9 @@ Instant clock_now() { return net::read_clock().instant; }
 Result<Socket, std::string> Socket::udp(const Endpoint& local) {
   Socket socket{open_socket(local.family(), SOCK_DGRAM)};
   if (socket.descriptor_ < 0 || !bind_to(socket.descriptor_, local)) return system_error(errno);
+  const int on = 1;  // without it the traffic class stays unknown, no more
+  ::setsockopt(socket.descriptor_, IPPROTO_IP, IP_RECVTOS, &on, sizeof on);
+  ::setsockopt(socket.descriptor_, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on);
   return socket;
 }
 
@@ -131,9 +150,19 @@ Result<Received, Stop> Socket::receive(Instant until) {
   for (;;) {
     Received received{{}, Bytes(datagram_bytes_max)};
     net::SocketAddress from;
-    const ssize_t size = ::recvfrom(descriptor_, received.bytes.data(), received.bytes.size(), 0,
-                                    from.pointer(), &from.size);
+    iovec buffer{received.bytes.data(), received.bytes.size()};
+    alignas(cmsghdr) std::array<std::uint8_t, 64> control{};
+    msghdr message{};
+    message.msg_name = from.pointer();
+    message.msg_namelen = from.size;
+    message.msg_iov = &buffer;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t size = ::recvmsg(descriptor_, &message, 0);
     if (size >= 0) {
+      from.size = message.msg_namelen;
+      received.traffic_class = traffic_class_of(message);
       int type = 0;
       socklen_t type_size = sizeof type;
       ::getsockopt(descriptor_, SOL_SOCKET, SO_TYPE, &type, &type_size);

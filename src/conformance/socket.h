@@ -22,6 +22,8 @@ enum class Stop : std::uint8_t { deadline, closed };
 struct Received {
   Endpoint from;
   Bytes bytes;
+  /// DSCP and ECN of a datagram's IP header; nothing where it cannot be known.
+  std::optional<std::uint8_t> traffic_class{};
 };
 
 /// A file descriptor that is a socket.

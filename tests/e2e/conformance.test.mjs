@@ -97,6 +97,7 @@ describe('The suite against this server', { timeout: twoMinutesMs }, () => {
       return [...new Set(found.map(({ name }) => name))].sort();
     };
     assert.deepEqual(namesOf('not tried'), [
+      'channel-lasts-600-seconds',
       'connect-waits-30-seconds',
       'mapped-peers-are-seen-through',
       'permission-lasts-300-seconds',

@@ -110,10 +110,10 @@ export async function startServer({
   options = [], tcpRelays = false, mobility = false, workers = 0,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
-  const tlsPort = tls && (await freePort({ transports: dtls ? ['tcp', 'udp'] : ['tcp'] }));
+  const tlsPort = tls && (await freePort());
   const proxiedPorts = proxied && {
-    tcp: await freePort({ transports: ['tcp'] }),
-    tls: await freePort({ transports: ['tcp'] }),
+    tcp: await freePort(),
+    tls: await freePort(),
   };
   const files = tls === true ? await localCertificate() : tls;
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));

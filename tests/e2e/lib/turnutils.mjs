@@ -85,7 +85,8 @@ export function assertNothingLost({ code, output }, flows) {
 /// turnutils_peer sends every datagram back to its sender. It listens on two ports, as the RTCP
 /// half of a client talks to the port after the one that was named.
 export async function startEchoPeer() {
-  const port = await freePort({ transports: ['udp'], following: 1 });
+  // Free of TCP too: a port that our server listens on, over whatever, is no peer.
+  const port = await freePort({ following: 1 });
   const listen = ['-L', '127.0.0.1', '-L', '::1', '-p', String(port)];
   const peer = start('turnutils_peer', 'turnutils_peer', listen);
   const greeting = randomBytes(16);
