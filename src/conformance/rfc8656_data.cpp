@@ -169,6 +169,7 @@ void icmp_is_told(Session& session) {
     expect(!came->payload, "no DATA beside ICMP", "DATA");
     return;
   }
+  session.excuse_silence(flow, closed);
   fail("a Data indication with ICMP after sending to a closed port", "nothing");
 }
 

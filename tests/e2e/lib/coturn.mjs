@@ -13,8 +13,9 @@ import { until } from './until.mjs';
 /// Starts turnserver on loopback with static users, and peers on loopback; it answers when this
 /// returns.
 export async function startCoturn({ users }) {
-  const port = await freePort();
-  const tlsPort = await freePort();
+  // coturn takes the port after each of the two as well.
+  const port = await freePort({ following: 3 });
+  const tlsPort = port + 2;
   const { certificate, key } = await localCertificate();
   const relay = relayPortRange();
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-coturn-'));
