@@ -20,8 +20,10 @@ const Site& site() {
   static const Site all = [] {
     OriginPolicy origins;
     origins.allowed = {*parse_origin("https://app.example")};
-    std::vector<Route> routes = standard_routes();
-    routes.push_back({"/ask/", RouteKind::application, {Method::get, Method::post}, true});
+    const std::vector<Route> routes{
+        {"/v1/ws", RouteKind::websocket, {Method::get}, false, "turnpike.v1"},
+        {"/healthz", RouteKind::health, {Method::get}},
+        {"/ask/", RouteKind::application, {Method::get, Method::post}, true}};
     return Site{origins,
                 StaticFiles{{{"/index.html", "text/html", bytes_of("<p>"), bytes_of("gz")}}},
                 routes};

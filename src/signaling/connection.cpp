@@ -30,7 +30,10 @@ void HttpConnection::receive(ByteView bytes, Now now, std::vector<ConnectionEven
     case State::asked:
       parser_.push(bytes);
       // Nobody needs to send that much ahead of the answer.
-      if (parser_.buffered_bytes() > limits_.http.max_head_bytes) finish(now.instant);
+      if (parser_.buffered_bytes() > limits_.http.max_head_bytes) {
+        events.emplace_back(Withdrawn{});
+        finish(now.instant);
+      }
       break;
     case State::open:
     case State::closing:
@@ -62,8 +65,16 @@ void HttpConnection::respond(const Response& response, Now now,
                              std::vector<ConnectionEvent>& events) {
   if (state_ != State::asked) return;
   state_ = State::reading;
+  opening_.reset();
   write(response, now);
   read_requests(now, events);
+  note_output(now.instant);
+}
+
+void HttpConnection::open(Now now, std::vector<ConnectionEvent>& events) {
+  if (state_ != State::asked || !opening_) return;
+  const std::unique_ptr<Opening> opening = std::move(opening_);
+  upgrade(opening->upgrade, std::move(opening->request), now, events);
   note_output(now.instant);
 }
 
@@ -129,12 +140,17 @@ void HttpConnection::answer(Request request, Now now, std::vector<ConnectionEven
   if (const auto* const response = std::get_if<Response>(&decision)) {
     write(*response, now);
   } else if (auto* const switching = std::get_if<Upgrade>(&decision)) {
-    upgrade(std::move(*switching), now, events);
+    upgrade(*switching, std::move(request), now, events);
   } else {
-    const auto& [route, verdict] = std::get<Application>(decision);
+    auto& application = std::get<Application>(decision);
     state_ = State::asked;
     deadline_.reset();
-    events.emplace_back(Asked{std::move(request), route, verdict});
+    const bool may_open = application.upgrade.has_value();
+    if (may_open) {
+      opening_ = std::make_unique<Opening>(Opening{std::move(*application.upgrade), request});
+    }
+    events.emplace_back(
+        Asked{std::move(request), application.route, application.verdict, may_open});
   }
 }
 
@@ -143,12 +159,16 @@ void HttpConnection::write(const Response& response, Now now) {
   if (!keeps_alive_) finish(now.instant);
 }
 
-void HttpConnection::upgrade(Upgrade upgrade, Now now, std::vector<ConnectionEvent>& events) {
+void HttpConnection::upgrade(const Upgrade& upgrade, Request request, Now now,
+                             std::vector<ConnectionEvent>& events) {
   append_response(output_, upgrade.response, {now.wall, false, true});
-  socket_ = std::make_unique<WebSocket>(limits_.websocket);
+  WebSocketLimits limits = limits_.websocket;
+  if (upgrade.max_message_bytes > 0) limits.max_message_bytes = upgrade.max_message_bytes;
+  max_queued_bytes_ = std::max(limits_.max_queued_bytes, 2 * upgrade.max_message_bytes);
+  socket_ = std::make_unique<WebSocket>(limits);
   state_ = State::open;
   deadline_.reset();
-  events.emplace_back(Opened{std::move(upgrade.origin)});
+  events.emplace_back(Opened{std::move(request), upgrade.route});
   const std::string rest = parser_.take_rest();
   read_frames(bytes_of(rest), now.instant, events);
 }
@@ -170,7 +190,7 @@ void HttpConnection::read_frames(ByteView bytes, Instant instant,
 }
 
 bool HttpConnection::has_room(std::size_t bytes, Instant instant) {
-  if (output().size() + frame_header_bytes + bytes <= limits_.max_queued_bytes) return true;
+  if (output().size() + frame_header_bytes + bytes <= max_queued_bytes_) return true;
   close(try_again_later, "reads too slowly", instant);
   return false;
 }
@@ -188,6 +208,7 @@ void HttpConnection::refuse(HttpError error, Now now) {
 
 void HttpConnection::abort(std::vector<ConnectionEvent>& events) {
   if (state_ == State::open) events.emplace_back(Ended{close_codes::abnormal});
+  if (state_ == State::asked) events.emplace_back(Withdrawn{});
   state_ = State::finishing;
   output_ = std::string{};
   taken_ = 0;

@@ -24,7 +24,7 @@ struct ConnectionLimits {
   WebSocketLimits websocket{};
   std::size_t max_pipelined = 16;  ///< requests whose answers have not all been taken yet
   /// Not yet taken by the driver. A WebSocket client that reads more slowly than this is closed,
-  /// and so is one that sends another request.
+  /// and so is one that sends another request. Where messages may be larger, two of them.
   std::size_t max_queued_bytes = 1024 * 1024;
   milliseconds head_timeout{10'000};  ///< from its first byte, and for the first one from accept
   milliseconds body_timeout{30'000};  ///< from the end of the head
@@ -33,22 +33,28 @@ struct ConnectionLimits {
   milliseconds close_timeout{5'000};  ///< for the client's close frame, and for the last output
 };
 
-/// It is a WebSocket of the native door now.
+/// It is a WebSocket now.
 struct Opened {
-  std::string origin;  ///< allowed; empty: no browser
+  Request request;  ///< that asked for it; its Origin, if any, is allowed
+  std::size_t route;
 };
 /// The WebSocket is over by the client's doing, or lost; for the code see WebSocketEnd. Not for one
 /// that was closed with close().
 struct Ended {
   std::uint16_t code;
 };
-/// A request for a route of kind application: answer it with respond().
+/// A request for a route of kind application or either: answer it with respond() or, when it
+/// `may_open`, with open().
 struct Asked {
   Request request;
   std::size_t route;
   OriginVerdict verdict;
+  bool may_open;
 };
-using ConnectionEvent = std::variant<Opened, WebSocketText, WebSocketBinary, Ended, Asked>;
+/// Nobody waits any more for the answer to what was Asked.
+struct Withdrawn {};
+using ConnectionEvent =
+    std::variant<Opened, WebSocketText, WebSocketBinary, Ended, Asked, Withdrawn>;
 
 /// After every call the driver sends output(), ends the connection if wants_close(), and looks at
 /// next_deadline(). Events are to be handled in order.
@@ -71,6 +77,8 @@ class HttpConnection {
   /// The answer to what was Asked; there is no deadline for it. Ignored when nothing is waited for.
   /// Requests that came meanwhile are read now.
   void respond(const Response& response, Now now, std::vector<ConnectionEvent>& events);
+  /// The other answer, to a request that `may_open`: it is a WebSocket from now on.
+  void open(Now now, std::vector<ConnectionEvent>& events);
 
   // ---- as a WebSocket; they do nothing once it is closing ----
   /// False when the client reads too slowly: it has been closed with 1013 and no Ended will follow.
@@ -97,10 +105,17 @@ class HttpConnection {
     finishing,  // only what is queued is still sent
   };
 
+  /// How to make a WebSocket of a request that was asked.
+  struct Opening {
+    Upgrade upgrade;
+    Request request;
+  };
+
   void read_requests(Now now, std::vector<ConnectionEvent>& events);
   void answer(Request request, Now now, std::vector<ConnectionEvent>& events);
   void write(const Response& response, Now now);
-  void upgrade(Upgrade upgrade, Now now, std::vector<ConnectionEvent>& events);
+  void upgrade(const Upgrade& upgrade, Request request, Now now,
+               std::vector<ConnectionEvent>& events);
   void read_frames(ByteView bytes, Instant instant, std::vector<ConnectionEvent>& events);
   [[nodiscard]] bool has_room(std::size_t bytes, Instant instant);
   void finish(Instant instant);
@@ -114,6 +129,8 @@ class HttpConnection {
   const ConnectionLimits& limits_;
   RequestParser parser_;
   std::unique_ptr<WebSocket> socket_;
+  std::unique_ptr<Opening> opening_;  // what open() would do about what was asked
+  std::size_t max_queued_bytes_ = 0;  // of this WebSocket
   std::string output_;
   std::size_t taken_ = 0;
   std::size_t pipelined_ = 0;

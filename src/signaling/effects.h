@@ -51,6 +51,17 @@ struct AskWebhook {
 
 using Effect = std::variant<SendText, SendBinary, Close, AskWebhook>;
 
+/// Whom it is about.
+[[nodiscard]] inline ConnectionId member_of(const Effect& effect) {
+  struct Visitor {
+    ConnectionId operator()(const SendText& text) const { return text.to; }
+    ConnectionId operator()(const SendBinary& binary) const { return binary.to; }
+    ConnectionId operator()(const Close& close) const { return close.connection; }
+    ConnectionId operator()(const AskWebhook& question) const { return question.connection; }
+  };
+  return std::visit(Visitor{}, effect);
+}
+
 /// Collects effects in order. Made once and cleared after use.
 class Effects {
  public:

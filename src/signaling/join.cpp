@@ -152,7 +152,7 @@ std::optional<Rooms::Refusal> Rooms::find_obstacle_to_new_room(std::string_view 
 }
 
 std::optional<Rooms::Refusal> Rooms::find_obstacle(const Room* room, const Grant& grant,
-                                                   Door door) const {
+                                                   DoorKind door) const {
   if (draining_ || members_.size() >= settings_.limits.max_members) {
     return Refusal{ErrorCode::server_busy, "this server takes no more peers", true};
   }
@@ -170,7 +170,7 @@ std::optional<Rooms::Refusal> Rooms::find_obstacle(const Room* room, const Grant
 }
 
 void Rooms::admit(const Request& request, const Join& join, const Grant& grant) {
-  if (const auto obstacle = find_obstacle(find_room(join.room), grant, Door::native)) {
+  if (const auto obstacle = find_obstacle(find_room(join.room), grant, DoorKind::native)) {
     return refuse(request, *obstacle);
   }
   Member& member = seat(join.room, grant, request.from, request.effects);
@@ -202,7 +202,8 @@ Member& Rooms::seat(const std::string& id, const Grant& grant, Connection& conne
   return member;
 }
 
-Room& Rooms::make_room(std::string_view id, Door door, std::uint32_t max, std::string_view key_id) {
+Room& Rooms::make_room(std::string_view id, DoorKind door, std::uint32_t max,
+                       std::string_view key_id) {
   Room& room = rooms_[std::string{id}];
   room.id = id;
   room.door = door;

@@ -62,7 +62,7 @@ Rooms::Created Rooms::create(const RoomSettings& settings) {
        of_key->second >= limits.max_rooms_per_key)) {
     return Created::over_limit;
   }
-  Room& room = make_room(settings.id, Door::native, settings.max.value_or(limits.max_peers),
+  Room& room = make_room(settings.id, DoorKind::native, settings.max.value_or(limits.max_peers),
                          settings.key_id);
   room.locked = settings.locked;
   room.meta_json = to_text(*meta);
@@ -95,7 +95,7 @@ bool Rooms::set_locked(std::string_view id, bool locked) {
 bool Rooms::post(std::string_view id, std::string_view event, std::string_view data_json, Now now,
                  Effects& effects) {
   Room* const room = find_room(id);
-  if (room == nullptr || room->door != Door::native) return false;
+  if (room == nullptr || room->door != DoorKind::native) return false;
   (void)deliver_to_room(*room, nullptr, {"server", event, data_json, 0, now.wall, false}, effects);
   return true;
 }

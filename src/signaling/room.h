@@ -21,7 +21,7 @@
 namespace turnpike::signaling {
 
 /// Who speaks through a connection.
-enum class Door : std::uint8_t {
+enum class DoorKind : std::uint8_t {
   native,   ///< turnpike.v1: Rooms reads and writes its messages
   foreign,  ///< another protocol, which sits on Rooms: it gets membership and fan-out, no messages
 };
@@ -73,7 +73,7 @@ struct Member {
 
 struct Room {
   std::string id;
-  Door door = Door::native;
+  DoorKind door = DoorKind::native;
   std::uint32_t max = 0;
   bool locked = false;
   bool keep_when_empty = false;  ///< made by the operator, not by a join
@@ -94,7 +94,7 @@ struct PendingJoin {
 struct Connection {
   std::uint32_t slot = 0;
   ConnectionId id{};
-  Door door = Door::native;
+  DoorKind door = DoorKind::native;
   ClientInfo client;
   RateMeter messages;
   Member* member = nullptr;

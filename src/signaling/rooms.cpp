@@ -42,7 +42,7 @@ void Rooms::on_connected(ConnectionId id, const ClientInfo& client, Now now, Eff
 
 void Rooms::on_text(ConnectionId id, std::string_view text, Now now, Effects& effects) {
   Connection* const connection = find(id);
-  if (connection == nullptr || connection->door != Door::native) return;
+  if (connection == nullptr || connection->door != DoorKind::native) return;
   heard_from(*connection, now);
   Request request{*connection, {}, now, effects};
   if (text.size() > settings_.limits.max_message_bytes) {
@@ -97,7 +97,7 @@ void Rooms::on_closed(ConnectionId id, std::uint16_t code, Now now, Effects& eff
   Connection* const connection = find(id);
   if (connection == nullptr) return;
   Member* const member = connection->member;
-  const bool has_resume = connection->door == Door::native;
+  const bool has_resume = connection->door == DoorKind::native;
   forget(*connection);
   if (member == nullptr) return;
   if (has_resume && code != close_codes::normal) {
@@ -120,13 +120,13 @@ void Rooms::on_deadline(Now now, Effects& effects) {
 void Rooms::on_connection_due(Connection& connection, Now now, Effects& effects) {
   if (connection.close_at && *connection.close_at <= now.instant) {
     Member* const member = connection.member;
-    const bool is_native = connection.door == Door::native;
+    const bool is_native = connection.door == DoorKind::native;
     close(connection, close_codes::service_restart, "drain", effects);
     if (member == nullptr) return;
     is_native ? detach(*member, now, effects) : remove_member(*member, LeaveReason::left, effects);
     return;
   }
-  if (connection.door != Door::native) return;
+  if (connection.door != DoorKind::native) return;
   const Request request{connection, {}, now, effects};
   if (connection.pending) {
     refuse(request, {ErrorCode::server_busy, "the authorisation did not come in time", true});
@@ -173,7 +173,7 @@ void Rooms::heard_from(Connection& connection, Now now) {
 }
 
 void Rooms::schedule(const Connection& connection) {
-  const bool has_due = connection.door == Door::native;
+  const bool has_due = connection.door == DoorKind::native;
   if (connection.close_at) {
     deadlines_.set(timer_of(connection),
                    has_due ? std::min(connection.due, *connection.close_at) : *connection.close_at);
@@ -213,7 +213,7 @@ void Rooms::erase_member(Member& member) {
 // --- Answers -------------------------------------------------------------------------------------
 
 void Rooms::send(const Connection& to, const Frame& frame, Effects& effects) {
-  if (to.door != Door::native) return;
+  if (to.door != DoorKind::native) return;
   effects.text(to.id, frame);
   ++counters_.sent;
 }

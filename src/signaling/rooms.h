@@ -103,7 +103,7 @@ class Rooms {
 
   struct RoomInfo {
     std::string id;
-    Door door;
+    DoorKind door;
     std::uint32_t max;
     bool locked;
     std::string meta_json;
@@ -202,13 +202,13 @@ class Rooms {
   [[nodiscard]] Result<Grant, Refusal> authorise(const Join& join, Now now) const;
   void ask_webhook(const Request& request, Join& join);
   [[nodiscard]] std::optional<Refusal> find_obstacle(const Room* room, const Grant& grant,
-                                                     Door door) const;
+                                                     DoorKind door) const;
   [[nodiscard]] std::optional<Refusal> find_obstacle_to_new_room(std::string_view key_id) const;
   void admit(const Request& request, const Join& join, const Grant& grant);
   /// Gives it a place in the room `id`, which is made when it is not there. No obstacle may be
   /// left.
   Member& seat(const std::string& id, const Grant& grant, Connection& connection, Effects& effects);
-  Room& make_room(std::string_view id, Door door, std::uint32_t max, std::string_view key_id);
+  Room& make_room(std::string_view id, DoorKind door, std::uint32_t max, std::string_view key_id);
   Member& add_member(Room& room, Connection& connection, const Grant& grant);
   void welcome(const Request& request, Member& member, bool resumed);
   [[nodiscard]] std::string new_peer_id(const Room& room);

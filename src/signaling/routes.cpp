@@ -8,8 +8,6 @@
 namespace turnpike::signaling {
 namespace {
 
-constexpr std::string_view native_protocol = "turnpike.v1";
-
 bool fits(const Route& route, std::string_view path) {
   return route.is_prefix ? path.starts_with(route.path) : path == route.path;
 }
@@ -49,11 +47,6 @@ Response refuse_origin(const Request& request) {
 
 }  // namespace
 
-std::vector<Route> standard_routes() {
-  return {{"/v1/ws", RouteKind::native_door, {Method::get}, false},
-          {"/healthz", RouteKind::health, {Method::get}, false}};
-}
-
 Site::Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes)
     : origins_(std::move(origins)), files_(std::move(files)), routes_(std::move(routes)) {}
 
@@ -61,10 +54,12 @@ Decision Site::decide(const Request& request) const {
   if (!request.host.empty() && !is_known_host(origins_, request.host)) {
     return text_response(421, "This server does not answer to that name.");
   }
+  if (files_.has(request.path)) return answer_file(request);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     if (fits(routes_[i], request.path)) return decide_by(routes_[i], i, request);
   }
-  return answer_file(request);
+  if (request.path == "*") return refuse_method({Method::get}, request.method);
+  return text_response(404, "There is nothing here.");
 }
 
 Decision Site::decide_by(const Route& route, std::size_t index, const Request& request) const {
@@ -78,20 +73,25 @@ Decision Site::decide_by(const Route& route, std::size_t index, const Request& r
     return std::move(*preflight);
   }
   if (!allows(route.methods, request.method)) return refuse_method(route.methods, request.method);
-  if (route.kind == RouteKind::application) return Application{index, verdict};
-  auto answer = answer_handshake(request, native_protocol);
+  return hand_on(route, Application{index, verdict}, request);
+}
+
+Decision Site::hand_on(const Route& route, Application application, const Request& request) const {
+  if (route.kind == RouteKind::application) return application;
+  if (route.kind == RouteKind::either && !asks_for_websocket(request)) return application;
+  auto answer = answer_handshake(request, route.subprotocol);
   if (auto* const refusal = std::get_if<HandshakeRefusal>(&answer)) {
     return std::move(refusal->response);
   }
-  return Upgrade{std::move(std::get<Handshake>(answer).response),
-                 std::string{request.header("Origin").value_or("")}};
+  Upgrade upgrade{application.route, std::move(std::get<Handshake>(answer).response),
+                  route.max_message_bytes};
+  if (route.kind == RouteKind::websocket) return upgrade;
+  application.upgrade = std::move(upgrade);
+  return application;
 }
 
 Response Site::answer_file(const Request& request) const {
   const std::vector<Method> methods{Method::get};
-  if (request.path != "*" && !files_.has(request.path)) {
-    return text_response(404, "There is nothing here.");
-  }
   if (!allows(methods, request.method)) return refuse_method(methods, request.method);
   return files_.answer(request).value_or(text_response(404, "There is nothing here."));
 }

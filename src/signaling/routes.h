@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,9 +16,10 @@
 namespace turnpike::signaling {
 
 enum class RouteKind : std::uint8_t {
-  native_door,  ///< a WebSocket that speaks turnpike.v1
+  websocket,    ///< nothing but WebSockets
   health,       ///< "ok"
   application,  ///< the owner of the connection answers
+  either,       ///< the same, and it may make a WebSocket of a request that asks for one
 };
 
 struct Route {
@@ -24,28 +27,30 @@ struct Route {
   RouteKind kind = RouteKind::application;
   std::vector<Method> methods{};  ///< HEAD comes with GET, OPTIONS by itself
   bool is_prefix = false;         ///< also everything that begins with `path`
+  // ---- of WebSockets ----
+  std::string subprotocol{};          ///< which the client must offer; empty: none is chosen
+  std::size_t max_message_bytes = 0;  ///< 0: as WebSocketLimits say
 };
 
-/// GET /v1/ws and GET /healthz.
-[[nodiscard]] std::vector<Route> standard_routes();
-
-/// Switch to the WebSocket protocol.
+/// How to switch to the WebSocket protocol.
 struct Upgrade {
+  std::size_t route;  ///< which of the routes
   Response response;
-  std::string origin;  ///< as it came; empty: no browser
+  std::size_t max_message_bytes;  ///< as in Route
 };
 /// Hand the request on.
 struct Application {
   std::size_t route;  ///< which of the routes
   OriginVerdict verdict;
+  std::optional<Upgrade> upgrade{};  ///< it may become a WebSocket
 };
 using Decision = std::variant<Response, Upgrade, Application>;
 
 /// What a server offers over HTTP. Shared by its connections, and not changed while they live.
 class Site {
  public:
-  /// The first route that fits is taken; what fits none is looked for in `files`.
-  Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes = standard_routes());
+  /// What is no file of `files` is answered by the first route that fits.
+  Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes);
 
   /// Refusals, in this order: 421 for a foreign Host, 404, 403 for an Origin that is not allowed
   /// (not for files and /healthz), 405, and for WebSockets what answer_handshake() refuses.
@@ -54,6 +59,8 @@ class Site {
  private:
   [[nodiscard]] Decision decide_by(const Route& route, std::size_t index,
                                    const Request& request) const;
+  [[nodiscard]] Decision hand_on(const Route& route, Application application,
+                                 const Request& request) const;
   [[nodiscard]] Response answer_file(const Request& request) const;
 
   OriginPolicy origins_;

@@ -19,11 +19,6 @@ HandshakeRefusal require_upgrade() {
   return refusal;
 }
 
-bool asks_for_websocket(const Request& request) {
-  return list_has(request.list_header("Upgrade"), "websocket") &&
-         list_has(request.list_header("Connection"), "upgrade");
-}
-
 /// base64 of 16 bytes, spelled the one right way.
 bool is_key(std::string_view key) {
   const auto bytes = base64_decode(key);
@@ -41,6 +36,11 @@ bool offers(const Request& request, std::string_view protocol) {
 }
 
 }  // namespace
+
+bool asks_for_websocket(const Request& request) {
+  return list_has(request.list_header("Upgrade"), "websocket") &&
+         list_has(request.list_header("Connection"), "upgrade");
+}
 
 std::string websocket_accept(std::string_view key) {
   constexpr std::string_view magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

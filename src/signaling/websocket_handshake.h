@@ -12,6 +12,9 @@ namespace turnpike::signaling {
 /// The Sec-WebSocket-Accept that answers `key` (§4.2.2, 5.4).
 [[nodiscard]] std::string websocket_accept(std::string_view key);
 
+/// The request names the WebSocket protocol to switch to; the rest may still be wrong.
+[[nodiscard]] bool asks_for_websocket(const Request& request);
+
 /// A client that may switch protocols; answer with `response`, status 101.
 struct Handshake {
   Response response;

@@ -20,9 +20,12 @@ constexpr std::string_view opening =
 
 const Site& site() {
   static const Site all = [] {
-    std::vector<Route> routes = standard_routes();
-    routes.push_back({"/ask", RouteKind::application, {Method::get, Method::post}, false});
-    return Site{OriginPolicy{}, StaticFiles{}, routes};
+    return Site{OriginPolicy{},
+                StaticFiles{},
+                {{"/healthz", RouteKind::health, {Method::get}},
+                 {"/v1/ws", RouteKind::websocket, {Method::get}, false, "turnpike.v1"},
+                 {"/ask", RouteKind::application, {Method::get, Method::post}},
+                 {"/large", RouteKind::either, {Method::get}, false, "", 200'000}}};
   }();
   return all;
 }
@@ -63,6 +66,7 @@ class Wire {
     const ConnectionEvent next = events.front();
     events.erase(events.begin());
     if (std::holds_alternative<Opened>(next)) return "opened";
+    if (std::holds_alternative<Withdrawn>(next)) return "withdrawn";
     if (const auto* const text = std::get_if<WebSocketText>(&next)) return "text " + text->text;
     if (std::holds_alternative<WebSocketBinary>(next)) return "binary";
     if (const auto* const ended = std::get_if<Ended>(&next)) {
@@ -324,6 +328,50 @@ TEST_CASE("taking output in pieces loses nothing", "[signaling]") {
   }
   while (!wire.connection.output().empty()) all += wire.take(11);
   CHECK(describe_frames(all) == expected);
+}
+
+TEST_CASE("a request for either is answered, or made a WebSocket with its own limits",
+          "[signaling]") {
+  const std::string large{
+      "GET /large HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"};
+  Wire wire;
+  SECTION("answered") {
+    wire.receive(large);
+    CHECK(wire.event() == "asked ");
+    wire.respond("no");
+    CHECK(wire.take().ends_with("no\n"));
+    wire.connection.open(wire.now(), wire.events);
+    CHECK(wire.event() == "none");
+  }
+  SECTION("opened, with the frames that came early") {
+    wire.receive(large + client_frame(opcode::text, std::string(150'000, 'a')));
+    CHECK(wire.event() == "asked ");
+    wire.connection.open(wire.now(), wire.events);
+    CHECK(wire.event() == "opened");
+    CHECK(wire.event() == "text " + std::string(150'000, 'a'));
+    CHECK(wire.take().starts_with("HTTP/1.1 101 "));
+    wire.receive(client_frame(opcode::text, std::string(200'001, 'a')));
+    CHECK(wire.event() == "ended 1006");
+  }
+  SECTION("a plain request cannot be opened") {
+    wire.receive("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(wire.event() == "asked ");
+    wire.connection.open(wire.now(), wire.events);
+    CHECK(wire.event() == "none");
+    CHECK(wire.take().empty());
+  }
+}
+
+TEST_CASE("a client that goes before its answer withdraws the question", "[signaling]") {
+  Wire wire;
+  wire.receive("GET /ask HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(wire.event() == "asked ");
+  SECTION("by closing") { wire.connection.lost(wire.events); }
+  SECTION("by sending far ahead") { wire.receive(std::string(20'000, 'a')); }
+  CHECK(wire.event() == "withdrawn");
+  wire.respond("late");
+  CHECK(wire.take().empty());
 }
 
 }  // namespace turnpike::signaling::test

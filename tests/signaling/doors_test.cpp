@@ -1,175 +1,177 @@
-#include "signaling/rooms.h"
+#include "signaling/doors.h"
+
+#include <string>
+#include <vector>
 
 #include "catch.h"
-#include "signaling/world.h"
+#include "signaling/house.h"
 
 namespace turnpike::signaling::test {
 
 namespace {
 
-const ClientInfo somewhere{IpAddress::v4(0xc6336407), ""};
+using namespace std::chrono_literals;
 
-/// A connection of another door.
-struct Foreigner {
-  World& world;
-  ConnectionId id;
+/// Writes down what it hears, and does what it is told to.
+class Recorder final : public Door {
+ public:
+  explicit Recorder(Doors& doors) : doors_(doors) {}
 
-  Result<std::string, ErrorCode> enter(std::string room, std::optional<std::uint32_t> max = {},
-                                       std::string token = "") {
-    const auto result =
-        world.rooms().enter(id, somewhere, {std::move(room), std::move(token), "Mina", max},
-                            world.now(), world.effects());
-    world.carry_out();
-    return result;
+  [[nodiscard]] std::vector<Route> routes() const override {
+    return {{"/ask", RouteKind::application, {Method::get, Method::post}},
+            {"/both", RouteKind::either, {Method::get}}};
   }
-  Result<std::size_t, ErrorCode> forward(std::string text,
-                                         Rooms::FrameKind kind = Rooms::FrameKind::text) {
-    const auto result =
-        world.rooms().forward(id, make_frame(std::move(text)), kind, world.now(), world.effects());
-    world.carry_out();
-    return result;
+  void on_asked(ConnectionId id, const Asked& asked, Now now) override {
+    heard += "asked " + std::to_string(asked.route) + asked.request.body + "\n";
+    if (answers_at_once) doors_.respond(id, text_response(200, "here"), now);
+    if (asked.may_open) doors_.open(id, now);
   }
+  void on_withdrawn(ConnectionId, Now) override { heard += "withdrawn\n"; }
+  void on_opened(ConnectionId, const Opened& opened, Now) override {
+    heard += "opened " + std::to_string(opened.route) + "\n";
+  }
+  void on_text(ConnectionId id, std::string_view text, Now now) override {
+    heard.append("text ").append(text).append("\n");
+    if (text == "echo") doors_.send_text(id, "echo", now);
+    if (text == "close") doors_.close(id, 4000, "asked to", now);
+    if (text == "flood") {
+      for (int i = 0; i < 5; ++i) doors_.send_binary(id, std::string(300'000, 'a'), now);
+    }
+  }
+  void on_binary(ConnectionId, std::string_view, Now) override { heard += "binary\n"; }
+  void on_ended(ConnectionId, std::uint16_t code, Now) override {
+    heard += "ended " + std::to_string(code) + "\n";
+  }
+  void perform(ConnectionId, const Effect& effect, Now) override {
+    heard += std::holds_alternative<SendText>(effect) ? "perform text\n" : "perform\n";
+  }
+  void on_deadline(Now) override { heard += "deadline\n"; }
+  [[nodiscard]] std::optional<Instant> next_deadline() const override { return deadline; }
+
+  std::string take() { return std::exchange(heard, {}); }
+
+  std::string heard;
+  bool answers_at_once = false;
+  std::optional<Instant> deadline;
+
+ private:
+  Doors& doors_;
+};
+
+struct Fixture {
+  Fixture() { house.doors.add(recorder); }
+  House house;
+  Recorder recorder{house.doors};
 };
 
 }  // namespace
 
-TEST_CASE("foreign frames pass untouched to the others of the room", "[signaling]") {
-  World world;
-  Foreigner a{world, ConnectionId{101}};
-  Foreigner b{world, ConnectionId{102}};
-  Foreigner c{world, ConnectionId{103}};
-  Foreigner elsewhere{world, ConnectionId{104}};
-  CHECK(a.enter("demo"));
-  CHECK(b.enter("demo"));
-  CHECK(c.enter("demo"));
-  CHECK(elsewhere.enter("other"));
-  CHECK(world.rooms().others(b.id) == std::vector<ConnectionId>{a.id, c.id});
-  CHECK(a.forward("SDP\n{ }").value() == 2);
-  CHECK(a.forward(std::string{"\0\xff", 2}, Rooms::FrameKind::binary).value() == 2);
-  CHECK(world.foreign() == std::vector<std::string>{"102 t:SDP\n{ }", "103 t:SDP\n{ }",
-                                                    std::string{"102 b:\0\xff", 8},
-                                                    std::string{"103 b:\0\xff", 8}});
-  CHECK(world.rooms().kept().frames == 0);  // live only: nothing is replayed to who comes later
+TEST_CASE("a door hears of its own routes, counted from its first", "[signaling]") {
+  Fixture fixture;
+  const std::uint64_t client = fixture.house.connect();
+  fixture.house.receive(client, "POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+  CHECK(fixture.recorder.take() == "asked 0hi\n");
+  const std::uint64_t native = fixture.house.connect_native();
+  fixture.house.say(native, R"({"type":"join","room":"demo"})");
+  CHECK(fixture.recorder.take().empty());
+  CHECK(has(fixture.house.hear(native), "joined"));
 }
 
-TEST_CASE("a door's own limit holds", "[signaling]") {
-  World world;
-  Foreigner a{world, ConnectionId{101}};
-  Foreigner b{world, ConnectionId{102}};
-  Foreigner c{world, ConnectionId{103}};
-  CHECK(a.enter("demo", 2));
-  CHECK(b.enter("demo", 2));
-  CHECK(c.enter("demo", 2).error() == ErrorCode::room_full);
-  world.rooms().leave(a.id);
-  CHECK(c.enter("demo", 2));
-  CHECK(c.enter("demo", 2).error() == ErrorCode::already_joined);
+TEST_CASE("an answer may come at once, and the next request is read after it", "[signaling]") {
+  Fixture fixture;
+  fixture.recorder.answers_at_once = true;
+  const std::uint64_t client = fixture.house.connect();
+  fixture.house.receive(client,
+                        "GET /ask HTTP/1.1\r\nHost: a\r\n\r\nGET /ask HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(fixture.recorder.take() == "asked 0\nasked 0\n");
+  CHECK(fixture.house.read(client).ends_with("here\n"));
+  CHECK(fixture.house.doors.take_touched() == std::vector{ConnectionId{client}});
 }
 
-TEST_CASE("a foreign member that is gone has left", "[signaling]") {
-  World world;
-  Foreigner a{world, ConnectionId{101}};
-  Foreigner b{world, ConnectionId{102}};
-  CHECK(a.enter("demo"));
-  CHECK(b.enter("demo"));
-  world.rooms().on_closed(a.id, close_codes::abnormal, world.now(), world.effects());
-  CHECK(world.effects().list().empty());
-  CHECK(b.forward("hi").value() == 0);
-  CHECK(a.forward("hi").error() == ErrorCode::not_joined);
-  world.rooms().leave(b.id);
-  world.rooms().leave(b.id);
-  CHECK(world.rooms().room_count() == 0);
-  CHECK(world.rooms().connection_count() == 0);
+TEST_CASE("an answer that comes late is for the client that still waits", "[signaling]") {
+  Fixture fixture;
+  const std::uint64_t client = fixture.house.connect();
+  fixture.house.receive(client, "GET /ask HTTP/1.1\r\nHost: a\r\n\r\n");
+  fixture.house.doors.respond(ConnectionId{client}, text_response(200, "late"),
+                              fixture.house.now());
+  fixture.house.doors.respond(ConnectionId{client}, text_response(200, "twice"),
+                              fixture.house.now());
+  const std::string read = fixture.house.read(client);
+  CHECK(read.ends_with("late\n"));
+
+  fixture.house.receive(client, "GET /ask HTTP/1.1\r\nHost: a\r\n\r\n");
+  (void)fixture.recorder.take();
+  fixture.house.lose(client);
+  CHECK(fixture.recorder.take() == "withdrawn\n");
+  fixture.house.doors.respond(ConnectionId{client}, text_response(200, "later"),
+                              fixture.house.now());
+  CHECK(fixture.house.doors.connection_count() == 0);
 }
 
-TEST_CASE("one room speaks one protocol", "[signaling]") {
-  World world;
-  Client& mina = world.member("native");
-  Foreigner a{world, ConnectionId{101}};
-  CHECK(a.enter("native").error() == ErrorCode::forbidden);
-  CHECK(a.enter("foreign"));
-  CHECK(world.client().join("foreign")["code"] == "forbidden");
-  CHECK(
-      world.rooms()
-          .forward(mina.id(), make_frame("x"), Rooms::FrameKind::text, world.now(), world.effects())
-          .error() == ErrorCode::not_joined);
-  world.rooms().leave(mina.id());  // not the door's to do
-  CHECK(world.rooms().room_count() == 2);
-  CHECK_FALSE(world.rooms().post("foreign", "e", "1", world.now(), world.effects()));
+TEST_CASE("a page of the same host gets no CORS header, but caches are told", "[signaling]") {
+  Fixture fixture;
+  fixture.recorder.answers_at_once = true;
+  const std::uint64_t client = fixture.house.connect();
+  fixture.house.receive(client, "GET /ask HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\n\r\n");
+  const std::string read = fixture.house.read(client);
+  CHECK(has(read, "Vary: Origin"));
+  CHECK_FALSE(has(read, "Access-Control"));
 }
 
-TEST_CASE("foreign members are pinged, given credentials and timed out by nobody here",
-          "[signaling]") {
-  World world;
-  Foreigner a{world, ConnectionId{101}};
-  CHECK(a.enter("demo"));
-  CHECK_FALSE(world.rooms().next_deadline());
-  CHECK(world.ice().made == 0);
-  world.rooms().on_text(a.id, "not for Rooms to read", world.now(), world.effects());
-  CHECK(world.effects().list().empty());
-}
-
-TEST_CASE("foreign members need tokens like anyone else", "[signaling]") {
-  WorldSettings settings;
-  settings.auth = JoinAuth::token;
-  World world{settings};
-  Foreigner a{world, ConnectionId{101}};
-  CHECK(a.enter("demo").error() == ErrorCode::unauthorized);
-  Claims claims = world.claims("demo");
-  claims.subject = "mina";
-  CHECK(a.enter("demo", 2, world.mint(claims)));
-  Foreigner b{world, ConnectionId{102}};
-  CHECK(b.enter("demo", 2, world.mint(claims)));
-  CHECK(world.foreign() == std::vector<std::string>{"101 closed:4409"});
-  CHECK(world.rooms().member_count() == 1);
-}
-
-TEST_CASE("foreign members are held to the limits", "[signaling]") {
-  WorldSettings settings;
-  SECTION("messages") {
-    settings.limits.message_burst = settings.limits.messages_per_second = 10;
-    World world{settings};
-    Foreigner a{world, ConnectionId{101}};
-    CHECK(a.enter("demo"));
-    for (int i = 0; i < 10; ++i) CHECK(a.forward("x"));
-    CHECK(a.forward("x").error() == ErrorCode::rate_limited);
+TEST_CASE("a WebSocket is its door's until one of them closes it", "[signaling]") {
+  Fixture fixture;
+  const std::uint64_t client = fixture.house.connect_socket("/both");
+  CHECK(fixture.recorder.take() == "asked 1\nopened 1\n");
+  fixture.house.say(client, "echo");
+  fixture.house.receive(client, client_frame(opcode::binary, "a"));
+  CHECK(fixture.house.hear(client) == "text echo\n");
+  CHECK(fixture.recorder.take() == "text echo\nbinary\n");
+  SECTION("the client") {
+    fixture.house.receive(client, client_close(1000, ""));
+    CHECK(fixture.recorder.take() == "ended 1000\n");
   }
-  SECTION("joins") {
-    settings.limits.joins_per_minute = 1;
-    World world{settings};
-    Foreigner a{world, ConnectionId{101}};
-    Foreigner b{world, ConnectionId{102}};
-    CHECK(a.enter("demo"));
-    CHECK(b.enter("demo").error() == ErrorCode::rate_limited);
+  SECTION("the network") {
+    fixture.house.lose(client);
+    CHECK(fixture.recorder.take() == "ended 1006\n");
   }
-  SECTION("connections") {
-    settings.limits.max_connections = 1;
-    World world{settings};
-    Foreigner a{world, ConnectionId{101}};
-    Foreigner b{world, ConnectionId{102}};
-    CHECK(a.enter("demo"));
-    CHECK(b.enter("demo").error() == ErrorCode::server_busy);
+  SECTION("the door: what was under way is not heard") {
+    fixture.house.receive(client,
+                          client_frame(opcode::text, "close") + client_frame(opcode::text, "a"));
+    CHECK(fixture.recorder.take() == "text close\n");
+    CHECK(fixture.house.hear(client) == "close 4000 asked to\n");
+    fixture.house.lose(client);
+    CHECK(fixture.recorder.take().empty());
   }
-  SECTION("a webhook, which is not asked here") {
-    settings.auth = JoinAuth::webhook;
-    World world{settings};
-    Foreigner a{world, ConnectionId{101}};
-    CHECK(a.enter("demo").error() == ErrorCode::forbidden);
+  SECTION("the server, when it reads too slowly") {
+    fixture.house.say(client, "flood");
+    CHECK(fixture.recorder.take() == "text flood\nended 1006\n");
+    CHECK(has(fixture.house.hear(client), "close 1013"));
   }
 }
 
-TEST_CASE("the operator's hand reaches foreign members", "[signaling]") {
-  World world;
-  Foreigner a{world, ConnectionId{101}};
-  Foreigner b{world, ConnectionId{102}};
-  const std::string peer = a.enter("demo").value();
-  CHECK(b.enter("demo"));
-  CHECK(world.rooms().kick("demo", peer, world.effects()));
-  world.carry_out();
-  world.rooms().drain("", world.now(), world.effects());
-  world.carry_out();
-  world.advance(5s);
-  CHECK(world.foreign() == std::vector<std::string>{"101 closed:4403", "102 closed:1012"});
-  CHECK(world.rooms().member_count() == 0);
+TEST_CASE("effects for members that are no connection come to their door", "[signaling]") {
+  Fixture fixture;
+  Doors& doors = fixture.house.doors;
+  const ConnectionId member = doors.new_member(fixture.recorder);
+  doors.effects().text(member, make_frame("a"));
+  doors.settle(fixture.house.now());
+  CHECK(fixture.recorder.take() == "perform text\n");
+  doors.forget_member(member);
+  doors.effects().text(member, make_frame("b"));
+  doors.settle(fixture.house.now());
+  CHECK(fixture.recorder.take().empty());
+}
+
+TEST_CASE("the next deadline is the earliest of rooms and doors", "[signaling]") {
+  Fixture fixture;
+  CHECK_FALSE(fixture.house.doors.next_deadline());
+  (void)fixture.house.connect_native();
+  const Instant join_by = fixture.house.now().instant + 10s;
+  CHECK(fixture.house.doors.next_deadline() == join_by);
+  fixture.recorder.deadline = join_by - 1s;
+  CHECK(fixture.house.doors.next_deadline() == join_by - 1s);
+  fixture.house.advance(1s);
+  CHECK(fixture.recorder.take() == "deadline\n");
 }
 
 }  // namespace turnpike::signaling::test

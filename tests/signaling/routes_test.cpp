@@ -11,9 +11,11 @@ Site site() {
   OriginPolicy origins;
   origins.allowed = {parse_origin("https://app.example").value()};
   origins.hosts = {"turn.example"};
-  std::vector<Route> routes = standard_routes();
-  routes.push_back(
-      {"/v1/rooms", RouteKind::application, {Method::get, Method::post}, /*is_prefix=*/true});
+  const std::vector<Route> routes{
+      {"/healthz", RouteKind::health, {Method::get}},
+      {"/v1/ws", RouteKind::websocket, {Method::get}, false, "turnpike.v1"},
+      {"/v1/rooms", RouteKind::application, {Method::get, Method::post}, /*is_prefix=*/true},
+      {"/socket.io/", RouteKind::either, {Method::get}, true, "", 1'000'000}};
   return {origins, StaticFiles{{{"/turnpike.js", "text/javascript", bytes_of("js")}}}, routes};
 }
 
@@ -49,7 +51,30 @@ TEST_CASE("each path has its answer", "[signaling]") {
   CHECK(std::get<Application>(site().decide(request(Method::post, "/v1/rooms/a"))).route == 2);
   const auto upgrade = std::get<Upgrade>(site().decide(websocket("https://app.example")));
   CHECK(upgrade.response.status == 101);
-  CHECK(upgrade.origin == "https://app.example");
+  CHECK(upgrade.route == 1);
+}
+
+TEST_CASE("a route for either hands requests on, and says which may become WebSockets",
+          "[signaling]") {
+  const auto plain = std::get<Application>(site().decide(request(Method::get, "/socket.io/")));
+  CHECK(plain.route == 3);
+  CHECK_FALSE(plain.upgrade);
+  Request opening = websocket("");
+  opening.path = "/socket.io/";
+  const auto socket = std::get<Application>(site().decide(opening));
+  REQUIRE(socket.upgrade);
+  CHECK(socket.upgrade->response.status == 101);
+  CHECK(socket.upgrade->max_message_bytes == 1'000'000);
+  opening.headers[3].value = "no key";
+  CHECK(refused(opening).status == 400);
+}
+
+TEST_CASE("a file is found before a route", "[signaling]") {
+  const Site both{OriginPolicy{},
+                  StaticFiles{{{"/a/b.js", "text/javascript", bytes_of("js")}}},
+                  {{"/a/", RouteKind::application, {Method::get}, true}}};
+  CHECK(std::holds_alternative<Response>(both.decide(request(Method::get, "/a/b.js"))));
+  CHECK(std::holds_alternative<Application>(both.decide(request(Method::get, "/a/c.js"))));
 }
 
 TEST_CASE("H06: other methods are told which there are", "[signaling][hostile]") {
