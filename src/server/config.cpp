@@ -42,6 +42,24 @@ std::string Config::effective_realm() const {
   return domain.empty() ? "turnpike" : domain;
 }
 
+signaling::JoinAuth Config::effective_join_auth() const {
+  if (signaling.auth) return *signaling.auth;
+  const auto is_local = [](const ListenAddress& listener) {
+    return listener.address && listener.address->is_loopback();
+  };
+  const auto all_local = [&](const std::vector<ListenAddress>& listeners) {
+    return std::all_of(listeners.begin(), listeners.end(), is_local);
+  };
+  const bool is_private = all_local(listen.udp) && all_local(listen.tcp) && all_local(listen.tls) &&
+                          all_local(listen.dtls) && all_local(listen.http);
+  return is_private ? signaling::JoinAuth::open : signaling::JoinAuth::token;
+}
+
+bool Config::has_door(DoorName door) const {
+  const auto& doors = signaling.doors;
+  return std::find(doors.begin(), doors.end(), door) != doors.end();
+}
+
 bool Config::has_credentials() const { return !auth.secrets.empty() || !auth.users.empty(); }
 
 }  // namespace turnpike::server

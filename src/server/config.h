@@ -11,6 +11,7 @@
 #include "base/endpoint.h"
 #include "base/port_range.h"
 #include "base/time.h"
+#include "signaling/rooms.h"
 #include "stun/registry.h"
 #include "turn/peer_rule.h"
 
@@ -53,6 +54,9 @@ enum class AddressFamilyPolicy : std::uint8_t {
   follow_client,  ///< the family of the client's own address
 };
 
+/// `signaling.doors`: ways into the rooms.
+enum class DoorName : std::uint8_t { native, socketio, relay, openvidu };
+
 /// `log.level`, least to most severe.
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
 
@@ -70,6 +74,7 @@ struct Config {
     std::vector<ListenAddress> tcp{ListenAddress{std::nullopt, 3478}};
     std::vector<ListenAddress> tls;     ///< unless given: ":5349" and ":443" once `tls` is there
     std::vector<ListenAddress> dtls{};  ///< UDP ports; one that is in `udp` too serves both
+    std::vector<ListenAddress> http{};  ///< HTTP alone, in plain: behind a reverse proxy
     std::vector<ListenerName> proxy_protocol{};  ///< those of the listeners that balancers speak to
     std::vector<IpPrefix> proxy_trusted{};       ///< the balancers; nobody else may speak to those
   };
@@ -125,6 +130,26 @@ struct Config {
     seconds nonce_lifetime{600};
   };
 
+  struct Signaling {
+    bool enabled = true;
+    std::optional<signaling::JoinAuth> auth;   ///< nothing: see effective_join_auth()
+    std::vector<std::string> allowed_origins;  ///< "https://app.example", or "*"
+    std::uint32_t max_peers = 8;               ///< of a room that says nothing else
+    std::vector<DoorName> doors{DoorName::native, DoorName::socketio};
+    bool pages = true;           ///< the call page and the NAT page
+    std::string webhook;         ///< where joins are asked for, with JoinAuth::webhook
+    std::string webhook_secret;  ///< signs what is sent there; never logged
+  };
+
+  struct Web {
+    std::string root;  ///< a directory whose files are served; empty: none
+  };
+
+  struct Metrics {
+    std::optional<ListenAddress> listen{ListenAddress{IpAddress::v4(0x7f000001), 9641}};
+    bool is_default = true;  ///< nobody asked for that listener: the server starts without it too
+  };
+
   struct Log {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::automatic;
@@ -140,6 +165,9 @@ struct Config {
   Relay relay;
   Limits limits;
   Auth auth;
+  Signaling signaling;
+  Web web;
+  Metrics metrics;
   Log log;
 
   /// What goes into REALM: `realm`, else `domain`, else "turnpike". Never empty (RFC 8489 §14.9).
@@ -148,6 +176,10 @@ struct Config {
   [[nodiscard]] std::vector<ListenerName> listener_names() const;
   /// True when `listener` takes only what balancers bring (`listen.proxy_protocol`).
   [[nodiscard]] bool expects_proxy(const ListenerName& listener) const;
+  /// `signaling.auth`; unless it is set, `open` when nobody but this host can connect, and `token`
+  /// otherwise.
+  [[nodiscard]] signaling::JoinAuth effective_join_auth() const;
+  [[nodiscard]] bool has_door(DoorName door) const;
   /// True when there is any way to authenticate: a secret or a user.
   [[nodiscard]] bool has_credentials() const;
 };

@@ -226,6 +226,38 @@ void add_default_tls(const ConfigSources& sources, const Places& places, Config&
   config.listen.tls = {ListenAddress{std::nullopt, 5349}, ListenAddress{std::nullopt, 443}};
 }
 
+void check_signaling(const Config& config, const Places& places, std::vector<ConfigError>& errors) {
+  const auto report = [&](const std::string& key, std::string problem, std::string remedy) {
+    const auto place = blamed(places, key, {}).second;
+    errors.push_back({place.to_string(), key, std::move(problem), std::move(remedy)});
+  };
+  if (!errors.empty()) return;
+  if (config.signaling.auth == signaling::JoinAuth::webhook && config.signaling.webhook.empty()) {
+    report("signaling.auth", "there is no webhook that could be asked",
+           R"(set signaling.webhook = "https://…", or use "token")");
+  }
+  if (!config.signaling.enabled && !config.listen.http.empty()) {
+    report("listen.http", "HTTP serves the signaling, which is off",
+           "remove listen.http, or set signaling.enabled = true");
+  }
+  std::error_code error;
+  if (!config.web.root.empty() && !std::filesystem::is_directory(config.web.root, error)) {
+    report("web.root", fmt::format("{} is no directory", in_quotes(config.web.root)),
+           "name a directory that is there and may be read");
+  }
+  for (const ListenAddress& http : config.listen.http) {
+    for (const auto* const others : {&config.listen.tcp, &config.listen.tls}) {
+      for (const ListenAddress& other : *others) {
+        if (!collide(http, other)) continue;
+        report("listen.http",
+               fmt::format("{} wants the same TCP port as {} in listen.tcp or listen.tls",
+                           in_quotes(http.to_string()), in_quotes(other.to_string())),
+               "leave it out: those ports serve HTTP too; or take another port");
+      }
+    }
+  }
+}
+
 void check_credentials(const Config& config, const ConfigSources& sources, const Places& places,
                        std::vector<ConfigError>& errors) {
   const bool tried = places.contains("auth.secrets") || places.contains("auth.users");
@@ -336,6 +368,7 @@ ConfigResult load_config(const ConfigSources& sources) {
   check_relay_ports(loaded.config, places, errors);
   check_nat_discovery(loaded.config, places, errors);
   check_alternates(loaded.config, places, errors);
+  check_signaling(loaded.config, places, errors);
   check_credentials(loaded.config, sources, places, errors);
   if (!errors.empty()) return Failure{std::move(errors)};
 

@@ -6,6 +6,9 @@
 #include <array>
 #include <filesystem>
 
+#include "signaling/limits.h"
+#include "signaling/origin.h"
+
 namespace turnpike::server {
 namespace {
 
@@ -426,9 +429,85 @@ std::string discovery_text(const DiscoveryAddress& address) { return address.to_
 std::string endpoint_text(const Endpoint& endpoint) { return endpoint.to_string(); }
 std::string listener_text(const ListenAddress& address) { return address.to_string(); }
 
+// --- Signaling -----------------------------------------------------------------------------------
+
+constexpr std::array join_auths{signaling::JoinAuth::open, signaling::JoinAuth::token,
+                                signaling::JoinAuth::webhook};
+constexpr std::array door_names{DoorName::native, DoorName::socketio, DoorName::relay,
+                                DoorName::openvidu};
+
+std::string_view name_of(signaling::JoinAuth auth) {
+  constexpr std::array<std::string_view, 3> names{"open", "token", "webhook"};
+  return names.at(static_cast<std::size_t>(auth));
+}
+
+std::string_view name_of_door(DoorName door) {
+  constexpr std::array<std::string_view, 4> names{"native", "socketio", "relay", "openvidu"};
+  return names.at(static_cast<std::size_t>(door));
+}
+
+Parsed<DoorName> parse_door(std::string_view text) {
+  return parse_enum(text, door_names, name_of_door);
+}
+
+void apply_join_auth(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  with_text(
+      value, problems, [](std::string_view text) { return parse_enum(text, join_auths, name_of); },
+      [&](signaling::JoinAuth auth) { config.signaling.auth = auth; });
+}
+
+std::string_view plain_text(const std::string& text) { return text; }
+
+Parsed<std::string> parse_allowed_origin(std::string_view text) {
+  if (text == "*") return std::string{text};
+  if (const auto origin = signaling::parse_origin(text)) return signaling::to_string(*origin);
+  return Failure<Complaint>{{fmt::format("{} is no origin", in_quotes(text)),
+                             "write scheme and host, as in \"https://app.example.com\", or \"*\""}};
+}
+
+void apply_allowed_origins(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  with_list(value, problems, parse_allowed_origin, config.signaling.allowed_origins);
+}
+
+void apply_max_peers(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  std::uint32_t peers = config.signaling.max_peers;
+  read_integer(value, signaling::max_peers_cap, problems, peers);
+  if (peers < 2) {
+    return problems.add(value.place,
+                        {fmt::format("{} is out of range", peers),
+                         fmt::format("use a number from 2 to {}", signaling::max_peers_cap)});
+  }
+  config.signaling.max_peers = peers;
+}
+
+Parsed<std::string> parse_webhook_url(std::string_view text) {
+  const bool is_url = text.starts_with("https://") || text.starts_with("http://");
+  if (text.empty() || is_url) return std::string{text};
+  return Failure<Complaint>{{fmt::format("{} is no HTTP address", in_quotes(text)),
+                             "write for example \"https://app.example.com/turnpike\""}};
+}
+
+void apply_webhook_secret(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.text() == nullptr) return wrong_type_of_secret(value, "text", problems);
+  if (value.text()->empty()) return config.signaling.webhook_secret.clear();
+  auto secret = check_secret(*value.text());
+  if (!secret) return problems.add(value.place, secret.error());
+  config.signaling.webhook_secret = std::move(*secret);
+}
+
+void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  config.metrics.is_default = false;
+  if (value.text() != nullptr && value.text()->empty()) {
+    config.metrics.listen.reset();
+    return;
+  }
+  with_text(value, problems, parse_listen_address,
+            [&](ListenAddress address) { config.metrics.listen = address; });
+}
+
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 41> keys{{
+const std::array<ConfigKey, 52> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -523,6 +602,15 @@ const std::array<ConfigKey, 41> keys{{
            with_list(value, problems, parse_listen_address, config.listen.dtls);
          },
      .show = [](const Config& config) { return shown_list(config.listen.dtls, listener_text); }},
+    {.path = "listen.http",
+     .type = ConfigType::text_list,
+     .example = R"(["127.0.0.1:8080"])",
+     .meaning = "HTTP listeners for the signaling, in plain, behind a reverse proxy.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_listen_address, config.listen.http);
+         },
+     .show = [](const Config& config) { return shown_list(config.listen.http, listener_text); }},
     {.path = "listen.proxy_protocol",
      .type = ConfigType::text_list,
      .example = R"(["tcp::3478", "tls::443"])",
@@ -811,6 +899,99 @@ const std::array<ConfigKey, 41> keys{{
            read_duration(value, seconds{60}, seconds{3600}, problems, config.auth.nonce_lifetime);
          },
      .show = [](const Config& config) { return shown(duration_text(config.auth.nonce_lifetime)); }},
+    {.path = "signaling.enabled",
+     .type = ConfigType::boolean,
+     .example = "true",
+     .meaning = "Rooms, over HTTP and WebSocket on the TCP, TLS and HTTP listeners.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_boolean(value, problems, config.signaling.enabled);
+         },
+     .show =
+         [](const Config& config) {
+           return ConfigValue{config.signaling.enabled, {}};
+         }},
+    {.path = "signaling.auth",
+     .type = ConfigType::text,
+     .example = R"("token")",
+     .meaning =
+         "Who may join rooms: everyone (\"open\"), who has a room token (\"token\"), or whom "
+         "signaling.webhook lets in (\"webhook\").",
+     .apply = apply_join_auth,
+     .show = [](const Config& config) { return shown(name_of(config.effective_join_auth())); }},
+    {.path = "signaling.allowed_origins",
+     .type = ConfigType::text_list,
+     .example = R"(["https://app.example.com"])",
+     .meaning = "Pages of other hosts that may connect; \"*\": all of them.",
+     .apply = apply_allowed_origins,
+     .show =
+         [](const Config& config) {
+           return shown_list(config.signaling.allowed_origins, plain_text);
+         }},
+    {.path = "signaling.max_peers",
+     .type = ConfigType::integer,
+     .example = "8",
+     .meaning = "Peers in a room that says nothing else.",
+     .apply = apply_max_peers,
+     .show = [](const Config& config) { return shown(config.signaling.max_peers); }},
+    {.path = "signaling.doors",
+     .type = ConfigType::text_list,
+     .example = R"(["native", "socketio"])",
+     .meaning = "Protocols that lead to rooms: native, socketio, relay, openvidu.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_door, config.signaling.doors);
+         },
+     .show = [](const Config& config) { return shown_list(config.signaling.doors, name_of_door); }},
+    {.path = "signaling.pages",
+     .type = ConfigType::boolean,
+     .example = "true",
+     .meaning = "The call page at / and the NAT page at /nat.",
+     .apply = [](Config& config, const ConfigValue& value,
+                 KeyProblems& problems) { read_boolean(value, problems, config.signaling.pages); },
+     .show =
+         [](const Config& config) {
+           return ConfigValue{config.signaling.pages, {}};
+         }},
+    {.path = "signaling.webhook",
+     .type = ConfigType::text,
+     .example = R"("https://app.example.com/turnpike")",
+     .meaning = "Where joins are asked for (signaling.auth = \"webhook\") and events are told.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_text(value, problems, parse_webhook_url,
+                     [&](std::string url) { config.signaling.webhook = std::move(url); });
+         },
+     .show = [](const Config& config) { return shown(config.signaling.webhook); }},
+    {.path = "signaling.webhook_secret",
+     .type = ConfigType::text,
+     .example = R"("the output of `openssl rand -hex 32`")",
+     .meaning = "Signs what is sent to signaling.webhook.",
+     .is_secret = true,
+     .apply = apply_webhook_secret,
+     .show =
+         [](const Config& config) {
+           return shown(config.signaling.webhook_secret.empty() ? "" : hidden);
+         }},
+    {.path = "web.root",
+     .type = ConfigType::text,
+     .example = R"("/srv")",
+     .meaning = "A directory whose files are served, read when the server starts.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           if (value.text() == nullptr) return wrong_type(value, "text", problems);
+           config.web.root = *value.text();
+         },
+     .show = [](const Config& config) { return shown(config.web.root); }},
+    {.path = "metrics.listen",
+     .type = ConfigType::text,
+     .example = R"("127.0.0.1:9641")",
+     .meaning = "Where Prometheus finds /metrics; empty: nowhere.",
+     .apply = apply_metrics_listen,
+     .show =
+         [](const Config& config) {
+           return shown(config.metrics.listen ? config.metrics.listen->to_string() : "");
+         }},
     {.path = "log.level",
      .type = ConfigType::text,
      .example = R"("info")",

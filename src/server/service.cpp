@@ -1,8 +1,10 @@
 #include "server/service.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "server/config_value.h"
 #include "server/log.h"
 #include "server/quickstart.h"
+#include "server/signaling_host.h"
 #include "server/worker.h"
 
 namespace turnpike::server {
@@ -280,6 +283,10 @@ class Service {
   /// Binds all sockets. Throws StartError.
   void open();
   void start();
+  /// Asks everybody in a room to go elsewhere, while their calls go on.
+  void begin_stop();
+  /// True while some of them are still there.
+  [[nodiscard]] bool is_draining() const;
   void stop();
   /// Takes renewed certificate files into use. Call it about once a second.
   void refresh_certificate();
@@ -289,6 +296,7 @@ class Service {
  private:
   void add_dtls_counters(std::vector<LogField>& fields) const;
   void load_certificate();
+  void open_signaling();
   [[nodiscard]] WorkerListeners open_listeners() const;
   [[nodiscard]] net::UdpPort open_udp(const Listener& listener) const;
   [[nodiscard]] unsigned worker_count() const;
@@ -303,8 +311,11 @@ class Service {
   ConnectionLimits connections_;
   TlsCredentials tls_;
   std::optional<net::CertificateWatcher> certificate_;
+  std::unique_ptr<signaling::TokenKeys> token_keys_;
+  std::unique_ptr<SignalingHost> signaling_;  // before the workers, which bring it connections
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::thread signaling_thread_;
 };
 
 /// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server
@@ -318,17 +329,25 @@ std::error_code probe(const Listener& listener) {
   return socket ? std::error_code{} : socket.error();
 }
 
-StartError cannot_listen(const Listener& listener, const std::error_code& error) {
-  std::string remedy = "stop the program that has the port, or change listen.";
+StartError cannot_listen(std::string_view what, std::string_view key,
+                         const std::error_code& error) {
+  std::string remedy = "stop the program that has the port, or change ";
   if (error == std::errc::permission_denied) {
     remedy =
-        "ports below 1024 need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=); or change "
-        "listen.";
+        "ports below 1024 need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=); or change ";
   } else if (error == std::errc::address_not_available) {
-    remedy = "this host has no such address; change listen.";
+    remedy = "this host has no such address; change ";
   }
-  return {"cannot listen on " + described(listener) + ": " + error.message() + "; " + remedy +
-          std::string{to_string(listener.transport)}};
+  return {fmt::format("cannot listen on {}: {}; {}{}", what, error.message(), remedy, key)};
+}
+
+StartError cannot_listen(const Listener& listener, const std::error_code& error) {
+  return cannot_listen(described(listener), fmt::format("listen.{}", to_string(listener.transport)),
+                       error);
+}
+
+StartError cannot_listen_http(const Endpoint& endpoint, const std::error_code& error) {
+  return cannot_listen("http " + endpoint.to_string(), "listen.http", error);
 }
 
 void Service::open() {
@@ -367,6 +386,7 @@ void Service::open() {
   for (const Listener& listener : listen_) {
     if (const auto error = probe(listener)) throw cannot_listen(listener, error);
   }
+  if (config_.signaling.enabled) open_signaling();
   SecureRandom random;
   turn::Server::Settings settings = server_settings(config_, listen_, random);
   const WorkerShared shared{book_,
@@ -377,11 +397,26 @@ void Service::open() {
                             tls_,
                             config_.limits.unauthenticated_timeout,
                             config_.listen.proxy_trusted,
-                            {config_.limits.handshake_rate, config_.limits.handshake_rate_total}};
+                            {config_.limits.handshake_rate, config_.limits.handshake_rate_total},
+                            signaling_ ? &signaling_->inbox() : nullptr};
   for (unsigned i = 0; i < worker_count(); ++i) {
     settings.worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
     workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
   }
+}
+
+void Service::open_signaling() {
+  std::vector<net::TcpListener> listeners;
+  for (const ListenAddress& address : config_.listen.http) {
+    for (const Endpoint& endpoint : endpoints_of({Transport::tcp, address})) {
+      auto socket = net::TcpListener::open({.bind = endpoint});
+      if (!socket) throw cannot_listen_http(endpoint, socket.error());
+      listeners.push_back(std::move(*socket));
+    }
+  }
+  token_keys_ = std::make_unique<signaling::FixedTokenKeys>(std::vector<signaling::TokenKey>{});
+  signaling_ =
+      std::make_unique<SignalingHost>(config_, connections_, *token_keys_, std::move(listeners));
 }
 
 void Service::load_certificate() {
@@ -438,12 +473,23 @@ unsigned Service::worker_count() const {
 }
 
 void Service::start() {
+  if (signaling_) signaling_thread_ = std::thread{[this] { signaling_->run(); }};
   for (const auto& worker : workers_) {
     threads_.emplace_back([&worker = *worker] { worker.run(); });
   }
 }
 
+void Service::begin_stop() {
+  if (signaling_) signaling_->stop();
+}
+
+bool Service::is_draining() const { return signaling_ && !signaling_->has_ended(); }
+
 void Service::stop() {
+  if (signaling_) {
+    signaling_->stop_at_once();
+    signaling_thread_.join();
+  }
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -539,6 +585,18 @@ void Service::add_dtls_counters(std::vector<LogField>& fields) const {
   }
 }
 
+/// Those who join a room are handed credentials, so there must be a secret to make them with. One
+/// that nobody has configured is made anew at each start.
+Config with_secret_for_rooms(Config config) {
+  if (!config.signaling.enabled || !config.auth.secrets.empty()) return config;
+  constexpr std::size_t secret_bytes = 32;
+  std::array<std::uint8_t, secret_bytes> bytes{};
+  SecureRandom random;
+  random.fill(bytes);
+  config.auth.secrets.push_back({"rooms", base64_encode(bytes)});
+  return config;
+}
+
 /// SIGINT, SIGTERM and SIGHUP, kept from all threads and waited for by one.
 class StopSignals {
  public:
@@ -547,10 +605,10 @@ class StopSignals {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
-  /// The signal, or nothing after a second.
-  [[nodiscard]] std::optional<int> wait_a_second() const {
-    const timespec second{1, 0};
-    const int signal = sigtimedwait(&set_, nullptr, &second);
+  /// The signal, or nothing after `duration`, which is at most a second.
+  [[nodiscard]] std::optional<int> wait(milliseconds duration) const {
+    const timespec time{duration.count() / 1000, duration.count() % 1000 * 1'000'000};
+    const int signal = sigtimedwait(&set_, nullptr, &time);
     if (signal < 0) return std::nullopt;
     return signal;
   }
@@ -561,10 +619,11 @@ class StopSignals {
 
 }  // namespace
 
-int run(const Config& config, const ServeOptions& options) {
+int run(const Config& configured, const ServeOptions& options) {
   const StopSignals signals;  // before there are threads, which inherit the mask
-  const Log log{config.log};
+  const Log log{configured.log};
   raise_descriptor_limit();
+  const Config config = with_secret_for_rooms(configured);
   try {
     Service service{config, options};
     service.open();
@@ -575,9 +634,11 @@ int run(const Config& config, const ServeOptions& options) {
     service.start();
     service.log_start(options);
     log_event(LogLevel::info, "started", {{"configuration", options.config_origin}});
-    auto signal = signals.wait_a_second();
-    for (; !signal; signal = signals.wait_a_second()) service.refresh_certificate();
+    auto signal = signals.wait(seconds{1});
+    for (; !signal; signal = signals.wait(seconds{1})) service.refresh_certificate();
     log_event(LogLevel::info, "stopping", {{"signal", *signal}});
+    service.begin_stop();
+    while (service.is_draining() && !signals.wait(milliseconds{20})) continue;
     service.stop();
     service.log_counters();
     return exit_ok;

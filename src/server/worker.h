@@ -16,6 +16,7 @@
 #include "server/connection_limits.h"
 #include "server/dtls_sessions.h"
 #include "server/handshake_budget.h"
+#include "server/http_inbox.h"
 #include "server/mailbox.h"
 #include "server/poll_token.h"
 #include "server/stream_session.h"
@@ -53,6 +54,7 @@ struct WorkerShared {
   seconds unauthenticated_timeout;
   std::vector<IpPrefix> proxy_trusted{};  ///< the balancers whose PROXY headers are believed
   HandshakeRates handshakes{};
+  HttpInbox* http = nullptr;  ///< who serves HTTP; nullptr: nobody
 };
 
 /// What is spoken on a UDP port (RFC 7983).
@@ -124,6 +126,7 @@ class Worker {
     bool is_counted = false;     // its client is, in ConnectionLimits
     bool is_proxied = false;     // a balancer's: its five-tuple is what that claims
     bool awaits_proxy = false;   // and has not claimed yet
+    bool speaks_http = false;    // to be handed over at the end of this turn
     std::optional<turn::BindStreams> bound;  // to be handed over at the end of this turn
   };
   struct TcpRelay {
@@ -189,6 +192,7 @@ class Worker {
   void reply_to_session(std::uint32_t slot, ByteView bytes);
   void touch(std::uint32_t slot);
   void flush_sessions();
+  void hand_over_to_http(std::uint32_t slot);
   void end_overdue_sessions();
   void close_session(std::uint32_t slot);
   void free_session(std::uint32_t slot);

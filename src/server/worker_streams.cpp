@@ -113,7 +113,8 @@ void Worker::take_messages(std::uint32_t number) {
   turn::ClientFlow flow{session.tuple(), listener_of_session(number), id_};
   int left = messages_per_turn;
   ByteView message;
-  for (; left > 0 && !slot.is_over && !slot.bound && !session.is_closing(); --left) {
+  for (; left > 0 && !slot.is_over && !slot.bound && !slot.speaks_http && !session.is_closing();
+       --left) {
     const StreamInput input = session.next(message);
     if (input == StreamInput::incomplete) break;
     if (input == StreamInput::message) {
@@ -122,6 +123,8 @@ void Worker::take_messages(std::uint32_t number) {
     } else if (input == StreamInput::proxy_header) {
       if (!accept_client(number)) slot.is_over = true;
       flow.tuple = session.tuple();
+    } else if (input == StreamInput::http && shared_.http != nullptr) {
+      slot.speaks_http = true;
     } else if (input == StreamInput::http) {
       session.answer_http();
       session_deadlines_.set(number, now_.instant + closing_time);
@@ -132,7 +135,7 @@ void Worker::take_messages(std::uint32_t number) {
   }
   queue_.flush();
   session.compact();
-  if (left > 0 || slot.bound || !session.has_input()) return;
+  if (left > 0 || slot.bound || slot.speaks_http || !session.has_input()) return;
   slot.is_in_backlog = true;
   backlog_.push_back(number);
 }
@@ -186,6 +189,10 @@ void Worker::flush_sessions() {
       hand_over(number);
       continue;
     }
+    if (slot.speaks_http) {
+      hand_over_to_http(number);
+      continue;
+    }
     const bool wants = slot.session->wants_to_write();
     if (wants == slot.watches_writable) continue;
     const PollToken token{PollKind::session, slot.generation, number};
@@ -193,6 +200,17 @@ void Worker::flush_sessions() {
     slot.watches_writable = wants;
   }
   touched_.clear();
+}
+
+/// A browser has come: the connection leaves this thread with all that has been read of it. It
+/// stays counted in ConnectionLimits.
+void Worker::hand_over_to_http(std::uint32_t number) {
+  SessionSlot& slot = sessions_[number];
+  end_claim(number);
+  poller_.remove(slot.session->descriptor());
+  StreamSession session = std::move(*slot.session);
+  free_session(number);
+  shared_.http->deliver(std::move(session));
 }
 
 /// A connection without an allocation has its time; with one, it is asked again later.

@@ -4,8 +4,19 @@
 
 #include "base/assert.h"
 #include "signaling/error_code.h"
+#include "signaling/http_text.h"
 
 namespace turnpike::signaling {
+namespace {
+
+/// The client that the nearest proxy has seen: the last address of the list. What stands before it
+/// was written by whoever the proxy spoke to.
+std::optional<IpAddress> forwarded_for(const Request& request) {
+  std::string list = request.list_header("X-Forwarded-For");
+  return IpAddress::parse(trimmed(std::string_view{list}.substr(list.rfind(',') + 1)));
+}
+
+}  // namespace
 
 void Doors::add(Door& door) {
   doors_.push_back(&door);
@@ -16,9 +27,9 @@ void Doors::add(Door& door) {
   }
 }
 
-ConnectionId Doors::on_connected(HttpConnection& connection, const IpAddress& address) {
+ConnectionId Doors::on_connected(HttpConnection& connection, const IpAddress& address, Peer peer) {
   const ConnectionId id{++last_id_};
-  connections_.emplace(id, Record{&connection, address});
+  connections_.emplace(id, Record{&connection, address, peer});
   return id;
 }
 
@@ -158,6 +169,7 @@ void Doors::dispatch(const Occurrence& occurrence, Now now) {
 void Doors::dispatch_asked(ConnectionId id, Asked asked, Now now) {
   Record* const record = find(id);
   if (record == nullptr) return;
+  learn_address(*record, asked.request);
   const RouteOwner& owner = route_owners_.at(asked.route);
   record->asked = owner.door;
   record->verdict = asked.verdict;
@@ -170,10 +182,16 @@ void Doors::dispatch_asked(ConnectionId id, Asked asked, Now now) {
 }
 
 void Doors::dispatch_opened(ConnectionId id, Opened opened, Now now) {
+  if (Record* const record = find(id)) learn_address(*record, opened.request);
   const RouteOwner& owner = route_owners_.at(opened.route);
   owners_[id] = owner.door;
   opened.route -= owner.first_route;
   owner.door->on_opened(id, opened, now);
+}
+
+void Doors::learn_address(Record& record, const Request& request) {
+  if (record.peer == Peer::client) return;
+  if (const auto client = forwarded_for(request)) record.address = *client;
 }
 
 void Doors::carry_out_effects(Now now) {

@@ -35,8 +35,11 @@ class Doors {
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
   // ---- for the driver ----
-  /// A client at `address`. `connection` must stay where it is until on_gone().
-  [[nodiscard]] ConnectionId on_connected(HttpConnection& connection, const IpAddress& address);
+  /// A client at `address`, or a reverse proxy there that says in X-Forwarded-For whom it speaks
+  /// for. `connection` must stay where it is until on_gone().
+  enum class Peer : std::uint8_t { client, reverse_proxy };
+  [[nodiscard]] ConnectionId on_connected(HttpConnection& connection, const IpAddress& address,
+                                          Peer peer = Peer::client);
   /// What `connection` has said, in order.
   void on_events(ConnectionId id, std::vector<ConnectionEvent>& events, Now now);
   /// The TCP connection is gone, or about to be ended by the driver.
@@ -80,6 +83,7 @@ class Doors {
   struct Record {
     HttpConnection* connection;
     IpAddress address;
+    Peer peer;
     Door* asked = nullptr;  // whose answer it waits for
     OriginVerdict verdict = OriginVerdict::no_browser;
     Request question{};  // only what CORS looks at
@@ -96,6 +100,7 @@ class Doors {
   void dispatch(const Occurrence& occurrence, Now now);
   void dispatch_asked(ConnectionId id, Asked asked, Now now);
   void dispatch_opened(ConnectionId id, Opened opened, Now now);
+  static void learn_address(Record& record, const Request& request);
   void carry_out_effects(Now now);
   void add_events(ConnectionId id, std::vector<ConnectionEvent>& events);
   [[nodiscard]] Record* find(ConnectionId id);

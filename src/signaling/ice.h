@@ -20,6 +20,7 @@ struct IceServer {
 struct IceRequest {
   std::string_view peer;
   std::string_view room;
+  std::string_view host;  ///< ClientInfo::host
   seconds ttl;
 };
 

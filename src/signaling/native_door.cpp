@@ -15,7 +15,8 @@ std::vector<Route> NativeDoor::routes() const {
 
 void NativeDoor::on_opened(ConnectionId id, const Opened& opened, Now now) {
   const std::string origin{opened.request.header("Origin").value_or("")};
-  doors_.rooms().on_connected(id, {doors_.address_of(id), origin}, now, doors_.effects());
+  doors_.rooms().on_connected(id, {doors_.address_of(id), origin, opened.request.host}, now,
+                              doors_.effects());
 }
 
 void NativeDoor::on_text(ConnectionId id, std::string_view text, Now now) {

@@ -78,8 +78,10 @@ void Rooms::replace(Member& member, Effects& effects) {
 IceServers Rooms::fresh_ice(Member& member, Now now) {
   const Limits& limits = settings_.limits;
   const seconds wanted = member.grant.ice_ttl.value_or(limits.ice_ttl);
+  const std::string_view host =
+      member.connection != nullptr ? std::string_view{member.connection->client.host} : "";
   IceServers ice = ice_.ice_servers(
-      {member.peer, member.room->id, std::min(wanted, limits.max_ice_ttl)}, now.wall);
+      {member.peer, member.room->id, host, std::min(wanted, limits.max_ice_ttl)}, now.wall);
   const seconds lifetime = ice.expires_at - now.wall;
   const seconds until_refresh = std::max(lifetime - limits.ice_refresh_before, lifetime / 2);
   member.ice_refresh_at = now.instant + std::max(until_refresh, shortest_ice_refresh);

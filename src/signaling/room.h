@@ -30,6 +30,7 @@ enum class DoorKind : std::uint8_t {
 struct ClientInfo {
   IpAddress address;
   std::string origin;  ///< for the webhook; cut to 256 bytes
+  std::string host{};  ///< the name by which it reached this server, as in Host; may be empty
 };
 
 /// What a join was granted, by token, webhook or open house.

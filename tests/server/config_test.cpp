@@ -286,7 +286,7 @@ TEST_CASE("an unknown section is refused once, not once per key (C01)", "[server
 
 TEST_CASE("sections that other versions know are refused like any unknown one",
           "[server][config]") {
-  for (const char* section : {"store", "signaling", "control", "metrics", "cluster"}) {
+  for (const char* section : {"store", "control", "cluster"}) {
     CAPTURE(section);
     CHECK(contains(refusal("[" + std::string{section} + "]\nx = 1\n"), "knows no such section"));
   }
@@ -866,6 +866,48 @@ TEST_CASE("other values that cannot be meant are refused", "[server][config]") {
   CHECK(contains(refusal("[auth]\nalgorithms = []\n"), "the list is empty"));
   CHECK(contains(refusal("[log]\nlevel = \"loud\"\n"),
                  "use \"trace\", \"debug\", \"info\", \"warn\" or \"error\""));
+}
+
+TEST_CASE("who may join depends on who can connect, unless it is said", "[server][config]") {
+  using signaling::JoinAuth;
+  Config config;
+  CHECK(config.effective_join_auth() == JoinAuth::token);
+  config.listen.udp = config.listen.tcp = {ListenAddress{IpAddress::parse("127.0.0.1"), 3478}};
+  CHECK(config.effective_join_auth() == JoinAuth::open);
+  config.listen.http = {ListenAddress{IpAddress::parse("192.0.2.1"), 8080}};
+  CHECK(config.effective_join_auth() == JoinAuth::token);
+  config.signaling.auth = JoinAuth::open;
+  CHECK(config.effective_join_auth() == JoinAuth::open);
+}
+
+TEST_CASE("signaling that cannot be meant is refused", "[server][config]") {
+  CHECK(refusal("signaling.auth = \"closed\"\n") ==
+        "t.toml:1:18: signaling.auth: \"closed\" is not known; use \"open\", \"token\" or "
+        "\"webhook\"");
+  CHECK(refusal("signaling.auth = \"webhook\"\n") ==
+        "t.toml:1:18: signaling.auth: there is no webhook that could be asked; set "
+        "signaling.webhook = \"https://…\", or use \"token\"");
+  CHECK(refusal("signaling.allowed_origins = [\"app.example\"]\n") ==
+        "t.toml:1:30: signaling.allowed_origins: \"app.example\" is no origin; write scheme and "
+        "host, as in \"https://app.example.com\", or \"*\"");
+  CHECK(refusal("signaling.max_peers = 1\n") ==
+        "t.toml:1:23: signaling.max_peers: 1 is out of range; use a number from 2 to 64");
+  CHECK(refusal("signaling.doors = [\"ftp\"]\n") ==
+        "t.toml:1:20: signaling.doors: \"ftp\" is not known; use \"native\", \"socketio\", "
+        "\"relay\" or \"openvidu\"");
+  CHECK(refusal("signaling.webhook = \"app.example\"\n") ==
+        "t.toml:1:21: signaling.webhook: \"app.example\" is no HTTP address; write for example "
+        "\"https://app.example.com/turnpike\"");
+  CHECK(contains(refusal("signaling.webhook_secret = \"short\"\n"), "fewer than 32"));
+  CHECK(refusal("web.root = \"/nowhere\"\n") ==
+        "t.toml:1:12: web.root: \"/nowhere\" is no directory; name a directory that is there and "
+        "may be read");
+  CHECK(refusal("listen.http = [\":8080\"]\nsignaling.enabled = false\n") ==
+        "t.toml:1:15: listen.http: HTTP serves the signaling, which is off; remove listen.http, or "
+        "set signaling.enabled = true");
+  CHECK(refusal("listen.http = [\"127.0.0.1:3478\"]\n") ==
+        "t.toml:1:15: listen.http: \"127.0.0.1:3478\" wants the same TCP port as \":3478\" in "
+        "listen.tcp or listen.tls; leave it out: those ports serve HTTP too; or take another port");
 }
 
 TEST_CASE("everything that is wrong is reported at once, in the order of the file",

@@ -23,6 +23,7 @@ class Recorder final : public Door {
   }
   void on_asked(ConnectionId id, const Asked& asked, Now now) override {
     heard += "asked " + std::to_string(asked.route) + asked.request.body + "\n";
+    address = doors_.address_of(id);
     if (answers_at_once) doors_.respond(id, text_response(200, "here"), now);
     if (asked.may_open) doors_.open(id, now);
   }
@@ -53,6 +54,7 @@ class Recorder final : public Door {
   std::string heard;
   bool answers_at_once = false;
   std::optional<Instant> deadline;
+  IpAddress address;
 
  private:
   Doors& doors_;
@@ -116,6 +118,23 @@ TEST_CASE("a page of the same host gets no CORS header, but caches are told", "[
   const std::string read = fixture.house.read(client);
   CHECK(has(read, "Vary: Origin"));
   CHECK_FALSE(has(read, "Access-Control"));
+}
+
+TEST_CASE("only a reverse proxy is believed whom it speaks for", "[signaling][hostile]") {
+  Fixture fixture;
+  const auto ask = [&](std::string_view forwarded) {
+    const std::uint64_t client = fixture.house.connect();
+    fixture.house.receive(client,
+                          "GET /ask HTTP/1.1\r\nHost: a\r\n" + std::string{forwarded} + "\r\n");
+    return fixture.recorder.address.to_string();
+  };
+  CHECK(ask("X-Forwarded-For: 192.0.2.9\r\n") == "198.51.100.7");
+  fixture.house.peer = Doors::Peer::reverse_proxy;
+  CHECK(ask("X-Forwarded-For: 192.0.2.9\r\n") == "192.0.2.9");
+  CHECK(ask("X-Forwarded-For: 10.0.0.1, 192.0.2.9\r\nX-Forwarded-For: 2001:db8::1\r\n") ==
+        "2001:db8::1");
+  CHECK(ask("X-Forwarded-For: unknown\r\n") == "198.51.100.7");
+  CHECK(ask("") == "198.51.100.7");
 }
 
 TEST_CASE("a WebSocket is its door's until one of them closes it", "[signaling]") {

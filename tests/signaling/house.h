@@ -30,7 +30,7 @@ class House {
   std::uint64_t connect() {
     if (!site_) site_.emplace(OriginPolicy{}, StaticFiles{}, doors.routes());
     auto connection = std::make_unique<HttpConnection>(*site_, limits, now().instant);
-    const ConnectionId id = doors.on_connected(*connection, IpAddress::v4(0xc6336407));
+    const ConnectionId id = doors.on_connected(*connection, IpAddress::v4(0xc6336407), peer);
     connections_.emplace(id, std::move(connection));
     return static_cast<std::uint64_t>(id);
   }
@@ -106,6 +106,7 @@ class House {
   std::map<ConnectionId, std::unique_ptr<HttpConnection>> connections_;
 
  public:
+  Doors::Peer peer = Doors::Peer::client;  // what connect() connects
   ConnectionLimits limits;
   Rooms rooms;
   Doors doors{rooms};

@@ -1,0 +1,303 @@
+#include "server/signaling_host.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/assert.h"
+#include "net/clock.h"
+#include "server/log.h"
+#include "server/poll_token.h"
+#include "server/web_files.h"
+#include "version.h"
+
+namespace turnpike::server {
+namespace {
+
+constexpr std::size_t read_bytes = 64 * 1024;   // of one read
+constexpr std::size_t write_bytes = 64 * 1024;  // handed to a session at one time
+constexpr int connections_per_turn = 64;        // of one listener
+constexpr milliseconds accept_pause{200};       // when the host has no descriptors left
+constexpr seconds closing_time{2};              // to take the last answer and go
+constexpr seconds drain_margin{1};              // beyond the last goaway
+
+signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
+  signaling::Rooms::Settings settings;
+  settings.auth = config.effective_join_auth();
+  settings.limits.max_peers = config.signaling.max_peers;
+  settings.limits.ice_ttl = config.auth.credential_ttl;
+  settings.version = TURNPIKE_VERSION;
+  settings.hash_seed = HashSeed{random.next_u64()};
+  return settings;
+}
+
+signaling::OriginPolicy origin_policy(const Config& config) {
+  std::string wrong;  // none: the configuration has been checked
+  auto policy = signaling::make_origin_policy(config.signaling.allowed_origins, wrong);
+  TURNPIKE_ASSERT(policy);
+  if (!config.domain.empty()) policy->hosts = {config.domain};
+  return std::move(*policy);
+}
+
+}  // namespace
+
+SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits,
+                             const signaling::TokenKeys& keys, std::vector<net::TcpListener> http)
+    : config_(config),
+      connections_(limits),
+      now_(net::read_clock()),
+      listeners_(std::move(http)),
+      ice_(config),
+      rooms_(room_settings(config, random_), keys, ice_, random_) {
+  inbox_.attach(poller_);
+  if (config.has_door(DoorName::native)) doors_.add(native_);
+  site_ =
+      std::make_unique<signaling::Site>(origin_policy(config), web_files(config), doors_.routes());
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    const PollToken token{PollKind::stream_listener, 0, i};
+    if (const auto error = poller_.add(listeners_[i].descriptor(), token.value())) {
+      throw std::system_error{error, "epoll"};
+    }
+  }
+}
+
+void SignalingHost::run() {
+  while (!stopping_at_once_ &&
+         (!drained_by_ || (now_.instant < *drained_by_ && rooms_.connection_count() > 0))) {
+    const auto events = poller_.wait(time_to_wait());
+    now_ = net::read_clock();
+    if (stopping_ && !drained_by_) begin_drain();
+    for (const net::Event& event : events) on_event(event);
+    on_deadlines();
+    flush();
+  }
+  has_ended_ = true;
+}
+
+void SignalingHost::stop() {
+  stopping_ = true;
+  poller_.wake();
+}
+
+void SignalingHost::stop_at_once() {
+  stopping_at_once_ = true;
+  poller_.wake();
+}
+
+/// Connections without a WebSocket have nothing to be told; they end with the process.
+void SignalingHost::begin_drain() {
+  for (net::TcpListener& listener : listeners_) poller_.remove(listener.descriptor());
+  listeners_.clear();
+  rooms_.drain("", now_, doors_.effects());
+  doors_.settle(now_);
+  note_touched_by_doors();
+  drained_by_ = rooms_.connection_count() == 0
+                    ? now_.instant
+                    : now_.instant + signaling::Limits{}.drain_spread + drain_margin;
+}
+
+std::optional<nanoseconds> SignalingHost::time_to_wait() const {
+  std::optional<Instant> next = accepting_again_at_;
+  for (const auto& deadline : {doors_.next_deadline(), deadlines_.next(), drained_by_}) {
+    if (deadline && (!next || *deadline < *next)) next = deadline;
+  }
+  if (!next) return std::nullopt;
+  return *next - net::read_clock().instant;
+}
+
+void SignalingHost::on_event(const net::Event& event) {
+  if (event.token == net::Poller::wake_token) return take_from_inbox();
+  const PollToken token = PollToken::of(event.token);
+  if (token.kind == PollKind::stream_listener) {
+    if (token.slot < listeners_.size()) on_connections_waiting(listeners_[token.slot]);
+    return;
+  }
+  // The connection may have been closed by an earlier event of the same wait.
+  const Slot& slot = slots_.at(token.slot);
+  if (slot.session && PollToken{PollKind::session, slot.generation, token.slot} == token) {
+    on_session_event(token.slot, event);
+  }
+}
+
+void SignalingHost::on_connections_waiting(net::TcpListener& listener) {
+  for (int i = 0; i < connections_per_turn; ++i) {
+    auto accepted = listener.accept();
+    if (accepted) {
+      const FiveTuple tuple{accepted->client, accepted->local, Transport::tcp};
+      const bool is_proxy = is_reverse_proxy(accepted->client.address);
+      const bool is_counted = !is_proxy && connections_.add(accepted->client.address);
+      if (!is_proxy && !is_counted) continue;  // closes it
+      admit(StreamSession{std::move(accepted->socket), tuple, nullptr},
+            is_proxy ? signaling::Doors::Peer::reverse_proxy : signaling::Doors::Peer::client,
+            is_counted);
+      continue;
+    }
+    if (accepted.error() == std::errc::operation_would_block) return;
+    log_event(LogLevel::warn, "accept_failed", {{"error", accepted.error().message()}});
+    for (const net::TcpListener& each : listeners_) poller_.remove(each.descriptor());
+    accepting_again_at_ = now_.instant + accept_pause;
+    return;
+  }
+}
+
+/// Whoever may speak for others at a listener for reverse proxies: this host, and the balancers
+/// that the configuration trusts.
+bool SignalingHost::is_reverse_proxy(const IpAddress& address) const {
+  const auto& trusted = config_.listen.proxy_trusted;
+  return address.is_loopback() ||
+         std::any_of(trusted.begin(), trusted.end(),
+                     [&](const IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+void SignalingHost::take_from_inbox() {
+  for (StreamSession& session : inbox_.collect()) {
+    admit(std::move(session), signaling::Doors::Peer::client, true);
+  }
+}
+
+void SignalingHost::admit(StreamSession session, signaling::Doors::Peer peer, bool is_counted) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const std::uint32_t number = free_slots_.back();
+  Slot& slot = slots_[number];
+  const PollToken token{PollKind::session, slot.generation, number};
+  const IpAddress client = session.tuple().client.address;
+  if (drained_by_ || poller_.add(session.descriptor(), token.value())) {
+    if (is_counted) connections_.remove(client);
+    return;  // closes it
+  }
+  free_slots_.pop_back();
+  slot.session.emplace(std::move(session));
+  slot.connection = std::make_unique<signaling::HttpConnection>(*site_, limits_, now_.instant);
+  slot.is_counted = is_counted;
+  slot.id = doors_.on_connected(*slot.connection, client, peer);
+  slot_of_.emplace(slot.id, number);
+  ++counters_.connections;
+  take_input(number);  // the worker has read the first request, or its beginning
+}
+
+void SignalingHost::on_session_event(std::uint32_t number, const net::Event& event) {
+  Slot& slot = slots_[number];
+  if (event.writable) touch(number);
+  if (!event.readable && !event.error) return;
+  scratch_.resize(read_bytes);
+  const bool goes_on = slot.session->receive(scratch_);
+  take_input(number);
+  if (goes_on) return;
+  if (!slot.is_ending) ++counters_.broken;
+  slot.is_over = true;
+}
+
+void SignalingHost::take_input(std::uint32_t number) {
+  Slot& slot = slots_[number];
+  touch(number);  // TLS may have something to say of its own
+  const ByteView data = slot.session->data();
+  if (data.empty()) return;
+  if (!slot.is_ending) {
+    slot.connection->receive(data, now_, events_);
+    doors_.on_events(slot.id, events_, now_);
+    note_touched_by_doors();
+  }
+  slot.session->take_data(data.size());
+}
+
+void SignalingHost::on_deadlines() {
+  doors_.on_deadline(now_);
+  while (const auto number = deadlines_.pop_due(now_.instant)) {
+    Slot& slot = slots_[*number];
+    touch(*number);
+    if (slot.is_ending) {
+      slot.is_over = true;
+      continue;
+    }
+    slot.connection->on_deadline(now_, events_);
+    doors_.on_events(slot.id, events_, now_);
+  }
+  note_touched_by_doors();
+  if (!accepting_again_at_ || *accepting_again_at_ > now_.instant) return;
+  accepting_again_at_.reset();
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    const PollToken token{PollKind::stream_listener, 0, i};
+    if (!poller_.add(listeners_[i].descriptor(), token.value())) continue;
+    accepting_again_at_ = now_.instant + accept_pause;
+  }
+}
+
+void SignalingHost::touch(std::uint32_t number) {
+  Slot& slot = slots_[number];
+  if (slot.is_touched) return;
+  slot.is_touched = true;
+  touched_.push_back(number);
+}
+
+void SignalingHost::note_touched_by_doors() {
+  for (const signaling::ConnectionId id : doors_.take_touched()) {
+    if (const auto found = slot_of_.find(id); found != slot_of_.end()) touch(found->second);
+  }
+}
+
+/// By index: closing a connection tells the others of its room.
+void SignalingHost::flush() {
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    const std::uint32_t number = touched_[i];
+    slots_[number].is_touched = false;
+    flush(number);
+  }
+  touched_.clear();
+}
+
+void SignalingHost::flush(std::uint32_t number) {
+  Slot& slot = slots_[number];
+  if (!slot.session) return;
+  StreamSession& session = *slot.session;
+  bool is_alive = true;
+  do {
+    const ByteView output = slot.connection->output();
+    const ByteView part = output.first(std::min(output.size(), write_bytes));
+    if (!part.empty() && session.queue({}, part, 0)) {
+      slot.connection->take_output(part.size(), now_.instant);
+    }
+    is_alive = session.flush();
+  } while (is_alive && !session.wants_to_write() && !slot.connection->output().empty());
+  if (!is_alive || slot.is_over) return close(number);
+  if (slot.connection->wants_close() && !slot.is_ending) end_output(slot, number);
+
+  const bool wants = session.wants_to_write();
+  if (wants != slot.watches_writable) {
+    const PollToken token{PollKind::session, slot.generation, number};
+    poller_.watch_writable(session.descriptor(), token.value(), wants);
+    slot.watches_writable = wants;
+  }
+  if (slot.is_ending) return;
+  if (const auto deadline = slot.connection->next_deadline()) {
+    deadlines_.set(number, *deadline);
+  } else {
+    deadlines_.clear(number);
+  }
+}
+
+/// Says FIN after the last byte, and gives the client a moment to say the same: closing at once
+/// could destroy what it has not read yet.
+void SignalingHost::end_output(Slot& slot, std::uint32_t number) {
+  slot.is_ending = true;
+  slot.session->begin_close();
+  if (!slot.session->flush()) slot.is_over = true;
+  deadlines_.set(number, now_.instant + closing_time);
+}
+
+void SignalingHost::close(std::uint32_t number) {
+  Slot& slot = slots_[number];
+  doors_.on_gone(slot.id, now_);
+  note_touched_by_doors();
+  slot_of_.erase(slot.id);
+  deadlines_.clear(number);
+  if (slot.is_counted) connections_.remove(slot.session->tuple().client.address);
+  poller_.remove(slot.session->descriptor());
+  const std::uint32_t next_generation = slot.generation + 1;
+  slot = Slot{};
+  slot.generation = next_generation;
+  free_slots_.push_back(number);
+}
+
+}  // namespace turnpike::server

@@ -1,0 +1,124 @@
+// The thread that serves HTTP: rooms, their doors, and the connections that lead to them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/deadline_queue.h"
+#include "net/poller.h"
+#include "net/tcp.h"
+#include "server/config.h"
+#include "server/connection_limits.h"
+#include "server/http_inbox.h"
+#include "server/signaling_ice.h"
+#include "server/stream_session.h"
+#include "signaling/doors.h"
+#include "signaling/native_door.h"
+
+namespace turnpike::server {
+
+/// Rooms are one for the whole server, for peers of one room must meet; so this is one thread, and
+/// the workers hand it the connections on which HTTP is spoken. It never touches the data plane.
+///
+/// Everything but stop() belongs to the thread that calls run().
+class SignalingHost {
+ public:
+  struct Counters {
+    std::uint64_t connections = 0;
+    std::uint64_t broken = 0;  ///< ended by an error of TCP or TLS
+  };
+
+  /// `http`: listeners of its own (`listen.http`). The references must outlive it. Throws
+  /// std::system_error when the kernel has no descriptors left.
+  SignalingHost(const Config& config, ConnectionLimits& limits, const signaling::TokenKeys& keys,
+                std::vector<net::TcpListener> http);
+  SignalingHost(const SignalingHost&) = delete;
+  SignalingHost& operator=(const SignalingHost&) = delete;
+
+  /// Where workers bring connections. Any thread.
+  [[nodiscard]] HttpInbox& inbox() { return inbox_; }
+
+  /// Serves until stop(). Then everyone is asked to go elsewhere, and it returns when they have, or
+  /// when the time for that (signaling::Limits::drain_spread) is over.
+  void run();
+  /// Makes run() end. From any thread.
+  void stop();
+  /// The same, without asking anyone. From any thread.
+  void stop_at_once();
+  /// True when run() is about to return. From any thread.
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
+
+  /// Read them after run() has returned.
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] const signaling::Rooms& rooms() const { return rooms_; }
+
+ private:
+  /// One connection. Its place in slots_ does not move.
+  struct Slot {
+    std::optional<StreamSession> session;
+    std::unique_ptr<signaling::HttpConnection> connection;
+    signaling::ConnectionId id{};
+    std::uint32_t generation = 0;
+    bool is_counted = false;  // in ConnectionLimits
+    bool watches_writable = false;
+    bool is_touched = false;  // is in touched_
+    bool is_over = false;     // to be closed at the end of this turn
+    bool is_ending = false;   // all is said; only what is queued is still sent
+  };
+
+  [[nodiscard]] std::optional<nanoseconds> time_to_wait() const;
+  void on_event(const net::Event& event);
+  void on_connections_waiting(net::TcpListener& listener);
+  void take_from_inbox();
+  void admit(StreamSession session, signaling::Doors::Peer peer, bool is_counted);
+  [[nodiscard]] bool is_reverse_proxy(const IpAddress& address) const;
+  void on_session_event(std::uint32_t number, const net::Event& event);
+  void take_input(std::uint32_t number);
+  void on_deadlines();
+  void begin_drain();
+  void touch(std::uint32_t number);
+  void note_touched_by_doors();
+  void flush();
+  void flush(std::uint32_t number);
+  void end_output(Slot& slot, std::uint32_t number);
+  void close(std::uint32_t number);
+
+  const Config& config_;
+  ConnectionLimits& connections_;
+  SecureRandom random_;
+  Now now_;
+
+  net::Poller poller_;
+  HttpInbox inbox_;
+  std::vector<net::TcpListener> listeners_;
+  std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
+
+  SignalingIce ice_;
+  signaling::Rooms rooms_;
+  signaling::Doors doors_{rooms_};
+  signaling::NativeDoor native_{doors_};
+  signaling::ConnectionLimits limits_;
+  std::unique_ptr<const signaling::Site> site_;
+
+  std::deque<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<std::uint32_t> touched_;
+  std::unordered_map<signaling::ConnectionId, std::uint32_t> slot_of_;
+  DeadlineQueue deadlines_;  // of connections, by slot
+  std::vector<std::uint8_t> scratch_;
+  std::vector<signaling::ConnectionEvent> events_;
+
+  Counters counters_;
+  std::optional<Instant> drained_by_;  // set once it is stopping
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_at_once_{false};
+  std::atomic<bool> has_ended_{false};
+};
+
+}  // namespace turnpike::server
