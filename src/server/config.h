@@ -134,6 +134,7 @@ struct Config {
     bool enabled = true;
     std::optional<signaling::JoinAuth> auth;   ///< nothing: see effective_join_auth()
     std::vector<std::string> allowed_origins;  ///< "https://app.example", or "*"
+    std::uint32_t joins_per_minute = 20;       ///< of one address (IPv6: /64); 0: no limit
     std::uint32_t max_peers = 8;               ///< of a room that says nothing else
     std::vector<DoorName> doors{DoorName::native, DoorName::socketio};
     bool pages = true;           ///< the call page and the NAT page

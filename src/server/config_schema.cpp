@@ -507,7 +507,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 52> keys{{
+const std::array<ConfigKey, 53> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -928,6 +928,15 @@ const std::array<ConfigKey, 52> keys{{
          [](const Config& config) {
            return shown_list(config.signaling.allowed_origins, plain_text);
          }},
+    {.path = "signaling.joins_per_minute",
+     .type = ConfigType::integer,
+     .example = "20",
+     .meaning = "Joins of one address, by whatever door; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.signaling.joins_per_minute);
+         },
+     .show = [](const Config& config) { return shown(config.signaling.joins_per_minute); }},
     {.path = "signaling.max_peers",
      .type = ConfigType::integer,
      .example = "8",

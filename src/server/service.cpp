@@ -294,7 +294,9 @@ class Service {
   void log_counters() const;
 
  private:
+  [[nodiscard]] ReasonTotals reason_totals() const;
   void add_dtls_counters(std::vector<LogField>& fields) const;
+  [[nodiscard]] std::vector<net::TcpListener> open_metrics() const;
   void load_certificate();
   void open_signaling();
   [[nodiscard]] WorkerListeners open_listeners() const;
@@ -414,9 +416,32 @@ void Service::open_signaling() {
       listeners.push_back(std::move(*socket));
     }
   }
+  auto metrics = open_metrics();
   token_keys_ = std::make_unique<signaling::FixedTokenKeys>(std::vector<signaling::TokenKey>{});
-  signaling_ =
-      std::make_unique<SignalingHost>(config_, connections_, *token_keys_, std::move(listeners));
+  signaling_ = std::make_unique<SignalingHost>(
+      config_, connections_, *token_keys_,
+      SignalingHost::Listeners{std::move(listeners), std::move(metrics)},
+      [this] { return reason_totals(); });
+}
+
+/// The default listener is given up where something else has its port: two servers on one host, or
+/// a developer's third.
+std::vector<net::TcpListener> Service::open_metrics() const {
+  std::vector<net::TcpListener> listeners;
+  const auto& address = config_.metrics.listen;
+  if (!address) return listeners;
+  for (const Endpoint& endpoint : endpoints_of({Transport::tcp, *address})) {
+    auto socket = net::TcpListener::open({.bind = endpoint});
+    if (socket) {
+      listeners.push_back(std::move(*socket));
+    } else if (config_.metrics.is_default) {
+      log_event(LogLevel::warn, "no_metrics",
+                {{"address", endpoint.to_string()}, {"error", socket.error().message()}});
+    } else {
+      throw cannot_listen("http " + endpoint.to_string(), "metrics.listen", socket.error());
+    }
+  }
+  return listeners;
 }
 
 void Service::load_certificate() {
@@ -523,12 +548,20 @@ void Service::log_start(const ServeOptions& options) const {
   }
 }
 
+ReasonTotals Service::reason_totals() const {
+  ReasonTotals totals{};
+  for (const auto& worker : workers_) {
+    for (std::size_t i = 0; i < totals.size(); ++i) totals[i] += worker->counters()[i].value();
+  }
+  return totals;
+}
+
 void Service::log_counters() const {
   std::vector<LogField> fields;
+  const ReasonTotals totals = reason_totals();
   for (std::size_t i = 0; i < turn::reason_count; ++i) {
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) total += worker->counters()[i];
-    if (total > 0) fields.emplace_back(turn::to_string(static_cast<turn::Reason>(i)), total);
+    if (totals[i] > 0)
+      fields.emplace_back(turn::to_string(static_cast<turn::Reason>(i)), totals[i]);
   }
   std::uint64_t lost_mail = 0;
   StreamCounters streams;

@@ -24,6 +24,7 @@ signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
   signaling::Rooms::Settings settings;
   settings.auth = config.effective_join_auth();
   settings.limits.max_peers = config.signaling.max_peers;
+  settings.limits.joins_per_minute = config.signaling.joins_per_minute;
   settings.limits.ice_ttl = config.auth.credential_ttl;
   settings.version = TURNPIKE_VERSION;
   settings.hash_seed = HashSeed{random.next_u64()};
@@ -41,20 +42,29 @@ signaling::OriginPolicy origin_policy(const Config& config) {
 }  // namespace
 
 SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits,
-                             const signaling::TokenKeys& keys, std::vector<net::TcpListener> http)
+                             const signaling::TokenKeys& keys, Listeners listeners,
+                             std::function<ReasonTotals()> reasons)
     : config_(config),
       connections_(limits),
       now_(net::read_clock()),
-      listeners_(std::move(http)),
       ice_(config),
-      rooms_(room_settings(config, random_), keys, ice_, random_) {
+      rooms_(room_settings(config, random_), keys, ice_, random_),
+      metrics_(doors_, std::move(reasons)) {
   inbox_.attach(poller_);
   if (config.has_door(DoorName::native)) doors_.add(native_);
+  doors_.add(metrics_);
   site_ =
       std::make_unique<signaling::Site>(origin_policy(config), web_files(config), doors_.routes());
+  operator_site_ =
+      std::make_unique<signaling::Site>(signaling::OriginPolicy{}, signaling::StaticFiles{},
+                                        doors_.routes(), signaling::Audience::operators);
+  for (net::TcpListener& socket : listeners.http) listeners_.push_back({std::move(socket), false});
+  for (net::TcpListener& socket : listeners.metrics) {
+    listeners_.push_back({std::move(socket), true});
+  }
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     const PollToken token{PollKind::stream_listener, 0, i};
-    if (const auto error = poller_.add(listeners_[i].descriptor(), token.value())) {
+    if (const auto error = poller_.add(listeners_[i].socket.descriptor(), token.value())) {
       throw std::system_error{error, "epoll"};
     }
   }
@@ -85,7 +95,7 @@ void SignalingHost::stop_at_once() {
 
 /// Connections without a WebSocket have nothing to be told; they end with the process.
 void SignalingHost::begin_drain() {
-  for (net::TcpListener& listener : listeners_) poller_.remove(listener.descriptor());
+  for (const Listener& listener : listeners_) poller_.remove(listener.socket.descriptor());
   listeners_.clear();
   rooms_.drain("", now_, doors_.effects());
   doors_.settle(now_);
@@ -118,25 +128,31 @@ void SignalingHost::on_event(const net::Event& event) {
   }
 }
 
-void SignalingHost::on_connections_waiting(net::TcpListener& listener) {
+void SignalingHost::on_connections_waiting(Listener& listener) {
   for (int i = 0; i < connections_per_turn; ++i) {
-    auto accepted = listener.accept();
+    auto accepted = listener.socket.accept();
     if (accepted) {
-      const FiveTuple tuple{accepted->client, accepted->local, Transport::tcp};
-      const bool is_proxy = is_reverse_proxy(accepted->client.address);
-      const bool is_counted = !is_proxy && connections_.add(accepted->client.address);
-      if (!is_proxy && !is_counted) continue;  // closes it
-      admit(StreamSession{std::move(accepted->socket), tuple, nullptr},
-            is_proxy ? signaling::Doors::Peer::reverse_proxy : signaling::Doors::Peer::client,
-            is_counted);
+      admit_to(listener, std::move(*accepted));
       continue;
     }
     if (accepted.error() == std::errc::operation_would_block) return;
     log_event(LogLevel::warn, "accept_failed", {{"error", accepted.error().message()}});
-    for (const net::TcpListener& each : listeners_) poller_.remove(each.descriptor());
+    for (const Listener& each : listeners_) poller_.remove(each.socket.descriptor());
     accepting_again_at_ = now_.instant + accept_pause;
     return;
   }
+}
+
+void SignalingHost::admit_to(const Listener& listener, net::Accepted accepted) {
+  const IpAddress& client = accepted.client.address;
+  const FiveTuple tuple{accepted.client, accepted.local, Transport::tcp};
+  const bool is_proxy = !listener.is_for_operators && is_reverse_proxy(client);
+  const bool is_counted = !is_proxy && connections_.add(client);
+  if (!is_proxy && !is_counted) return;  // closes it
+  admit(StreamSession{std::move(accepted.socket), tuple, nullptr},
+        listener.is_for_operators ? *operator_site_ : *site_,
+        is_proxy ? signaling::Doors::Peer::reverse_proxy : signaling::Doors::Peer::client,
+        is_counted);
 }
 
 /// Whoever may speak for others at a listener for reverse proxies: this host, and the balancers
@@ -150,11 +166,12 @@ bool SignalingHost::is_reverse_proxy(const IpAddress& address) const {
 
 void SignalingHost::take_from_inbox() {
   for (StreamSession& session : inbox_.collect()) {
-    admit(std::move(session), signaling::Doors::Peer::client, true);
+    admit(std::move(session), *site_, signaling::Doors::Peer::client, true);
   }
 }
 
-void SignalingHost::admit(StreamSession session, signaling::Doors::Peer peer, bool is_counted) {
+void SignalingHost::admit(StreamSession session, const signaling::Site& site,
+                          signaling::Doors::Peer peer, bool is_counted) {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -169,7 +186,7 @@ void SignalingHost::admit(StreamSession session, signaling::Doors::Peer peer, bo
   }
   free_slots_.pop_back();
   slot.session.emplace(std::move(session));
-  slot.connection = std::make_unique<signaling::HttpConnection>(*site_, limits_, now_.instant);
+  slot.connection = std::make_unique<signaling::HttpConnection>(site, limits_, now_.instant);
   slot.is_counted = is_counted;
   slot.id = doors_.on_connected(*slot.connection, client, peer);
   slot_of_.emplace(slot.id, number);
@@ -219,7 +236,7 @@ void SignalingHost::on_deadlines() {
   accepting_again_at_.reset();
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
     const PollToken token{PollKind::stream_listener, 0, i};
-    if (!poller_.add(listeners_[i].descriptor(), token.value())) continue;
+    if (!poller_.add(listeners_[i].socket.descriptor(), token.value())) continue;
     accepting_again_at_ = now_.instant + accept_pause;
   }
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include "server/config.h"
 #include "server/connection_limits.h"
 #include "server/http_inbox.h"
+#include "server/metrics_door.h"
 #include "server/signaling_ice.h"
 #include "server/stream_session.h"
 #include "signaling/doors.h"
@@ -34,10 +36,16 @@ class SignalingHost {
     std::uint64_t broken = 0;  ///< ended by an error of TCP or TLS
   };
 
-  /// `http`: listeners of its own (`listen.http`). The references must outlive it. Throws
-  /// std::system_error when the kernel has no descriptors left.
+  /// Sockets of its own.
+  struct Listeners {
+    std::vector<net::TcpListener> http;     ///< `listen.http`
+    std::vector<net::TcpListener> metrics;  ///< `metrics.listen`
+  };
+
+  /// `reasons` is called by run(). The references must outlive it. Throws std::system_error when
+  /// the kernel has no descriptors left.
   SignalingHost(const Config& config, ConnectionLimits& limits, const signaling::TokenKeys& keys,
-                std::vector<net::TcpListener> http);
+                Listeners listeners, std::function<ReasonTotals()> reasons);
   SignalingHost(const SignalingHost&) = delete;
   SignalingHost& operator=(const SignalingHost&) = delete;
 
@@ -59,6 +67,10 @@ class SignalingHost {
   [[nodiscard]] const signaling::Rooms& rooms() const { return rooms_; }
 
  private:
+  struct Listener {
+    net::TcpListener socket;
+    bool is_for_operators = false;
+  };
   /// One connection. Its place in slots_ does not move.
   struct Slot {
     std::optional<StreamSession> session;
@@ -74,9 +86,11 @@ class SignalingHost {
 
   [[nodiscard]] std::optional<nanoseconds> time_to_wait() const;
   void on_event(const net::Event& event);
-  void on_connections_waiting(net::TcpListener& listener);
+  void on_connections_waiting(Listener& listener);
   void take_from_inbox();
-  void admit(StreamSession session, signaling::Doors::Peer peer, bool is_counted);
+  void admit_to(const Listener& listener, net::Accepted accepted);
+  void admit(StreamSession session, const signaling::Site& site, signaling::Doors::Peer peer,
+             bool is_counted);
   [[nodiscard]] bool is_reverse_proxy(const IpAddress& address) const;
   void on_session_event(std::uint32_t number, const net::Event& event);
   void take_input(std::uint32_t number);
@@ -96,15 +110,17 @@ class SignalingHost {
 
   net::Poller poller_;
   HttpInbox inbox_;
-  std::vector<net::TcpListener> listeners_;
+  std::vector<Listener> listeners_;
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
 
   SignalingIce ice_;
   signaling::Rooms rooms_;
   signaling::Doors doors_{rooms_};
   signaling::NativeDoor native_{doors_};
+  MetricsDoor metrics_;
   signaling::ConnectionLimits limits_;
   std::unique_ptr<const signaling::Site> site_;
+  std::unique_ptr<const signaling::Site> operator_site_;
 
   std::deque<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

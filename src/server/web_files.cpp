@@ -16,6 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Of our own pages: nothing but what this server itself serves, no forms to elsewhere.
+constexpr std::string_view own_policy =
+    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'";
+
 constexpr std::size_t max_root_bytes = 64 << 20;  // of all files together
 constexpr std::size_t max_root_files = 10'000;
 
@@ -109,7 +114,9 @@ signaling::StaticFiles web_files(const Config& config) {
     return std::any_of(own.begin(), own.end(),
                        [&](const auto& asset) { return asset.path == path; });
   };
-  for (const signaling::Asset& asset : embedded_assets()) {
+  std::vector<signaling::Asset> embedded = embedded_assets();
+  for (signaling::Asset& asset : embedded) {
+    asset.policy = own_policy;
     if (is_own(asset.path) || (is_page(asset.path) && !config.signaling.pages)) continue;
     assets.push_back(asset);
     for (const auto& [alias, path] : aliases) {

@@ -19,6 +19,7 @@
 #include "server/http_inbox.h"
 #include "server/mailbox.h"
 #include "server/poll_token.h"
+#include "server/relaxed_counter.h"
 #include "server/stream_session.h"
 #include "server/tcp_bridge.h"
 #include "server/tls_credentials.h"
@@ -27,7 +28,7 @@
 namespace turnpike::server {
 
 /// How many datagrams ended how, by turn::Reason.
-using ReasonCounters = std::array<std::uint64_t, turn::reason_count>;
+using ReasonCounters = std::array<RelaxedCounter, turn::reason_count>;
 
 /// What became of TCP and TLS connections.
 struct StreamCounters {
@@ -99,8 +100,9 @@ class Worker {
   /// Makes run() return soon. From any thread.
   void stop();
 
-  /// Read them after run() has returned.
+  /// From any thread.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
+  /// Read these after run() has returned.
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
   [[nodiscard]] const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
   /// Datagrams for other workers that were too busy to take them.

@@ -47,8 +47,18 @@ Response refuse_origin(const Request& request) {
 
 }  // namespace
 
-Site::Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes)
-    : origins_(std::move(origins)), files_(std::move(files)), routes_(std::move(routes)) {}
+Site::Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes, Audience audience)
+    : origins_(std::move(origins)),
+      files_(std::move(files)),
+      routes_(std::move(routes)),
+      audience_(audience) {}
+
+bool Site::leads_to(const Route& route, std::string_view path) const {
+  const bool is_open = route.is_for_operators
+                           ? audience_ == Audience::operators
+                           : audience_ == Audience::everyone || route.kind == RouteKind::health;
+  return is_open && fits(route, path);
+}
 
 Decision Site::decide(const Request& request) const {
   if (!request.host.empty() && !is_known_host(origins_, request.host)) {
@@ -56,7 +66,7 @@ Decision Site::decide(const Request& request) const {
   }
   if (files_.has(request.path)) return answer_file(request);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
-    if (fits(routes_[i], request.path)) return decide_by(routes_[i], i, request);
+    if (leads_to(routes_[i], request.path)) return decide_by(routes_[i], i, request);
   }
   if (request.path == "*") return refuse_method({Method::get}, request.method);
   return text_response(404, "There is nothing here.");

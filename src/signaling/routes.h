@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct Route {
   // ---- of WebSockets ----
   std::string subprotocol{};          ///< which the client must offer; empty: none is chosen
   std::size_t max_message_bytes = 0;  ///< 0: as WebSocketLimits say
+  // ----
+  bool is_for_operators = false;  ///< found by a Site for operators alone
 };
 
 /// How to switch to the WebSocket protocol.
@@ -46,11 +49,18 @@ struct Application {
 };
 using Decision = std::variant<Response, Upgrade, Application>;
 
+/// Who comes by a listener.
+enum class Audience : std::uint8_t {
+  everyone,
+  operators,  ///< they find routes that are for them, and /healthz
+};
+
 /// What a server offers over HTTP. Shared by its connections, and not changed while they live.
 class Site {
  public:
   /// What is no file of `files` is answered by the first route that fits.
-  Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes);
+  Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes,
+       Audience audience = Audience::everyone);
 
   /// Refusals, in this order: 421 for a foreign Host, 404, 403 for an Origin that is not allowed
   /// (not for files and /healthz), 405, and for WebSockets what answer_handshake() refuses.
@@ -61,11 +71,13 @@ class Site {
                                    const Request& request) const;
   [[nodiscard]] Decision hand_on(const Route& route, Application application,
                                  const Request& request) const;
+  [[nodiscard]] bool leads_to(const Route& route, std::string_view path) const;
   [[nodiscard]] Response answer_file(const Request& request) const;
 
   OriginPolicy origins_;
   StaticFiles files_;
   std::vector<Route> routes_;
+  Audience audience_;
 };
 
 }  // namespace turnpike::signaling

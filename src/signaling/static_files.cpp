@@ -9,10 +9,7 @@
 namespace turnpike::signaling {
 namespace {
 
-/// Nothing but what this server itself serves; no frames around its pages, no forms to elsewhere.
-constexpr std::string_view content_security_policy =
-    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
-    "frame-ancestors 'none'";
+constexpr std::string_view no_frames = "frame-ancestors 'none'";
 
 std::string tag_of(ByteView content) {
   constexpr std::size_t tag_bytes = 12;  // against accidents; nobody gains by a collision
@@ -90,7 +87,7 @@ std::optional<Response> StaticFiles::answer(const Request& request) const {
     return response;
   }
   response.with("Content-Type", asset.type)
-      .with("Content-Security-Policy", content_security_policy)
+      .with("Content-Security-Policy", asset.policy.empty() ? no_frames : asset.policy)
       .with("Referrer-Policy", "no-referrer");
   if (!coding.empty()) response.with("Content-Encoding", coding);
   response.body = text_of(bytes);

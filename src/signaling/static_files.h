@@ -17,9 +17,11 @@ struct Asset {
   std::string_view path;  ///< "/turnpike.js"; that of a page may end with "/index.html"
   std::string_view type;  ///< "text/javascript; charset=utf-8"
   ByteView identity;
-  ByteView gzip{};            ///< the same, compressed; empty: not there
-  ByteView brotli{};          ///< the same, compressed; empty: not there
+  ByteView gzip{};    ///< the same, compressed; empty: not there
+  ByteView brotli{};  ///< the same, compressed; empty: not there
   bool is_immutable = false;  ///< its path changes with its content: to be cached for ever
+  /// Content-Security-Policy; empty: the page may do what it likes, but not inside a frame.
+  std::string_view policy{};
 };
 
 /// A fixed table of assets. There is no file system behind it, so no path leads out of it.

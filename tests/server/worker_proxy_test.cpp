@@ -272,7 +272,7 @@ class Rig {
   }
   std::uint64_t count(Reason reason) {
     stop();
-    return worker_->counters().at(static_cast<std::size_t>(reason));
+    return worker_->counters().at(static_cast<std::size_t>(reason)).value();
   }
   StreamCounters streams() {
     stop();

@@ -74,7 +74,7 @@ class Rig {
     stop();
     std::uint64_t sum = 0;
     for (const auto& worker : workers_) {
-      sum += worker->counters().at(static_cast<std::size_t>(reason));
+      sum += worker->counters().at(static_cast<std::size_t>(reason)).value();
     }
     return sum;
   }

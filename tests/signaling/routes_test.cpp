@@ -69,6 +69,27 @@ TEST_CASE("a route for either hands requests on, and says which may become WebSo
   CHECK(refused(opening).status == 400);
 }
 
+TEST_CASE("what is for operators is found on their listener, and nothing else is",
+          "[signaling][hostile]") {
+  Route metrics{"/metrics", RouteKind::application, {Method::get}};
+  metrics.is_for_operators = true;
+  const std::vector<Route> routes{{"/healthz", RouteKind::health, {Method::get}},
+                                  {"/v1/rooms", RouteKind::application, {Method::get}},
+                                  metrics};
+  const Site everyone{OriginPolicy{}, StaticFiles{}, routes};
+  const Site operators{OriginPolicy{}, StaticFiles{}, routes, Audience::operators};
+  const auto status = [](const Site& site, std::string_view path) {
+    const Decision decision = site.decide(request(Method::get, path));
+    return std::holds_alternative<Application>(decision) ? 0 : std::get<Response>(decision).status;
+  };
+  CHECK(status(everyone, "/metrics") == 404);
+  CHECK(status(everyone, "/v1/rooms") == 0);
+  CHECK(status(everyone, "/healthz") == 200);
+  CHECK(status(operators, "/metrics") == 0);
+  CHECK(status(operators, "/v1/rooms") == 404);
+  CHECK(status(operators, "/healthz") == 200);
+}
+
 TEST_CASE("a file is found before a route", "[signaling]") {
   const Site both{OriginPolicy{},
                   StaticFiles{{{"/a/b.js", "text/javascript", bytes_of("js")}}},

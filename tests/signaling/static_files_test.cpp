@@ -28,7 +28,7 @@ TEST_CASE("a file is answered with type, tag and safety", "[signaling]") {
   CHECK(response.body == "<p>demo");
   CHECK(header_of(response, "Content-Type") == "text/html; charset=utf-8");
   CHECK(header_of(response, "Cache-Control") == "no-cache");
-  CHECK(header_of(response, "Content-Security-Policy").starts_with("default-src 'self';"));
+  CHECK(header_of(response, "Content-Security-Policy") == "frame-ancestors 'none'");
   CHECK(header_of(response, "Vary") == "none");
   CHECK(files().answer(get("/demo/"))->body == "<p>demo");
 }

@@ -1,0 +1,28 @@
+// A number that one thread counts and others may read.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace turnpike::server {
+
+/// Counting costs what it costs without threads: there is one writer, so no locked instruction.
+/// Readers see every value late but none torn.
+class RelaxedCounter {
+ public:
+  RelaxedCounter() = default;
+  RelaxedCounter(const RelaxedCounter& other) : value_(other.value()) {}
+  RelaxedCounter& operator=(const RelaxedCounter&) = delete;
+
+  /// By its thread alone.
+  RelaxedCounter& operator++() {
+    value_.store(value() + 1, std::memory_order_relaxed);
+    return *this;
+  }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+}  // namespace turnpike::server
