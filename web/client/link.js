@@ -125,7 +125,10 @@ export class Link extends Emitter {
 
   #listen() {
     const pc = this.#pc;
-    pc.addEventListener('negotiationneeded', () => this.#step(() => this.#offer()));
+    pc.addEventListener('negotiationneeded', () => {
+      // Who was here first waits for the newcomer's offer, which brings all that is needed.
+      if (this.#mayOffer) this.#step(() => this.#offer());
+    });
     pc.addEventListener('icecandidate', ({ candidate }) => {
       this.#say({ candidate: candidate?.toJSON?.() ?? candidate ?? null });
     });
@@ -190,9 +193,8 @@ export class Link extends Emitter {
   }
 
   async #offer() {
-    // Who was here first waits for the newcomer's offer; and what is needed in the middle of an
-    // exchange, the browser asks for again at its end.
-    if (!this.#mayOffer || this.#pc.signalingState !== 'stable') return;
+    // What is needed in the middle of an exchange, the browser asks for again at its end.
+    if (this.#pc.signalingState !== 'stable') return;
     await this.#pc.setLocalDescription();
     this.#answeredOffer = null;
     this.#sayDescription();
