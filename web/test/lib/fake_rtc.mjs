@@ -218,6 +218,10 @@ export class FakeConnection extends Target {
     this.#configuration = configuration;
   }
 
+  get channels() {
+    return [...this.#channels];
+  }
+
   getTransceivers() {
     return [...this.#transceivers];
   }

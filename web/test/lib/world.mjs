@@ -44,7 +44,12 @@ export class World {
       ...options,
     });
     this.#calls.push(call);
-    return { room, call, connections, devices };
+    const channel = (label) => connections.at(-1).channels.find((each) => each.label === label);
+    return {
+      room, call, connections, devices,
+      get filesChannel() { return channel('files'); },
+      get chatChannel() { return channel('chat'); },
+    };
   }
 
   /** Joins and calls. */
