@@ -210,6 +210,7 @@ describe('A file whose connection breaks', () => {
   it('is withdrawn when there is a way to say so', async () => {
     const sides = await world.pair();
     const { outgoing, incoming } = await begin(sides, fileOf(randomBytes(8 * blockBytes)));
+    await until('a beginning', () => outgoing.state === 'active');
     sides.late.filesChannel.close();
     await until('a pause', () => outgoing.state === 'paused');
     outgoing.cancel();
