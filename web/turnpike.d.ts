@@ -123,8 +123,9 @@ export interface RoomMessage<T = any> {
 }
 
 /**
- * Why a room closed: 'left' (we called `leave` or `end`), 'room_ended', 'kicked', 'replaced' (the
- * same user joined elsewhere), 'unreachable' (given up), or the code of another fatal error.
+ * Why a room closed: 'left' (we called `leave`), 'room_ended' (an owner, perhaps we, called `end`),
+ * 'kicked', 'replaced' (the same user joined elsewhere), 'unreachable' (given up), or the code of
+ * another fatal error.
  */
 export type ClosedCode = 'left' | 'kicked' | 'unreachable' | ServerErrorCode | (string & {});
 
@@ -132,7 +133,7 @@ export interface RoomEvents {
   'peer-joined': { peer: Peer };
   /** 'timeout': it was away for too long. 'replaced': it joined again from elsewhere. */
   'peer-left': { peer: Peer; reason: 'left' | 'timeout' | 'kicked' | 'replaced' | (string & {}) };
-  /** Its `meta` (or, after a restart of the server, its name or role) has changed. */
+  /** Its `meta` has changed. */
   'peer-updated': { peer: Peer };
   'peer-away': { peer: Peer };
   'peer-back': { peer: Peer };
@@ -367,8 +368,8 @@ export declare class Call extends Emitter<CallEvents> {
   /** On or off. Off sends silence or black; the device stays open. */
   setMic(on: boolean): void;
   setCam(on: boolean): void;
-  /** Opens the device (undefined: any) and sends from it, whatever was sent before. The old one is
-   *  let go. Nothing is negotiated again. During a screen share the new camera waits for its end. */
+  /** Opens the device (undefined: any) and sends from it. What was sent before is stopped; nothing
+   *  is negotiated again. During a screen share the new camera waits for its end. */
   switchCamera(deviceId?: string): Promise<void>;
   switchMicrophone(deviceId?: string): Promise<void>;
   /** Sends the screen in place of the camera. Rejects with NotAllowedError if the user declines. */
@@ -426,7 +427,8 @@ export interface Transfer<Result> {
   /** 'paused': the connection to the peer broke; it goes on where it was when that is back. */
   readonly state: TransferState;
   readonly progress: Progress;
-  /** Rejects with 'declined', 'cancelled', 'checksum_mismatch' or 'no_such_peer' (it left). */
+  /** Rejects with 'declined', 'cancelled', 'checksum_mismatch', 'no_such_peer' (it left) or 'closed'
+   *  (the call was). */
   readonly done: Promise<Result>;
   /** Ends it on both sides. */
   cancel(): void;
@@ -454,7 +456,8 @@ export declare class Files extends Emitter<FilesEvents> {
   private constructor();
   /**
    * Offers a file to one peer and sends it when accepted. `done` resolves once the receiver has
-   * all of it and its SHA-256 is right. The name of a Blob is given in the options.
+   * all of it and its SHA-256 is right. The name of a Blob is given in the options. Throws
+   * 'no_such_peer' at once.
    */
   send(peer: PeerRef, file: File | Blob, options?: {
     name?: string;
@@ -493,5 +496,5 @@ export interface LevelMeter {
   readonly level: number;
   stop(): void;
 }
-/** Measures the loudness of a stream's audio, about 20 times a second. */
+/** Measures the loudness of a stream's audio, about 20 times a second; 0 if it has none. */
 export declare function levelMeter(stream: MediaStream, onLevel?: (level: number) => void): LevelMeter;

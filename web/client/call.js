@@ -38,6 +38,7 @@ export class Call extends Emitter {
 
   constructor(room, options = {}) {
     super();
+    if (room.state === 'closed') throw new TurnpikeError('closed', 'the room is closed');
     const platform = platformFrom(options);
     this.room = room;
     this.#announces = options.announceMedia ?? true;

@@ -2,6 +2,7 @@
 
 import { Emitter } from './emitter.js';
 import { TurnpikeError } from './errors.js';
+import { findPeer } from './peers.js';
 
 const roomEvent = 'chat';
 /** What any data channel and the room's own limit let through with room to spare. */
@@ -46,7 +47,7 @@ export class Chat extends Emitter {
       throw new TurnpikeError('too_large', `a chat message must not exceed ${maxBytes} bytes`);
     }
     const everybody = [...this.#room.peers.values()];
-    const receivers = to === undefined ? everybody : [to].flat().map((ref) => this.#find(ref));
+    const receivers = to === undefined ? everybody : [to].flat().map((ref) => findPeer(this.#room, ref));
     const message = { text, at: this.#timers.now(), private: to !== undefined };
     const direct = receivers.filter((peer) => this.#sendDirectly(peer, message));
     const rest = receivers.filter((peer) => !direct.includes(peer));
@@ -58,12 +59,6 @@ export class Chat extends Emitter {
 
   close() {
     this.#stop();
-  }
-
-  #find(ref) {
-    const peer = this.#room.peers.get(typeof ref === 'string' ? ref : ref.id);
-    if (!peer) throw new TurnpikeError('no_such_peer', 'this peer is not in the room');
-    return peer;
   }
 
   #sendDirectly(peer, message) {

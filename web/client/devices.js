@@ -1,11 +1,17 @@
 // Cameras, microphones, and how loud one speaks.
 
+import { TurnpikeError } from './errors.js';
+
 const levelIntervalMs = 50;
 
-const defaultDevices = () => globalThis.navigator?.mediaDevices;
+/** What was given, or what the browser has. Throws 'unsupported' where it has none. */
+export function devicesFrom({ mediaDevices = globalThis.navigator?.mediaDevices } = {}) {
+  if (!mediaDevices) throw new TurnpikeError('unsupported', 'devices need a secure context: https, or localhost');
+  return mediaDevices;
+}
 
-export async function listDevices({ mediaDevices = defaultDevices() } = {}) {
-  const all = await mediaDevices.enumerateDevices();
+export async function listDevices(options) {
+  const all = await devicesFrom(options).enumerateDevices();
   const ofKind = (kind) => all.filter((device) => device.kind === kind);
   return {
     cameras: ofKind('videoinput'),
@@ -14,7 +20,8 @@ export async function listDevices({ mediaDevices = defaultDevices() } = {}) {
   };
 }
 
-export function watchDevices(onChange, { mediaDevices = defaultDevices() } = {}) {
+export function watchDevices(onChange, options) {
+  const mediaDevices = devicesFrom(options);
   const tell = async () => onChange(await listDevices({ mediaDevices }));
   mediaDevices.addEventListener('devicechange', tell);
   return () => mediaDevices.removeEventListener('devicechange', tell);
@@ -32,8 +39,8 @@ function constraintsFor(kind, device) {
 }
 
 /** Opens one device; its track. Rejects as getUserMedia does. */
-export async function openTrack(kind, device, { mediaDevices = defaultDevices() } = {}) {
-  const stream = await mediaDevices.getUserMedia(constraintsFor(kind, device));
+export async function openTrack(kind, device, options) {
+  const stream = await devicesFrom(options).getUserMedia(constraintsFor(kind, device));
   return stream.getTracks()[0];
 }
 
@@ -49,7 +56,8 @@ async function openLeniently(kind, device, mediaDevices) {
   return null;
 }
 
-export async function openMedia({ camera = true, microphone = true, mediaDevices = defaultDevices() } = {}) {
+export async function openMedia({ camera = true, microphone = true, ...options } = {}) {
+  const mediaDevices = devicesFrom(options);
   const wanted = Object.entries({ audio: microphone, video: camera }).filter(([, device]) => device !== false);
   try {
     // Both at once, so that the user is asked once.
@@ -73,6 +81,7 @@ export function loudness(samples) {
 }
 
 export function levelMeter(stream, onLevel) {
+  if (stream.getAudioTracks().length === 0) return { level: 0, stop() {} };
   const context = new AudioContext();
   const analyser = context.createAnalyser();
   analyser.fftSize = 1024;

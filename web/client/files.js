@@ -1,9 +1,9 @@
 // Files from peer to peer, over data channel 1: who offers what, and which message belongs where.
 
 import { Emitter } from './emitter.js';
-import { TurnpikeError } from './errors.js';
 import { Incoming } from './incoming.js';
 import { Outgoing } from './outgoing.js';
+import { findPeer } from './peers.js';
 import { readChunk } from './transfer.js';
 
 const maxWaitingOffers = 100;
@@ -81,8 +81,7 @@ export class Files extends Emitter {
   }
 
   send(ref, file, { name = file.name ?? 'file', onProgress } = {}) {
-    const peer = this.#room.peers.get(typeof ref === 'string' ? ref : ref.id);
-    if (!peer) throw new TurnpikeError('no_such_peer', 'this peer is not in the room');
+    const peer = findPeer(this.#room, ref);
     const counterpart = this.#with(peer);
     const number = globalThis.crypto.getRandomValues(new Uint32Array(1))[0];
     const about = { peer, name, size: file.size, type: file.type };

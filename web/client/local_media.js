@@ -1,6 +1,6 @@
 // Our own side of a call: microphone, camera, screen, and which of them is sent.
 
-import { openTrack } from './devices.js';
+import { devicesFrom, openTrack } from './devices.js';
 import { Emitter } from './emitter.js';
 
 /** Events: `track { kind, track }` when another one is to be sent, `changed` LocalState. */
@@ -58,8 +58,7 @@ export class LocalMedia extends Emitter {
   }
 
   async shareScreen(options = { video: true }) {
-    const { mediaDevices = globalThis.navigator.mediaDevices } = this.#devices;
-    const shared = await mediaDevices.getDisplayMedia(options);
+    const shared = await devicesFrom(this.#devices).getDisplayMedia(options);
     const [screen] = shared.getVideoTracks();
     // There is one audio sender, and the microphone has it.
     for (const track of shared.getAudioTracks()) track.stop();

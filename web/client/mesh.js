@@ -37,8 +37,8 @@ export class Mesh extends Emitter {
     const on = (event, listener) => this.#stops.push(this.#room.on(event, listener));
     on('peer-joined', ({ peer }) => this.#beginIfOurs(peer));
     on('peer-left', ({ peer }) => this.#drop(peer));
-    on('peer-back', ({ peer }) => this.#links.get(peer)?.restartIfBroken());
     on('peer-restored', ({ peer, isFresh }) => this.#onRestored(peer, isFresh));
+    // What was gathered while we had no network is of no use.
     on('resumed', () => this.#links.forEach((link) => link.restartIfBroken()));
     on('ice', () => this.#onIce());
     this.#askForIceInTime();

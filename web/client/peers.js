@@ -1,6 +1,15 @@
 // Who is in the room, and who is who: also after a restart of the server, which gives new names.
 
+import { TurnpikeError } from './errors.js';
 import { Timer } from './timers.js';
+
+/** The peer that the application means, by the object or by its id. Throws 'no_such_peer'. */
+export function findPeer(room, ref) {
+  const id = typeof ref === 'string' ? ref : ref?.id;
+  const peer = room.peers.get(id);
+  if (!peer) throw new TurnpikeError('no_such_peer', `no peer ${id} in this room`);
+  return peer;
+}
 
 /**
  * Where we tell the others, within our meta, which client this is. The server names a peer anew when
@@ -85,7 +94,7 @@ export class Peers {
     for (const view of views) this.joined(view);
     for (const [peer, timer] of [...this.#lost]) {
       if (peer.clientId === null) this.#remove(peer, 'timeout');
-      else this.#awaitReturn(peer, timer, patienceMs);
+      else if (!timer.isSet) this.#awaitReturn(peer, timer, patienceMs);
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { Emitter } from './emitter.js';
 import { TurnpikeError } from './errors.js';
-import { Peers, withClientId } from './peers.js';
+import { findPeer, Peers, withClientId } from './peers.js';
 import { Signaling } from './signaling.js';
 import { systemTimers } from './timers.js';
 
@@ -106,7 +106,7 @@ export class Room extends Emitter {
   // --- Requests ----------------------------------------------------------------------------------
 
   async send(event, data = null, { to } = {}) {
-    const receivers = to === undefined ? null : [to].flat().map((peer) => this.#find(peer));
+    const receivers = to === undefined ? null : [to].flat().map((peer) => findPeer(this, peer));
     const { delivered } = await this.#signaling.request(() => ({
       type: 'message',
       ...(receivers && { to: receivers.map((peer) => this.#wireIdOf(peer)) }),
@@ -117,7 +117,7 @@ export class Room extends Emitter {
   }
 
   async signal(peer, data) {
-    const to = this.#find(peer);
+    const to = findPeer(this, peer);
     await this.#signaling.request(
       () => ({ type: 'signal', to: this.#wireIdOf(to), data }),
       { isRepeatable: true },
@@ -140,7 +140,7 @@ export class Room extends Emitter {
   }
 
   async reportPath(peer, { local, remote, protocol, relayProtocol, rttMs }) {
-    const about = this.#find(peer);
+    const about = findPeer(this, peer);
     await this.#signaling.request(
       () => ({ type: 'path', peer: this.#wireIdOf(about), local, remote, protocol, relayProtocol, rttMs }),
       { isRepeatable: true },
@@ -148,7 +148,7 @@ export class Room extends Emitter {
   }
 
   async kick(peer) {
-    const target = this.#find(peer);
+    const target = findPeer(this, peer);
     await this.#signaling.request(() => ({ type: 'kick', peer: this.#wireIdOf(target) }));
   }
 
@@ -163,14 +163,6 @@ export class Room extends Emitter {
 
   leave() {
     return this.#signaling.leave();
-  }
-
-  /** The peer that the application means. Throws 'no_such_peer'. */
-  #find(ref) {
-    const id = typeof ref === 'string' ? ref : ref?.id;
-    const peer = this.peers.get(id);
-    if (!peer) throw new TurnpikeError('no_such_peer', `no peer ${id} in this room`);
-    return peer;
   }
 
   /** What the server calls it at the moment of sending. */

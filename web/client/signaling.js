@@ -204,17 +204,18 @@ export class Signaling {
     }
     const isAnswer = this.#requests.answer(message);
     const error = errorFromServer(message);
-    if (!error.fatal) {
-      if (!isAnswer) this.#handlers.failed(error);
-      return;
-    }
-    if (endsRoom(error.code)) {
+    if (message.id === joinId && !error.fatal) {
+      // Something about our join is wrong, and will be the next time.
       this.#end(error.code, error);
-      return;
+    } else if (!error.fatal) {
+      if (!isAnswer) this.#handlers.failed(error);
+    } else if (endsRoom(error.code)) {
+      this.#end(error.code, error);
+    } else {
+      this.#notBeforeMs = error.retryAfterMs ?? 0;
+      this.#socket.close(closeCodes.moving);
+      this.#onBroken(error.code, error);
     }
-    this.#notBeforeMs = error.retryAfterMs ?? 0;
-    this.#socket.close(closeCodes.moving);
-    this.#onBroken(error.code, error);
   }
 
   #onGoaway({ reason, reconnectAfterMs, url }) {

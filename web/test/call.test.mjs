@@ -118,9 +118,11 @@ describe('A call', () => {
     assert.equal(stream.getVideoTracks()[0].readyState, 'live');
   });
 
-  it('needs WebRTC, and says so', async () => {
+  it('needs WebRTC and an open room, and says so', async () => {
     const room = await world.join('early');
     assert.throws(() => new Call(room, { MediaStream: FakeStream }), { code: 'unsupported' });
+    await room.leave();
+    assert.throws(() => new Call(room, {}), { code: 'closed' });
   });
 });
 
@@ -158,6 +160,14 @@ describe('Our own media', () => {
     };
     await early.call.switchCamera('cam 2');
     assert.equal(early.call.local.cameraId, 'cam 2');
+  });
+
+  it('is let go if it was opened too late for the call', async () => {
+    const { early } = await world.pair();
+    const switching = early.call.switchCamera('cam 2');
+    early.call.close();
+    await switching;
+    assert.equal(early.devices.opened[0].readyState, 'ended');
   });
 
   it('stays as it is when a device cannot be opened', async () => {
@@ -291,6 +301,19 @@ describe('When signaling is away', () => {
     await settle(early, late);
     assert.equal(descriptionsSent(world.server), 2);
     assert.equal(early.connections.length, 1);
+  });
+
+  it('a way that was lost meanwhile is looked for again when we are back', async () => {
+    const { early, late } = await world.pair();
+    const broken = next(late.room, 'reconnecting');
+    const resumed = next(late.room, 'resumed');
+    world.server.cut('late');
+    await broken;
+    late.connections[0].become('failed');
+    await until('an offer for later', () => late.connections[0].signalingState === 'have-local-offer', { everyMs: 0 });
+    await resumed;
+    await world.connected(early, late);
+    await until('a second search', () => /generation 2/.test(early.connections[0].candidates.at(-2)?.candidate));
   });
 
   it('what is said meanwhile arrives later', async () => {

@@ -212,6 +212,12 @@ describe('Devices', () => {
     await assert.rejects(openMedia({ mediaDevices }), { name: 'NotAllowedError' });
   });
 
+  it('are missing where the context is not secure, and that is said', async () => {
+    await assert.rejects(openMedia(), { code: 'unsupported', message: /https/ });
+    await assert.rejects(listDevices(), { code: 'unsupported' });
+    assert.throws(() => watchDevices(() => {}), { code: 'unsupported' });
+  });
+
   it('are as loud as they sound', () => {
     const sine = (amplitude) => Float32Array.from({ length: 1024 }, (_, i) => amplitude * Math.sin(i / 3));
     assert.equal(loudness(sine(0)), 0);

@@ -1,7 +1,7 @@
 // The protocol as spoken over a WebSocket: join, answers and errors, resume, reconnect, goaway.
 
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { join, TurnpikeError } from '../turnpike.js';
 import { next, record, until } from './lib/events.mjs';
@@ -93,6 +93,16 @@ describe('Joining', () => {
       assert.deepEqual(timers.due, []);
     });
   }
+
+  it('rejects when the server did not understand the join', async () => {
+    const joining = begin();
+    const connection = await server.accept();
+    const { id } = await connection.take();
+    connection.say({ type: 'error', id, code: 'too_large', message: 'meta must not exceed 4096 bytes', retryAfterMs: null, fatal: false });
+    await assert.rejects(joining, { code: 'too_large', message: 'meta must not exceed 4096 bytes' });
+    assert.equal(await connection.end(), 1000);
+    assert.deepEqual(timers.due, []);
+  });
 
   it('says when it makes sense to try again', async () => {
     const joining = begin();
@@ -192,9 +202,10 @@ describe('Requests', () => {
     await connection.take();
     connection.say({ type: 'error', id: first.id, code: 'rate_limited', message: 'slowly', retryAfterMs: 40, fatal: false });
     await until('a timer', () => timers.due.includes(40));
+    both.push(room.signal('p_a', { k: 3 }));
     timers.advance(40);
-    const again = [await connection.take(), await connection.take()];
-    assert.deepEqual(again.map(({ data }) => data.k), [1, 2]);
+    const again = [await connection.take(), await connection.take(), await connection.take()];
+    assert.deepEqual(again.map(({ data }) => data.k), [1, 2, 3], 'and what came later waited for them');
     connection.say(...again.map(({ id }) => ({ type: 'ack', id, delivered: 1 })));
     await Promise.all(both);
   });
@@ -288,6 +299,20 @@ describe('What the server says', () => {
     assert.deepEqual(heard.map(([, { data }]) => data.k), [1, 2]);
   });
 
+  it('is forgotten if it is a signal of who has left', async () => {
+    const { room, connection } = await joinedRoom({ welcome: { peers: [peerView('p_a'), peerView('p_b')] } });
+    const left = next(room, 'peer-left');
+    connection.say(
+      { type: 'signal', from: 'p_a', seq: 1, data: {} },
+      { type: 'signal', from: 'p_b', seq: 2, data: {} },
+      { type: 'peer-left', peer: 'p_a', reason: 'left' },
+    );
+    await left;
+    const heard = record(room, 'signal');
+    await until('the other one', () => heard.length > 0);
+    assert.deepEqual(heard.map(([, { from }]) => from), ['p_b']);
+  });
+
   it('is answered with a pong if it is a ping, after what came before it', async () => {
     const { room, connection } = await joinedRoom({ welcome: { peers: [peerView('p_a')] } });
     room.on('message', () => room.send('reply', null).catch(() => {}));
@@ -343,6 +368,9 @@ describe('A broken connection', () => {
     let tokens = 0;
     const token = () => `token ${(tokens += 1)}`;
     const { room, connection } = await joinedRoom({ options: { token } });
+    const seen = next(room, 'message');
+    connection.say({ type: 'message', from: 'server', event: 'x', data: null, seq: 41, ts: 1 });
+    await seen;
     const second = await reconnect(room, connection);
     const resume = await second.take();
     assert.equal(resume.token, 'token 1', 'the ticket is bound to the token');
@@ -354,6 +382,18 @@ describe('A broken connection', () => {
     assert.deepEqual(await resumed, { rejoined: true });
     assert.equal(room.self.id, 'p_new');
     assert.equal(room.self.role, 'owner');
+    const third = await reconnect(room, second);
+    assert.equal((await third.take()).lastSeq, 0, 'the numbers of the old session mean nothing');
+  });
+
+  it('does not use a ticket again that the server has refused', async () => {
+    const { room, connection } = await joinedRoom();
+    const second = await reconnect(room, connection);
+    const { id } = await second.take();
+    second.say({ type: 'error', id, code: 'resume_failed', message: 'join without resume', retryAfterMs: null, fatal: false });
+    await second.take();
+    const third = await reconnect(room, second);
+    assert.equal('resume' in (await third.take()), false);
   });
 
   it('keeps what was asked meanwhile, and repeats what may be repeated', async () => {
@@ -451,6 +491,7 @@ describe('A broken connection', () => {
     const broken = next(room, 'reconnecting');
     connection.sayText('{"half":');
     await broken;
+    assert.notEqual(await connection.end(), 1000);
   });
 });
 
@@ -508,6 +549,16 @@ describe('The end', () => {
     assert.deepEqual(timers.due, []);
   });
 
+  it('comes with leave when the server just closes', async () => {
+    const { room, connection } = await joinedRoom();
+    const events = record(room, 'closed', 'reconnecting');
+    const leaving = room.leave();
+    await connection.takeType('leave');
+    connection.close(1000);
+    await leaving;
+    assert.deepEqual(events.map(([name]) => name), ['closed']);
+  });
+
   it('comes with leave although the server does not answer', async () => {
     const { room, connection } = await joinedRoom();
     const leaving = room.leave();
@@ -527,7 +578,74 @@ describe('The end', () => {
   });
 });
 
+/** A WebSocket without a network, that lets a test be the server. */
+function fakeWebSocket(made) {
+  return class extends EventTarget {
+    readyState = 1;
+    constructor(url) {
+      super();
+      made.push({ url, say: (message) => this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(message) })) });
+      queueMicrotask(() => this.dispatchEvent(new Event('open')));
+    }
+    send() {}
+    close() {}
+  };
+}
+
+describe('In a browser', () => {
+  const browser = new EventTarget();
+  before(() => {
+    globalThis.addEventListener = browser.addEventListener.bind(browser);
+    globalThis.removeEventListener = browser.removeEventListener.bind(browser);
+  });
+  after(() => {
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  });
+
+  it('a page that goes away leaves the room', async () => {
+    const { room, connection } = await joinedRoom();
+    browser.dispatchEvent(new Event('pagehide'));
+    assert.equal(room.state, 'closed');
+    await connection.takeType('leave');
+    assert.equal(await connection.end(), 1000);
+  });
+
+  it('a page that goes away stays, if the application wants it', async () => {
+    const { room } = await joinedRoom({ options: { leaveOnPageHide: false } });
+    browser.dispatchEvent(new Event('pagehide'));
+    assert.equal(room.state, 'joined');
+  });
+
+  it('a network that comes back is used at once', async () => {
+    const { room, connection } = await joinedRoom();
+    const broken = next(room, 'reconnecting');
+    connection.cut();
+    await broken;
+    browser.dispatchEvent(new Event('online'));
+    browser.dispatchEvent(new Event('online'));
+    assert.equal((await (await server.accept()).take()).resume, 'rt_1');
+    assert.equal(server.connections.length, 2);
+  });
+});
+
 describe('A server that goes away', () => {
+  it('cannot lead us from an encrypted connection to a plain one', async () => {
+    const made = [];
+    const joining = join('wss://one.example/', { room: 'demo', timers: timers.functions, WebSocket: fakeWebSocket(made) });
+    made[0].say(joined('join'));
+    rooms.push(await joining);
+    for (const url of ['ws://plain.example/', 'https://no.example/']) {
+      made[0].say({ type: 'goaway', reason: 'drain', reconnectAfterMs: 0, url });
+    }
+    timers.advance(500);
+    assert.deepEqual(made.map(({ url }) => url), ['wss://one.example/', 'wss://one.example/']);
+    made[1].say(joined('join', { resumed: true }));
+    made[1].say({ type: 'goaway', reason: 'drain', reconnectAfterMs: 0, url: 'wss://two.example/' });
+    timers.advance(500);
+    assert.equal(made[2].url, 'wss://two.example/');
+  });
+
   it('is left when it says so, and found again', async () => {
     const { room, connection } = await joinedRoom();
     const told = next(room, 'goaway');

@@ -106,9 +106,10 @@ export class FakeDevices extends Target {
 class FakeChannel extends Target {
   readyState = 'connecting';
   bufferedAmountLowThreshold = 0;
-  sent = [];
   other = null;
+  isSlow = false;
   #buffered = 0;
+  #pending = [];
 
   constructor(label, id) {
     super();
@@ -123,9 +124,14 @@ class FakeChannel extends Target {
     if (this.readyState !== 'open') throw new Error('the channel is not open');
     const size = data.length ?? data.byteLength;
     this.#buffered += size;
-    this.sent.push(data);
     const copy = typeof data === 'string' ? data : data.slice().buffer;
-    setImmediate(() => this.#arrive(copy, size));
+    this.#pending.push([copy, size]);
+    if (!this.isSlow) setImmediate(() => this.deliver(1));
+  }
+
+  /** Lets that many of the sent messages arrive. `isSlow`: they do so only by this. */
+  deliver(count) {
+    for (const [data, size] of this.#pending.splice(0, count)) this.#arrive(data, size);
   }
 
   #arrive(data, size) {
