@@ -269,7 +269,7 @@ export type PeerState =
   | 'reconnecting'
   /** No way was found. It is tried again when something changes, and `call.restart(peer)` tries at once. */
   | 'failed'
-  /** The peer has left, or the call was closed. */
+  /** The peer has left, or the call was closed. A connection that begins anew is 'connecting'. */
   | 'closed';
 
 /** One direction of one kind of media. */
@@ -377,8 +377,9 @@ export declare class Call extends Emitter<CallEvents> {
   /** Back to the camera. Without a share it does nothing. */
   stopScreen(): Promise<void>;
 
-  /** From now on only through the server ('relay'), or by any way ('all'). The path changes without
-   *  a break. What the token demands always holds. */
+  /** From now on only through the server ('relay'), or by any way ('all'). The connections are made
+   *  anew for it, which takes a moment: browsers do not leave a good path for less. What the token
+   *  demands always holds. */
   setIceTransportPolicy(policy: RTCIceTransportPolicy): void;
   /** Looks for a new way to one peer, or to all. */
   restart(peer?: PeerRef): void;

@@ -96,7 +96,7 @@ export class Call extends Emitter {
 
   setIceTransportPolicy(iceTransportPolicy) {
     this.#mesh.configure({ iceTransportPolicy });
-    this.restart();
+    this.#mesh.renew(); // a browser that restarts ICE stays with the pair that it has
   }
 
   restart(peer) {

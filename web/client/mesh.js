@@ -60,6 +60,11 @@ export class Mesh extends Emitter {
     for (const link of this.#links.values()) link.configure(this.#fullConfiguration());
   }
 
+  /** Begins anew with everybody: for changes that a connection cannot take once it is there. */
+  renew() {
+    for (const peer of [...this.#links.keys()]) this.#make(peer, true);
+  }
+
   close() {
     for (const stop of this.#stops.splice(0)) stop();
     this.#refresh.clear();
@@ -76,14 +81,18 @@ export class Mesh extends Emitter {
     return peer.offer;
   }
 
+  /** A new link, in place of the one that there may be. */
   #make(peer, begins) {
-    this.#drop(peer);
+    const previous = this.#links.get(peer);
     const { local, MediaStream, timers, RTCPeerConnection } = this.#context;
     const makeConnection = () => new RTCPeerConnection(this.#fullConfiguration());
     const say = (data) => this.#say(peer, data);
     const link = new Link({ peer, local, say, makeConnection, MediaStream, timers, begins });
     this.#links.set(peer, link);
-    link.on('state', (state) => this.emit('state', { peer, state }));
+    previous?.close();
+    link.on('state', (state) => {
+      if (this.#links.get(peer) === link) this.emit('state', { peer, state });
+    });
     link.on('stream', (stream) => this.emit('stream', { peer, stream }));
     link.on('selected', () => this.emit('selected', { peer, link }));
     link.on('error', (error) => this.emit('error', { peer, error }));
@@ -94,8 +103,10 @@ export class Mesh extends Emitter {
 
   #drop(peer) {
     const link = this.#links.get(peer);
+    if (!link) return;
     this.#links.delete(peer);
-    link?.close();
+    link.close();
+    this.emit('state', { peer, state: link.state });
   }
 
   #onRestored(peer, isFresh) {

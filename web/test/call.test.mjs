@@ -93,7 +93,29 @@ describe('A call', () => {
     assert.equal(late.connections[0].getConfiguration().iceTransportPolicy, 'all');
     late.room.iceTransportPolicy = 'relay';
     late.call.setIceTransportPolicy('all');
-    assert.equal(late.connections[0].getConfiguration().iceTransportPolicy, 'relay');
+    assert.equal(late.connections.at(-1).getConfiguration().iceTransportPolicy, 'relay');
+  });
+
+  it('begins anew when it is to be relayed only, and nobody is hung up for that', async () => {
+    const { early, late } = await world.pair();
+    const states = record(early.call, 'state', 'stream');
+    late.call.setIceTransportPolicy('relay');
+    await until('a new connection', () => early.connections.length === 2);
+    await world.connected(early, late);
+    assert.deepEqual(states.map(([name, { state }]) => state ?? name), ['connecting', 'stream', 'connected']);
+    assert.deepEqual([early, late].map(({ connections }) => connections.map(({ connectionState }) => connectionState)),
+      [['closed', 'connected'], ['closed', 'connected']]);
+    assert.equal(early.call.streams.size, 1);
+  });
+
+  it('comes right when both begin anew at once', async () => {
+    const { early, late } = await world.pair();
+    early.call.setIceTransportPolicy('relay');
+    late.call.setIceTransportPolicy('relay');
+    await settle(early, late);
+    await world.connected(early, late);
+    await settle(early, late);
+    await world.connected(early, late);
   });
 
   it('closes what it had with who leaves', async () => {

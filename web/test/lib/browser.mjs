@@ -1,9 +1,7 @@
 // Chromium, headless, with fake devices, and the pages that it loads: this package's files as they
 // are, as the server serves them.
 
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -21,6 +19,9 @@ const flags = [
   // By default WebRTC leaves the loopback interface out, and where it is the only one, as in a
   // container without a network, would find no way at all.
   '--allow-loopback-in-peer-connection',
+  // Pages that a test answers for come from nowhere, as the browser sees it, and such pages may not
+  // reach this machine.
+  '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
   // The browser has nobody else to talk to.
   '--disable-background-networking',
   '--disable-component-update',
@@ -29,20 +30,13 @@ const flags = [
   '--disable-gpu',
 ];
 
-/** Serves `/turnpike.js`, `/client/…` and the test's own page at `/`. */
-async function serveFile(request, response) {
-  const { pathname } = new URL(request.url, 'http://localhost');
+/** Answers for the server: `/turnpike.js`, `/client/…` and the test's own page at `/`. */
+async function serveFile(route) {
+  const { pathname } = new URL(route.request().url());
   const file = pathname === '/' ? 'test/pages/call.html' : pathname.slice(1);
-  if (file.includes('..') || !(path.extname(file) in types)) {
-    response.writeHead(404).end();
-    return;
-  }
-  try {
-    const body = await readFile(path.join(web, file));
-    response.writeHead(200, { 'content-type': types[path.extname(file)] }).end(body);
-  } catch {
-    response.writeHead(404).end();
-  }
+  const contentType = types[path.extname(file)];
+  if (!contentType || file.includes('..')) await route.fulfill({ status: 404 });
+  else await route.fulfill({ contentType, body: await readFile(path.join(web, file)) });
 }
 
 /** One page: one member of the call. */
@@ -94,28 +88,20 @@ class Member {
 }
 
 export async function startBrowser() {
-  const pages = http.createServer(serveFile);
-  pages.listen(0, '127.0.0.1');
-  await once(pages, 'listening');
-  const origin = `http://127.0.0.1:${pages.address().port}`;
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
   const browser = await chromium.launch({ executablePath, args: flags });
   return {
-    /** Where the pages come from, for servers that ask. */
-    origin,
-
-    /** A member in a browser context of its own. */
-    async open(name) {
+    /** A member in a browser context of its own, on a page that comes from the server on this port:
+     *  pages of the same host are let in by any server. */
+    async open(name, port) {
       const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+      const origin = `http://127.0.0.1:${port}`;
+      await context.route(`${origin}/**`, serveFile);
       const member = new Member(name, await context.newPage());
       await member.load(`${origin}/`);
       return member;
     },
 
-    async close() {
-      await browser.close();
-      pages.closeAllConnections();
-      pages.close();
-    },
+    close: () => browser.close(),
   };
 }
