@@ -15,7 +15,7 @@ before(async () => {
 after(() => browser.close());
 
 for (const { name: backendName, start, skip } of backends) {
-  describe(`Calls between browsers, over ${backendName}`, { timeout: 6 * oneMinuteMs, skip }, () => {
+  describe(`Calls between browsers, over ${backendName}`, { timeout: 15 * oneMinuteMs, skip }, () => {
     let backend;
     let members;
 

@@ -66,7 +66,7 @@ class Member {
 
   until(what, probe) {
     const describe = async () => ({ events: await this.do('events').catch(String), problems: this.problems });
-    return until(`${what} (${this.name})`, () => probe(this), { deadlineMs: 20_000, everyMs: 100, describe });
+    return until(`${what} (${this.name})`, () => probe(this), { deadlineMs: 60_000, everyMs: 100, describe });
   }
 
   async untilConnected(...names) {
