@@ -10,6 +10,9 @@ import { until } from './events.mjs';
 const web = fileURLToPath(new URL('../../', import.meta.url));
 const types = { '.js': 'text/javascript', '.html': 'text/html; charset=utf-8' };
 
+/** Browsers share the machine with others. This ends what has failed; it measures nothing. */
+const patienceMs = 60_000;
+
 const flags = [
   // Cameras with a moving picture, a microphone that beeps, a screen: granted without a question.
   '--use-fake-device-for-media-stream=device-count=3',
@@ -46,6 +49,7 @@ class Member {
   constructor(name, page) {
     this.name = name;
     this.page = page;
+    page.setDefaultTimeout(patienceMs);
     page.on('console', (message) => this.problems.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => this.problems.push(`uncaught: ${error.stack}`));
   }
@@ -66,7 +70,7 @@ class Member {
 
   until(what, probe) {
     const describe = async () => ({ events: await this.do('events').catch(String), problems: this.problems });
-    return until(`${what} (${this.name})`, () => probe(this), { deadlineMs: 60_000, everyMs: 100, describe });
+    return until(`${what} (${this.name})`, () => probe(this), { deadlineMs: patienceMs, everyMs: 100, describe });
   }
 
   async untilConnected(...names) {
