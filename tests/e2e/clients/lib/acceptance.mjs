@@ -39,12 +39,18 @@ function reportConnections() {
 
 /// A browser tab with the client in it.
 class Tab {
-  constructor(name, page, isExpectedPath) {
+  constructor(name, page, { url, isExpectedPath }) {
     this.name = name;
     this.page = page;
+    this.url = url;
     this.isExpectedPath = isExpectedPath;
     this.consoleLines = [];
     page.on('console', (message) => this.consoleLines.push(message.text()));
+  }
+
+  /// Loads the client (anew), with `query` in its address.
+  visit(query) {
+    return this.page.goto(`${this.url}?${new URLSearchParams(query)}`);
   }
 
   reports() {
@@ -122,9 +128,9 @@ class World {
     const page = await openPageOf(await this.#browserAt(home), `${this.order.client} at ${home}`);
     await page.addInitScript(recordConnections);
     const isExpectedPath = (path) => path.includes('relay') === this.isNatted;
-    const tab = new Tab(`the tab at ${home}`, page, isExpectedPath);
+    const tab = new Tab(`the tab at ${home}`, page, { url: this.site.page, isExpectedPath });
     this.#tabs.push(tab);
-    await page.goto(`${this.site.page}?${new URLSearchParams(query)}`);
+    await tab.visit(query);
     return tab;
   }
 
@@ -141,7 +147,7 @@ export function acceptance(title, order, define) {
   const server = isReference ? 'its reference server' : 'Turnpike';
   for (const [place, where] of Object.entries(places)) {
     const skip = place === 'nat' && labObstacle();
-    describe(`${title} and ${server}, ${where}`, { timeout: 110_000, skip }, () => {
+    describe(`${title} and ${server}, ${where}`, { timeout: 200_000, skip }, () => {
       const world = new World(order, place);
       before(explained(() => world.start()));
       after(() => world.stop());

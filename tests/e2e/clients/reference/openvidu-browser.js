@@ -28,6 +28,7 @@ class Peer {
 class Session {
   #listeners = new Map();
   #peers = new Map();
+  #media; // of the publisher, once there is one
 
   on(event, listener) {
     this.#listeners.set(event, listener);
@@ -81,8 +82,6 @@ class Session {
     for (const id of [...this.#peers.keys()]) this.#forget(id);
     this.socket.close();
   }
-
-  #media;
 
   #peer(id) {
     if (!this.#peers.has(id)) this.#peers.set(id, new Peer(this, id, this.iceServers));

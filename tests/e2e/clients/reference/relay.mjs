@@ -31,7 +31,7 @@ export class RelayRooms {
     if (!this.#rooms.has(pathname)) this.#rooms.set(pathname, { sockets: new Set() });
     const room = this.#rooms.get(pathname);
     if (isConsultation && room.sockets.size >= mostInConsultation) return client.close(tooManyPeople, 'room_full');
-    room.window ??= isConsultation && new OfferWindow((from, text) => this.#toOthers(room, from, text));
+    if (isConsultation) room.window ??= new OfferWindow((from, text) => this.#toOthers(room, from, text));
     room.sockets.add(client);
     client.on('message', (bytes, isBinary) => {
       if (!isBinary && isConsultation) room.window.onText(client, bytes.toString());
