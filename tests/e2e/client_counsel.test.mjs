@@ -68,15 +68,12 @@ acceptance('The consultation', { client: 'counsel', configOf }, (world) => {
     return tabs;
   }
 
-  /// From now on the tab keeps the texts that it gets, as they came.
-  const listen = (tab) => tab.page.evaluate(() => {
-    window.received = [];
-    socket.addEventListener('message', ({ data }) => received.push(data));
-  });
-  const received = (tab) => tab.page.evaluate(() => received);
+  const forgetReceived = (tab) => tab.page.evaluate(() => (receivedTexts.length = 0));
+
+  const typeOf = (text) => JSON.parse(text).type;
 
   async function untilReceived(tab, type) {
-    const find = async () => (await received(tab)).find((text) => JSON.parse(text).type === type);
+    const find = async () => (await tab.receivedTexts()).find((text) => typeOf(text) === type);
     return until(`${type} at ${tab.name}`, find);
   }
 
@@ -87,11 +84,17 @@ acceptance('The consultation', { client: 'counsel', configOf }, (world) => {
     const untilUp = user.page.waitForFunction(() => connections[0]?.connectionState === 'connected');
     await within(lateJoinerMs, 'the late joiner to connect', untilUp);
     for (const tab of [expert, user]) await tab.untilConnected();
+
+    // The user's first words, in order; and nothing of what was said before the user came.
+    assert.deepEqual((await expert.receivedTexts()).slice(0, 3).map(typeOf), ['SYS', 'expert', 'offer']);
+    assert.equal(await expert.page.locator('#chat').innerText(), 'Mina: 접속');
+    const others = (await user.receivedTexts()).map(typeOf).filter((type) => type !== 'candidate');
+    assert.deepEqual(others, ['answer']);
   }));
 
   it('carries chat, camera and the end of the call to the other side, byte for byte', explained(async () => {
     const [expert, user] = await startCall(world.newRoom());
-    await Promise.all([expert, user].map(listen));
+    await Promise.all([expert, user].map(forgetReceived));
 
     await expert.page.fill('#chatText', '안녕하세요 \u{1f44b} "<i>hi</i>" \\');
     await expert.page.click('#chatForm button');
@@ -102,7 +105,7 @@ acceptance('The consultation', { client: 'counsel', configOf }, (world) => {
     await expert.page.evaluate((text) => socket.send(text), oddText);
     await expert.page.click('#end');
     await untilReceived(user, 'END');
-    assert.deepEqual(await received(user), [
+    assert.deepEqual(await user.receivedTexts(), [
       JSON.stringify({ type: 'TXT', msg: '<b>Dr. Jun</b> 안녕하세요 \u{1f44b} "<i>hi</i>" \\' }),
       JSON.stringify({ type: 'CAM', msg: 'off' }),
       JSON.stringify({ type: 'CAM', msg: 'on' }),
@@ -112,13 +115,12 @@ acceptance('The consultation', { client: 'counsel', configOf }, (world) => {
 
     await user.page.click('#end');
     assert.equal(await untilReceived(expert, 'MEMEND'), '{"type":"MEMEND"}');
-    assert.equal((await received(expert)).length, 1, 'nobody hears himself');
+    assert.deepEqual((await expert.receivedTexts()).map(typeOf), ['MEMEND'], 'nobody hears himself');
     for (const tab of [expert, user]) await tab.untilConnected(0);
   }));
 
   it('keeps an image of 1 MiB and tells both sides where it is', explained(async () => {
     const tabs = await startCall(world.newRoom());
-    await Promise.all(tabs.map(listen));
     const image = noisePng(1);
     await tabs[0].page.setInputFiles('#file', { name: 'x-ray.png', mimeType: 'image/png', buffer: image });
 

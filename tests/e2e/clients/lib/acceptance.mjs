@@ -9,9 +9,17 @@ import { until } from '../../lib/until.mjs';
 import { labObstacle, makeLab } from '../../nat/lab.mjs';
 import { isReference, startSite } from './site.mjs';
 
-/// Keeps the page's peer connections where the test can ask them; the page does not notice.
+/// Keeps the page's peer connections, and what its raw WebSockets receive, where the test can ask for
+/// them; the page does not notice.
 function recordConnections() {
   window.connections = [];
+  window.receivedTexts = [];
+  window.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener('message', ({ data }) => window.receivedTexts.push(data));
+    }
+  };
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) {
       super(...args);
@@ -73,6 +81,11 @@ class Tab {
   async untilVideoGoesOn() {
     const [{ frames }] = await this.reports();
     await until(`more video in ${this.name}`, async () => (await this.reports())[0].frames > frames);
+  }
+
+  /// What its WebSockets have received, as it came.
+  receivedTexts() {
+    return this.page.evaluate(() => window.receivedTexts);
   }
 
   /// Waits until some line of the console contains `text`.
