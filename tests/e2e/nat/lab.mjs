@@ -2,6 +2,7 @@
 // NAT boxes of chosen kinds. Namespaces, veth pairs, one bridge, nftables; README.md has a drawing.
 
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { rulesOf } from './boxes.mjs';
 
 /// Addresses of the server's host, which is also the router of the public segment. They are from a
@@ -14,15 +15,28 @@ const publicPrefix = '/16';
 const boxAddress = (number) => `11.22.${number}.1`;
 const homeNetwork = (kind, number) => (kind === 'direct' ? `11.24.${number}` : `192.168.${number}`);
 
-const ip = (...args) => execFileSync('ip', args, { stdio: 'pipe' });
+// In a process group of its own: a Ctrl-C is for this process, and must not end what cleans up.
+const commandOptions = { stdio: 'pipe', detached: true };
+const ip = (...args) => execFileSync('ip', args, commandOptions);
+
+/// Takes a step of the removal, again if need be: `ip` may have been hit before it left the group.
+function insistOn(step) {
+  for (let attemptsLeft = 9; ; attemptsLeft -= 1) {
+    try {
+      return step();
+    } catch (error) {
+      if (attemptsLeft === 0) throw error;
+    }
+  }
+}
 
 let labsMade = 0;
 const standing = new Set();
 
 process.on('exit', () => standing.forEach((lab) => lab.remove()));
-// By default a signal ends node without the event above.
+// By default a signal ends node without the event above. (Not `once`: a second signal would do so.)
 for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGTERM', 15]]) {
-  process.once(signal, () => process.exit(128 + number));
+  process.on(signal, () => process.exit(128 + number));
 }
 
 /// A host or a box: a network namespace under a name that no other lab has.
@@ -44,7 +58,7 @@ class Host {
 
   run(program, args, options = {}) {
     const [outer, outerArgs] = this.command(program, args);
-    return execFileSync(outer, outerArgs, { stdio: 'pipe', ...options });
+    return execFileSync(outer, outerArgs, { ...commandOptions, ...options });
   }
 
   raise(device, ...addresses) {
@@ -57,8 +71,9 @@ class Host {
     this.run('sysctl', ['-q', '-w', 'net.ipv4.ip_forward=1']);
   }
 
-  /// Ends what still runs inside and gives the namespace back.
+  /// Ends what still runs inside and gives the namespace back, if it is there.
   remove() {
+    if (!existsSync(`/run/netns/${this.name}`)) return;
     for (const pid of ip('netns', 'pids', this.name).toString().split('\n').filter(Boolean)) {
       try {
         process.kill(Number(pid), 'SIGKILL');
@@ -127,7 +142,7 @@ class Lab {
   /// Takes everything down, also what is only half there.
   remove() {
     standing.delete(this);
-    for (const host of this.#hosts.splice(0)) host.remove();
+    for (const host of this.#hosts.splice(0)) insistOn(() => host.remove());
   }
 }
 
