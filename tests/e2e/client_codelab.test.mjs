@@ -19,14 +19,14 @@ acceptance('The codelab', { client: 'codelab', configOf }, (world) => {
     await second.untilLogged('joined');
     for (const tab of [first, second]) await tab.untilConnected();
 
-    const third = await world.open('c', { room });
+    const third = await world.open('a', { room });
     await third.untilLogged('full');
     for (const tab of [first, second]) await tab.untilVideoGoesOn();
   }));
 
   it('keeps two rooms apart', explained(async () => {
     const rooms = [world.newRoom(), world.newRoom()];
-    const lonely = await world.open('c', { room: rooms[1] });
+    const lonely = await world.open('b', { room: rooms[1] });
     await lonely.untilLogged('created');
     const first = await world.open('a', { room: rooms[0] });
     await first.untilLogged('created');

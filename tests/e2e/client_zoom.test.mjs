@@ -49,7 +49,7 @@ acceptance('The Zoom clone', { client: 'zoom', configOf }, (world) => {
   }));
 
   it('says "welcome" to the room that was joined, and to no other', explained(async () => {
-    const lonely = await world.open('c');
+    const lonely = await world.open('b');
     await enter(lonely, world.newRoom());
     await startCall();
     assert.equal(await lonely.page.evaluate(() => channel), undefined, 'nobody was welcomed there');
