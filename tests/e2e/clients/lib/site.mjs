@@ -18,7 +18,7 @@ const socketIoClient = inThisFolder('../../node_modules/socket.io-client/dist/so
 export const isReference = process.env.CLIENT_TESTS_SERVER === 'reference';
 
 /// Where a server can be: on loopback, or on the public segment of a lab.
-export async function placeOf(lab) {
+async function placeOf(lab) {
   if (lab) return { address: serverAddresses[0], turnPort: 3478, port: 443, command: (...it) => lab.server.command(...it) };
   return { address: '127.0.0.1', turnPort: await freePort(), port: await freePort(), command: (...it) => it };
 }
