@@ -28,9 +28,10 @@ export class OfferWindow {
     return this.forward(sender, text);
   }
 
-  onGone(sender) {
-    this.#discard(sender);
-    if (this.#unanswered === sender) this.#unanswered = undefined;
+  /// One of the two has gone: what waits is for nobody, or by nobody.
+  onGone() {
+    for (const sender of [...this.#held.keys()]) this.#discard(sender);
+    this.#unanswered = undefined;
   }
 
   #onOffer(sender, text) {

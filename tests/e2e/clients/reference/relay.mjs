@@ -34,6 +34,7 @@ export class RelayRooms {
     if (isConsultation) room.window ??= new OfferWindow((from, text) => this.#toOthers(room, from, text));
     room.sockets.add(client);
     client.on('message', (bytes, isBinary) => {
+      if (!isBinary && isConsultation && room.sockets.size === 1) return; // lost
       if (!isBinary && isConsultation) room.window.onText(client, bytes.toString());
       else if (!isBinary) this.#toOthers(room, client, bytes.toString());
       else if (isConsultation) this.#keep(room, pathname, bytes);
@@ -41,7 +42,7 @@ export class RelayRooms {
     });
     client.on('close', () => {
       room.sockets.delete(client);
-      room.window?.onGone(client);
+      room.window?.onGone();
       if (room.sockets.size === 0) this.#rooms.delete(pathname);
     });
     return undefined;
