@@ -24,6 +24,10 @@ function recordConnections() {
     constructor(...args) {
       super(...args);
       window.connections.push(this);
+      const madeAt = performance.now();
+      this.addEventListener('connectionstatechange', () => {
+        if (this.connectionState === 'connected') this.connectedAfterMs ??= performance.now() - madeAt;
+      });
     }
   };
 }
@@ -39,6 +43,7 @@ function reportConnections() {
     const video = values.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
     return {
       state: pc.connectionState,
+      connectedAfterMs: pc.connectedAfterMs,
       path: pair && [typeOf(pair.localCandidateId), typeOf(pair.remoteCandidateId)],
       frames: video?.framesDecoded ?? 0,
     };
@@ -65,7 +70,8 @@ class Tab {
     return this.page.evaluate(reportConnections);
   }
 
-  /// Waits until there are `count` connections, all of them up, the right way, with video coming.
+  /// Waits until there are `count` connections, all of them up, the right way, with video coming, and
+  /// returns what is known of them.
   async untilConnected(count = 1) {
     const isUp = ({ state, path, frames }) => state === 'connected' && path && frames > 0;
     const probe = async () => {
@@ -75,6 +81,7 @@ class Tab {
     const what = `${count} connection(s) with video in ${this.name}`;
     const reports = await until(what, probe, { describe: () => this.reports() });
     for (const { path } of reports) assert.ok(this.isExpectedPath(path), `${this.name} goes ${path.join('/')}`);
+    return reports;
   }
 
   /// Waits for more video than there was, on the one connection.
