@@ -1,7 +1,8 @@
 // Debian's Chromium, headless, on loopback or inside a network namespace, and the page that it loads.
 
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -30,7 +31,9 @@ const flags = [
 const loopbackFlag = '--allow-loopback-in-peer-connection';
 
 /// What playwright takes for the browser: a script that starts it inside `host`, a namespace of a lab.
-async function executableInside(host, directory, executable) {
+async function executableInside(host, executable) {
+  const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-chromium-'));
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
   const script = path.join(directory, 'chromium');
   const [program, args] = host.command(executable);
   await writeFile(script, `#!/bin/sh\nexec ${[program, ...args].join(' ')} "$@"\n`, { mode: 0o700 });
@@ -44,13 +47,8 @@ export async function launchBrowser({ certificate, inside } = {}) {
   const trust = certificate ? [`--ignore-certificate-errors-spki-list=${certificate.spkiHash}`] : [];
   if (!inside) return chromium.launch({ executablePath: executable, args: [...flags, loopbackFlag, ...trust] });
 
-  const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-chromium-'));
-  try {
-    const executablePath = await executableInside(inside, directory, executable);
-    return await chromium.launch({ executablePath, args: [...flags, ...trust] });
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const executablePath = await executableInside(inside, executable);
+  return chromium.launch({ executablePath, args: [...flags, ...trust] });
 }
 
 /// Opens a page in a browser context of its own: two pages share nothing but the machine.
