@@ -7,36 +7,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startBrowser } from './lib/browser.mjs';
+import { assertMediaFlows, framesExpected, introduce, Side } from './lib/call.mjs';
 import { localCertificate } from './lib/certificate.mjs';
 import { explained } from './lib/logs.mjs';
 import { mintRestCredential, staticPassword, startServer } from './lib/server.mjs';
 import { until } from './lib/until.mjs';
 
 const oneMinuteMs = 60_000;
-const framesExpected = 30;
 const bigMessageBytes = 256 * 1024; // the most that Chromium takes in one message
-
-/// One side of the call: a page in a browser context of its own.
-class Side {
-  constructor(name, page) {
-    this.name = name;
-    this.page = page;
-  }
-
-  do(action, argument) {
-    return this.page.evaluate(([name, value]) => window.peer[name](value), [action, argument]);
-  }
-
-  /// Waits until the report of this side satisfies `isTrue`, and returns that report.
-  async until(what, isTrue) {
-    const report = () => this.do('report');
-    const probe = async () => {
-      const now = await report();
-      return isTrue(now) && now;
-    };
-    return until(`${what} at the ${this.name}`, probe, { describe: report });
-  }
-}
 
 describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
   let server;
@@ -55,27 +33,6 @@ describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
   const iceServers = ({ address, transport }, { username, credential }) =>
     [{ urls: server.uri(address, transport), username, credential }];
 
-  /// Opens two pages and carries the offer, the answer and the candidates between them as they
-  /// come. Returns the two sides once each is ready to call or be called.
-  async function introduce(ways, credentialOf) {
-    const sides = [];
-    await Promise.all(['caller', 'callee'].map(async (name, index) => {
-      const signal = (message) => sides[1 - index].do('receive', message);
-      const side = new Side(name, await browser.openPage(name, { signal }));
-      sides[index] = side;
-      await side.do('prepare', iceServers(ways[name], credentialOf(name)));
-    }));
-    return sides;
-  }
-
-  /// Media arrives and goes on arriving.
-  async function assertMediaFlows(side) {
-    const enough = ({ framesDecoded, audioBytes }) => framesDecoded >= framesExpected && audioBytes > 0;
-    const first = await side.until(`${framesExpected} decoded frames and some audio`, enough);
-    await side.until('more frames and more audio', (now) =>
-      now.framesDecoded >= first.framesDecoded + framesExpected && now.audioBytes > first.audioBytes);
-  }
-
   async function assertDataChannelWorks(side) {
     await until('an open data channel', async () => (await side.do('channelState')) === 'open');
     assert.equal(await side.do('echo', `hello from ${side.name}`), `echo of hello from ${side.name}`);
@@ -85,7 +42,13 @@ describe('A call between two browsers', { timeout: oneMinuteMs }, () => {
 
   /// `ways` tells how each of the sides reaches the server.
   async function assertCallWorks(ways, credentialOf = mintRestCredential) {
-    const sides = await introduce(ways, credentialOf);
+    const sides = await introduce({
+      openPage: (name, options) => browser.openPage(name, options),
+      configurationOf: (name) => ({
+        iceServers: iceServers(ways[name], credentialOf(name)),
+        iceTransportPolicy: 'relay',
+      }),
+    });
     await sides[0].do('offer');
 
     for (const side of sides) {

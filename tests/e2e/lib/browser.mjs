@@ -1,8 +1,11 @@
-// Debian's Chromium, headless, and the page that it loads, both on loopback.
+// Debian's Chromium, headless, on loopback or inside a network namespace, and the page that it loads.
 
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { openLog } from './logs.mjs';
 
@@ -12,9 +15,8 @@ const flags = [
   // A camera with a moving picture and a microphone that beeps, granted without a question.
   '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
-  // By default WebRTC leaves the loopback interface out, and where it is the only one, as in a
-  // container without a network, would find no relay at all.
-  '--allow-loopback-in-peer-connection',
+  // Host candidates are addresses: there is nobody to resolve names of mDNS.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
   // The browser has nobody else to talk to.
   '--disable-background-networking',
   '--disable-component-update',
@@ -23,6 +25,41 @@ const flags = [
   '--no-first-run',
   '--disable-gpu',
 ];
+
+// By default WebRTC leaves the loopback interface out, and where it is the only one, as in a
+// container without a network, would find no relay at all.
+const loopbackFlag = '--allow-loopback-in-peer-connection';
+
+/// What playwright takes for the browser: a script that starts it inside `host`, a namespace of a lab.
+async function executableInside(host, executable) {
+  const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-chromium-'));
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const script = path.join(directory, 'chromium');
+  const [program, args] = host.command(executable);
+  await writeFile(script, `#!/bin/sh\nexec ${[program, ...args].join(' ')} "$@"\n`, { mode: 0o700 });
+  return script;
+}
+
+/// Starts the browser alone. It trusts the key of `certificate`, whatever the name; `inside` is a
+/// host of a NAT laboratory, loopback unless given.
+export async function launchBrowser({ certificate, inside } = {}) {
+  const executable = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  const trust = certificate ? [`--ignore-certificate-errors-spki-list=${certificate.spkiHash}`] : [];
+  if (!inside) return chromium.launch({ executablePath: executable, args: [...flags, loopbackFlag, ...trust] });
+
+  const executablePath = await executableInside(inside, executable);
+  return chromium.launch({ executablePath, args: [...flags, ...trust] });
+}
+
+/// Opens a page in a browser context of its own: two pages share nothing but the machine.
+export async function openPageOf(browser, name) {
+  const log = openLog(`page of ${name}`);
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+  const page = await context.newPage();
+  page.on('console', (message) => log.append(`${message.type()}: ${message.text()}\n`));
+  page.on('pageerror', (error) => log.append(`uncaught: ${error.stack}\n`));
+  return page;
+}
 
 /// Starts the browser and a web server with the one page. WebRTC's devices need a secure
 /// context, and http://127.0.0.1 is one. A TURN server may show the `certificate`, which nobody but
@@ -36,18 +73,12 @@ export async function startBrowser({ certificate } = {}) {
   web.listen(0, '127.0.0.1');
   await once(web, 'listening');
 
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const trust = certificate ? [`--ignore-certificate-errors-spki-list=${certificate.spkiHash}`] : [];
-  const browser = await chromium.launch({ executablePath, args: [...flags, ...trust] });
+  const browser = await launchBrowser({ certificate });
 
   return {
-    /// Opens the page in a browser context of its own: two pages share nothing but the machine.
+    /// Opens the page in a context of its own. What it signals goes to `signal`.
     async openPage(name, { signal = () => {} } = {}) {
-      const log = openLog(`page of ${name}`);
-      const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
-      const page = await context.newPage();
-      page.on('console', (message) => log.append(`${message.type()}: ${message.text()}\n`));
-      page.on('pageerror', (error) => log.append(`uncaught: ${error.stack}\n`));
+      const page = await openPageOf(browser, name);
       await page.exposeFunction('signal', signal);
       await page.goto(`http://127.0.0.1:${web.address().port}/`);
       return page;

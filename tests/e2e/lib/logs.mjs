@@ -26,9 +26,9 @@ function printLogs() {
 
 /// Wraps a test or hook so that its failure prints the logs.
 export function explained(body) {
-  return async () => {
+  return async (context) => {
     try {
-      await body();
+      await body(context);
     } catch (error) {
       printLogs();
       throw error;

@@ -1,0 +1,86 @@
+// Two browsers behind NAT boxes hold a call with ordinary ICE (no policy): directly where the boxes
+// allow it, through our relay where they do not. The test carries their signaling.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { readFile } from 'node:fs/promises';
+import { launchBrowser, openPageOf } from './lib/browser.mjs';
+import { assertMediaFlows, introduce } from './lib/call.mjs';
+import { explained } from './lib/logs.mjs';
+import { mintRestCredential } from './lib/server.mjs';
+import { labObstacle, makeLab } from './nat/lab.mjs';
+import { startLabServer } from './nat/server.mjs';
+
+const pageFile = new URL('pages/call.html', import.meta.url);
+// No request for it leaves the browser. WebRTC's devices need the secure context that https is.
+const pageUrl = 'https://call.test/';
+
+const homes = { easyA: 'easy', easyB: 'easy', symmetricA: 'symmetric', symmetricB: 'symmetric' };
+
+describe('A call between two homes', { timeout: 120_000, skip: labObstacle() }, () => {
+  let lab;
+  let server;
+  let html;
+  const browsers = {};
+
+  before(explained(async () => {
+    lab = makeLab(homes);
+    [server, html] = await Promise.all([startLabServer(lab), readFile(pageFile, 'utf8')]);
+  }));
+  after(async () => {
+    await Promise.all(Object.values(browsers).map(async (browser) => (await browser).close()));
+    await server?.discard();
+    lab?.remove();
+  });
+
+  /// The one browser of that home.
+  const browserOf = (home) => (browsers[home] ??= launchBrowser({ inside: lab.homes[home] }));
+
+  async function openPage(home, { signal }) {
+    const page = await openPageOf(await browserOf(home), home);
+    await page.exposeFunction('signal', signal);
+    await page.route(pageUrl, (route) => route.fulfill({ contentType: 'text/html', body: html }));
+    await page.goto(pageUrl);
+    return page;
+  }
+
+  /// Holds a call in which media flows both ways, and returns the pair of candidates that the caller
+  /// and the callee end up with, "local/remote" each.
+  async function pathsOfCall(context, { caller, callee }) {
+    const homeOf = { caller, callee };
+    const urls = [server.turnUri.replace('turn:', 'stun:').replace(/\?.*/, ''), server.turnUri];
+    const sides = await introduce({
+      openPage: (name, options) => openPage(homeOf[name], options),
+      configurationOf: (name) => ({ iceServers: [{ urls, ...mintRestCredential(name) }] }),
+    });
+    await sides[0].do('offer');
+    for (const side of sides) await side.until('a connection', ({ state }) => state === 'connected');
+    await Promise.all(sides.map(assertMediaFlows));
+    const reports = await Promise.all(sides.map((side) => side.do('report')));
+    await Promise.all(sides.map((side) => side.page.context().close()));
+    const paths = reports.map(({ path }) => path);
+    context.diagnostic(`${caller} to ${callee}: ${paths.join(' and ')}`);
+    return paths;
+  }
+
+  const isRelayed = (path) => path.split('/').includes('relay');
+
+  it('goes directly when both have easy NATs', explained(async (context) => {
+    for (const path of await pathsOfCall(context, { caller: 'easyA', callee: 'easyB' })) {
+      assert.ok(!isRelayed(path), path);
+      assert.notEqual(path, 'host/host', 'there are boxes in between');
+    }
+  }));
+
+  it('goes through the relay when both have symmetric NATs', explained(async (context) => {
+    for (const path of await pathsOfCall(context, { caller: 'symmetricA', callee: 'symmetricB' })) {
+      assert.ok(isRelayed(path), path);
+    }
+  }));
+
+  // Whether the easy box lets a packet from the unexpected port in is not the same everywhere.
+  it('connects from a symmetric NAT to an easy one, whichever way ICE finds', explained(async (context) => {
+    await pathsOfCall(context, { caller: 'symmetricA', callee: 'easyB' });
+    await pathsOfCall(context, { caller: 'easyA', callee: 'symmetricB' });
+  }));
+});
