@@ -29,8 +29,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 1> aliases{
     {{"/nat", "/nat/index.html"}}};
 
 bool is_page(std::string_view path) {
-  constexpr std::array<std::string_view, 5> places{"/index.html", "/call/", "/nat/", "/assets/",
-                                                   "/i18n/"};
+  constexpr std::array<std::string_view, 6> places{"/index.html", "/call/", "/nat/",
+                                                   "/assets/",    "/ui/",   "/i18n/"};
   return std::any_of(places.begin(), places.end(),
                      [&](std::string_view place) { return path.starts_with(place); });
 }
