@@ -11,6 +11,9 @@
 
 namespace turnpike::signaling::test {
 
+/// The secret of the house's one API key, "web".
+inline constexpr std::string_view api_secret = "0123456789abcdef0123456789abcdef";
+
 class NoIce final : public IceSource {
  public:
   IceServers ice_servers(const IceRequest&, WallTime now_wall) override {
@@ -98,7 +101,7 @@ class House {
     return all;
   }
 
-  FixedTokenKeys keys_{{}};
+  FixedTokenKeys keys_{{{"web", HmacSha256Key{bytes_of(api_secret)}}}};
   NoIce ice_;
   turnpike::test::SeededRandom random_{7};
   std::optional<Site> site_;
