@@ -31,6 +31,12 @@ signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
   return settings;
 }
 
+signaling::OpenViduDoor::Settings openvidu_settings(Random& random) {
+  signaling::OpenViduDoor::Settings settings;
+  settings.hash_seed = HashSeed{random.next_u64()};
+  return settings;
+}
+
 signaling::OriginPolicy origin_policy(const Config& config) {
   std::string wrong;  // none: the configuration has been checked
   auto policy = signaling::make_origin_policy(config.signaling.allowed_origins, wrong);
@@ -49,9 +55,12 @@ SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits,
       now_(net::read_clock()),
       ice_(config),
       rooms_(room_settings(config, random_), keys, ice_, random_),
+      openvidu_(doors_, openvidu_settings(random_), random_),
       metrics_(doors_, std::move(reasons)) {
   inbox_.attach(poller_);
   if (config.has_door(DoorName::native)) doors_.add(native_);
+  if (config.has_door(DoorName::relay)) doors_.add(relay_);
+  if (config.has_door(DoorName::openvidu)) doors_.add(openvidu_);
   doors_.add(metrics_);
   site_ =
       std::make_unique<signaling::Site>(origin_policy(config), web_files(config), doors_.routes());

@@ -22,6 +22,8 @@
 #include "server/stream_session.h"
 #include "signaling/doors.h"
 #include "signaling/native_door.h"
+#include "signaling/openvidu_door.h"
+#include "signaling/relay_door.h"
 
 namespace turnpike::server {
 
@@ -117,6 +119,8 @@ class SignalingHost {
   signaling::Rooms rooms_;
   signaling::Doors doors_{rooms_};
   signaling::NativeDoor native_{doors_};
+  signaling::RelayDoor relay_{doors_, {}, random_};
+  signaling::OpenViduDoor openvidu_;
   MetricsDoor metrics_;
   signaling::ConnectionLimits limits_;
   std::unique_ptr<const signaling::Site> site_;

@@ -86,7 +86,7 @@ class RelayDoor final : public Door {
 
   [[nodiscard]] Response answer_get(const RelayPath& path, Now now) const;
   [[nodiscard]] std::optional<ErrorCode> enter(ConnectionId id, const Request& request, Now now);
-  /// The obstacle to a party in a room of this name and kind that the rooms do not know of.
+  /// Who is in that room came by a path of the other kind, or by another door.
   [[nodiscard]] bool is_other_kind(const RelayPath& path) const;
   void deliver(const std::vector<OfferWindow::Passed>& passed, Now now);
   void keep_file(ConnectionId id, const Party& party, std::string_view bytes, Now now);
