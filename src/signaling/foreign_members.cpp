@@ -37,7 +37,9 @@ Result<std::string, ErrorCode> Rooms::enter(ConnectionId id, const ClientInfo& c
   record->client = client;
   Connection& connection = connections_.add(std::move(record));
   by_id_[static_cast<std::uint64_t>(id)] = &connection;
-  return seat(entry.room, *grant, connection, effects).peer;
+  const Member& member = seat(entry.room, *grant, connection, effects);
+  report(RoomEvent::Kind::peer_joined, member);
+  return member.peer;
 }
 
 Result<std::size_t, ErrorCode> Rooms::forward(ConnectionId from, const Frame& frame, FrameKind kind,
@@ -76,7 +78,7 @@ void Rooms::leave(ConnectionId id) {
   Room& room = *connection->member->room;
   Member& member = *connection->member;
   forget(*connection);
-  erase_member(member);
+  erase_member(member, to_string(LeaveReason::left));
   erase_if_unused(room);
 }
 

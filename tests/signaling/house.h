@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/seeded_random.h"
+#include "signaling/api_keys.h"
 #include "signaling/doors.h"
 #include "signaling/native_door.h"
 #include "signaling/websocket_client.h"
@@ -87,6 +88,7 @@ class House {
     elapsed_ += duration;
     doors.on_deadline(now());
   }
+  [[nodiscard]] const ApiKeys& keys() const { return keys_; }
   HttpConnection& at(std::uint64_t client) { return *connections_.at(ConnectionId{client}); }
   [[nodiscard]] Now now() const {
     return {Instant{seconds{1000}} + elapsed_,
@@ -101,7 +103,7 @@ class House {
     return all;
   }
 
-  FixedTokenKeys keys_{{{"web", HmacSha256Key{bytes_of(api_secret)}}}};
+  FixedApiKeys keys_{{{"web", std::string{api_secret}}}};
   NoIce ice_;
   turnpike::test::SeededRandom random_{7};
   std::optional<Site> site_;
