@@ -255,6 +255,7 @@ void SignalingHost::admit(StreamSession session, const signaling::Site& site,
   }
   free_slots_.pop_back();
   slot.session.emplace(std::move(session));
+  slot.session->keep_alive();  // not all that is spoken here has pings of its own
   slot.connection = std::make_unique<signaling::HttpConnection>(site, limits_, now_.instant);
   slot.is_counted = is_counted;
   slot.id = doors_.on_connected(*slot.connection, client, peer);
