@@ -251,7 +251,7 @@ TEST_CASE("what is wrong with a request has its status and its place", "[signali
             .status == 201);
 }
 
-TEST_CASE("HEAD gets the headers of GET", "[signaling]") {
+TEST_CASE("HEAD gets what GET would say of a resource", "[signaling]") {
   RestHouse house;
   const Answer head = house.ask("HEAD", "/v1/rooms");
   CHECK(head.status == 200);
