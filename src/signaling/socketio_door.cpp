@@ -11,6 +11,9 @@ namespace turnpike::signaling {
 namespace {
 
 constexpr std::size_t id_bytes = 15;
+constexpr std::size_t max_origin_bytes = 256;
+/// Of routes().
+constexpr std::size_t engineio_route = 1;
 
 /// What one household or host has: an IPv4 address, or a /64.
 IpAddress network_of(const IpAddress& address) {
@@ -42,7 +45,7 @@ std::vector<Route> SocketIoDoor::routes() const {
 void SocketIoDoor::on_asked(ConnectionId id, const Asked& asked, Now now) {
   const auto query = parse_engineio_query(asked.request, asked.may_open);
   if (!query) return refuse(id, query.error(), now);
-  const bool is_echo = asked.route == 1;
+  const bool is_echo = asked.route == engineio_route;
   EngineIoOutput out;
   if (query->sid.empty()) {
     if (!has_room_for(doors_.address_of(id))) return refuse(id, EngineIoError::forbidden, now);
@@ -80,7 +83,7 @@ void SocketIoDoor::on_withdrawn(ConnectionId id, Now now) {
 
 void SocketIoDoor::on_opened(ConnectionId id, const Opened& opened, Now now) {
   const auto query = parse_engineio_query(opened.request, true);
-  const bool is_echo = opened.route == 1;
+  const bool is_echo = opened.route == engineio_route;
   EngineIoOutput out;
   if (query && query->sid.empty()) {
     Session& session = add_session(id, opened.request, is_echo, now);
@@ -162,7 +165,9 @@ SocketIoDoor::Session& SocketIoDoor::add_session(ConnectionId id, const Request&
   auto record = std::make_unique<Session>(new_id(), settings_, now.instant);
   record->is_echo = is_echo;
   record->has_connected = is_echo;  // nobody connects there
-  record->client = {doors_.address_of(id), std::string{request.header("Origin").value_or("")}};
+  const std::string_view origin = request.header("Origin").value_or("");
+  record->client = {doors_.address_of(id), std::string{origin.substr(0, max_origin_bytes)},
+                    request.host};
   Session& session = sessions_.add(std::move(record));
   by_sid_.emplace(session.engine.sid(), &session);
   ++sessions_of_[network_of(session.client.address)];

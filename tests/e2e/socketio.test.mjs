@@ -42,7 +42,8 @@ const ask = (socket, event, ...args) => socket.timeout(deadlineMs).emitWithAck(e
 describe('the echo', () => {
   let server;
   before(async () => {
-    server = await startSocketIoServer({ echo: true });
+    // Patient: a busy machine must not look like a client that is gone.
+    server = await startSocketIoServer({ echo: true, pingTimeoutMs: 20_000 });
   });
   after(() => server.stop());
 

@@ -199,6 +199,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
       socket.send('2probe');
       socket.send('5');
       assert.equal(await socket.next(), '3probe');
+      assert.equal(await socket.next(), '2'); // only now is it sure that "5" has come, too
       assert.equal((await poller.poll()).status, 400);
       socket.end();
     });

@@ -1,5 +1,6 @@
 // A server of nothing but the Socket.IO door, for tests with clients that others wrote: one thread,
-// one poll loop, 127.0.0.1. Usage: turnpike_socketio_server <port> [echo]
+// one poll loop, 127.0.0.1. Usage: turnpike_socketio_server <port>
+// [echo <ms within which a ping wants its answer>]
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -34,13 +35,12 @@ Now read_clocks() {
           std::chrono::floor<seconds>(std::chrono::system_clock::now())};
 }
 
-SocketIoDoor::Settings settings_for(bool is_echo) {
+SocketIoDoor::Settings echo_settings(int ping_timeout_ms) {
   SocketIoDoor::Settings settings;
-  if (!is_echo) return settings;
   settings.profiles = {echo_profile()};
   settings.engineio_echo = true;
   settings.engine.ping_interval = milliseconds{300};
-  settings.engine.ping_timeout = milliseconds{200};
+  settings.engine.ping_timeout = milliseconds{ping_timeout_ms};
   return settings;
 }
 
@@ -58,8 +58,8 @@ struct Client {
 
 class Server {
  public:
-  Server(std::uint16_t port, bool is_echo)
-      : rooms_(open_house(), keys_, ice_, random_), door_(doors_, random_, settings_for(is_echo)) {
+  Server(std::uint16_t port, SocketIoDoor::Settings settings)
+      : rooms_(open_house(), keys_, ice_, random_), door_(doors_, random_, std::move(settings)) {
     doors_.add(door_);
     OriginPolicy origins;
     origins.allow_any = true;
@@ -154,7 +154,8 @@ class Server {
 
 int main(int argc, char** argv) {
   if (argc < 2) return 1;
+  const bool is_echo = argc > 3 && std::string_view{argv[2]} == "echo";
   Server server{static_cast<std::uint16_t>(std::atoi(argv[1])),
-                argc > 2 && std::string_view{argv[2]} == "echo"};
+                is_echo ? echo_settings(std::atoi(argv[3])) : SocketIoDoor::Settings{}};
   for (;;) server.run_once();
 }
