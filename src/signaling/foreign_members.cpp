@@ -28,9 +28,12 @@ Result<std::string, ErrorCode> Rooms::enter(ConnectionId id, const ClientInfo& c
   if (entry.max) grant->max = std::min(*entry.max, grant->max.value_or(*entry.max));
   if (grant->name.empty()) grant->name = entry.name;
 
-  if (const auto obstacle = find_obstacle(find_room(entry.room), *grant, DoorKind::foreign)) {
+  const Room* const room = find_room(entry.room);
+  if (const auto obstacle = find_obstacle(room, *grant, DoorKind::foreign)) {
     return refused(obstacle->code);
   }
+  const bool is_in_use = room != nullptr && !room->members.empty();
+  if (is_in_use && room->protocol != entry.protocol) return refused(ErrorCode::forbidden);
   auto record = std::make_unique<Connection>();
   record->id = id;
   record->door = DoorKind::foreign;
@@ -38,6 +41,7 @@ Result<std::string, ErrorCode> Rooms::enter(ConnectionId id, const ClientInfo& c
   Connection& connection = connections_.add(std::move(record));
   by_id_[static_cast<std::uint64_t>(id)] = &connection;
   const Member& member = seat(entry.room, *grant, connection, effects);
+  member.room->protocol = entry.protocol;
   report(RoomEvent::Kind::peer_joined, member);
   return member.peer;
 }

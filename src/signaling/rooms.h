@@ -149,6 +149,8 @@ class Rooms {
     std::string token;
     std::string name;
     std::optional<std::uint32_t> max;  ///< what the door's own protocol allows, e.g. two
+    /// Members of one room speak one protocol: who names another one is `forbidden`.
+    std::string protocol{};
   };
   /// Makes `id` a member of a room of foreign members; its peer id. No on_connected() before.
   /// There is no resume: a member whose connection ends has left. Webhooks are not asked here.
