@@ -80,6 +80,7 @@ SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Lis
       metrics_(doors_, std::move(reasons)) {
   inbox_.attach(poller_);
   if (config.has_door(DoorName::native)) doors_.add(native_);
+  if (config.has_door(DoorName::socketio)) doors_.add(socketio_);
   if (config.has_door(DoorName::relay)) doors_.add(relay_);
   if (config.has_door(DoorName::openvidu)) doors_.add(openvidu_);
   doors_.add(rest_);

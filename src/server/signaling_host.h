@@ -28,6 +28,7 @@
 #include "signaling/openvidu_door.h"
 #include "signaling/relay_door.h"
 #include "signaling/rest_door.h"
+#include "signaling/socketio_door.h"
 
 namespace turnpike::server {
 
@@ -126,6 +127,7 @@ class SignalingHost {
   signaling::Rooms rooms_;
   signaling::Doors doors_{rooms_};
   signaling::NativeDoor native_{doors_};
+  signaling::SocketIoDoor socketio_{doors_, random_, {}};
   signaling::RelayDoor relay_{doors_, {}, random_};
   signaling::OpenViduDoor openvidu_;
   signaling::RestDoor rest_;
