@@ -109,6 +109,7 @@ async function reasonToSkip() {
 }
 
 export const backends = [
-  { name: 'the small server of the tests', start: startTestServer, skip: false },
+  // One of them is enough: the small one is for work on the client without a build of the server.
+  { name: 'the small server of the tests', start: startTestServer, skip: binary && 'the real one is there' },
   { name: 'turnpike serve', start: startTurnpike, skip: await reasonToSkip() },
 ];
