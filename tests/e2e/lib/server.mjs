@@ -30,17 +30,21 @@ const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
 function toml({
   port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, mobility, workers, limits, signaling, users,
+  apiKeys, httpPort, metricsListen, webRoot, domain,
 }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
+  const inlineKeys = Object.entries(apiKeys ?? {}).map(([id, value]) => `{ id = ${toToml(id)}, value = ${toToml(value)} }`);
   return [
     'realm = "e2e.turnpike.test"',
     `workers = ${workers}`,
+    ...(domain ? [`domain = ${toToml(domain)}`] : []),
     '',
     ...(tls ? ['[tls]', `certificate = ${toToml(tls.certificate)}`, `key = ${toToml(tls.key)}`, ''] : []),
     '[listen]',
     `udp = ${toToml(onLoopback(port))}`,
     `tcp = ${toToml([...onLoopback(port), ...(proxied ? [`127.0.0.1:${proxied.tcp}`] : [])])}`,
     `tls = ${toToml([...(tls ? onLoopback(tls.port) : []), ...(proxied ? [`127.0.0.1:${proxied.tls}`] : [])])}`,
+    ...(httpPort ? [`http = ${toToml(onLoopback(httpPort))}`] : []),
     ...(dtls ? [`dtls = ${toToml([...onLoopback(port), ...onLoopback(tls.port)])}`] : []),
     ...(proxied
       ? [
@@ -63,12 +67,14 @@ function toml({
     '[signaling]',
     ...Object.entries(signaling).map(([key, value]) => `${key} = ${toToml(value)}`),
     '',
+    ...(webRoot ? ['[web]', `root = ${toToml(webRoot)}`, ''] : []),
     '[metrics]',
-    'listen = ""',
+    `listen = ${toToml(metricsListen)}`,
     '',
     '[auth]',
     `secrets = [{ id = "t", value = ${toToml(restSecret)} }]`,
     `users = [${inlineUsers.join(', ')}]`,
+    ...(apiKeys ? [`api_keys = [${inlineKeys.join(', ')}]`] : []),
     '',
   ].join('\n');
 }
@@ -113,13 +119,16 @@ function countersIn(log) {
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
 /// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062), `mobility` moving ones
 /// (RFC 8016); `workers` is how many there are, one per core unless given. `signaling` are keys of that
-/// section.
+/// section, `apiKeys` the API keys by their ids. `http` opens a plain HTTP listener too; `metricsListen`,
+/// `webRoot` and `domain` are the keys of the configuration that are called so.
 export async function startServer({
   users = [], allowPeers = [], tls, dtls, proxied, limits, relayPorts, discoveryAddresses, binary, environment,
   options = [], tcpRelays = false, mobility = false, workers = 0, signaling = {},
+  apiKeys, http = false, metricsListen = '', webRoot, domain,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
   const tlsPort = tls && (await freePort());
+  const httpPort = http && (await freePort());
   const proxiedPorts = proxied && {
     tcp: await freePort(),
     tls: await freePort(),
@@ -140,6 +149,11 @@ export async function startServer({
     tcpRelays,
     mobility,
     workers,
+    apiKeys,
+    httpPort,
+    metricsListen,
+    webRoot,
+    domain,
   };
   await writeFile(config, toml(settings), { mode: 0o600 });
 
@@ -157,7 +171,7 @@ export async function startServer({
     // Without this a server that refused its configuration would be polled until the deadline.
     if (server.hasEnded()) {
       const { code } = await server.ended;
-      throw new Error(`the server ended with exit code ${code} before it answered`);
+      throw new Error(`the server ended with exit code ${code} before it answered:\n${server.log.text}`);
     }
     return answersBinding({ address, port });
   }
@@ -177,6 +191,9 @@ export async function startServer({
 
     /// The port for TLS, if there is one.
     tlsPort,
+
+    /// The port for plain HTTP, if there is one.
+    httpPort,
 
     /// The ports for balancers, as {tcp, tls}, if there are any.
     proxiedPorts,
@@ -198,6 +215,9 @@ export async function startServer({
       assert.deepEqual(end, { code: 0, signal: null }, 'SIGTERM ends the server with exit code 0');
       return countersIn(server.log.text);
     },
+
+    /// Its process, for what `stop` does not do.
+    process: server,
 
     /// Its relay ports, {first, last}.
     relay: settings.relay,

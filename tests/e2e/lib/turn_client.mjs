@@ -1,0 +1,85 @@
+// A TURN client on one UDP socket, with the credentials of an RTCIceServer.
+
+import { once } from 'node:events';
+import dgram from 'node:dgram';
+import { randomBytes } from 'node:crypto';
+import { attributeType, decode, encode, longTermKey, messageType, xorAddresses, xorValue } from './stun.mjs';
+import { within } from './until.mjs';
+
+const overUdp = [attributeType.requestedTransport, Buffer.from([17, 0, 0, 0])];
+
+export class TurnClient {
+  /// Allocates at 127.0.0.1:`port`; rejects with the error code when it is refused.
+  static async allocate(port, { username, credential }) {
+    const client = new TurnClient(port, username);
+    client.socket.bind(0, '127.0.0.1');
+    await once(client.socket, 'listening');
+    const type = messageType.allocateRequest;
+    client.challenge = (await client.#exchange(encode({ type, attributes: [overUdp] }))).attributes;
+    const realm = client.challenge.get(attributeType.realm);
+    client.key = longTermKey(username, realm, credential);
+    const answer = await client.#request(type, () => [overUdp]);
+    [client.relayed] = xorAddresses(answer, attributeType.xorRelayedAddress);
+    return client;
+  }
+
+  constructor(port, username) {
+    this.port = port;
+    this.username = username;
+    this.socket = dgram.createSocket('udp4');
+  }
+
+  async #exchange(message) {
+    const received = once(this.socket, 'message');
+    this.socket.send(message, this.port, '127.0.0.1');
+    return decode((await within(5_000, 'an answer from the relay', received))[0]);
+  }
+
+  async #request(type, attributesFor) {
+    const transactionId = randomBytes(12);
+    const attributes = [
+      ...attributesFor(transactionId),
+      [attributeType.username, this.username],
+      [attributeType.realm, this.challenge.get(attributeType.realm)],
+      [attributeType.nonce, this.challenge.get(attributeType.nonce)],
+    ];
+    const answer = await this.#exchange(encode({ type, attributes, key: this.key, transactionId }));
+    if (!answer.errorCode) return answer;
+    this.discard();
+    throw new Error(`the relay refused with ${answer.errorCode}`);
+  }
+
+  permit(peer) {
+    return this.#request(messageType.createPermissionRequest, (id) => [
+      [attributeType.xorPeerAddress, xorValue(peer, id)],
+    ]);
+  }
+
+  sendTo(peer, payload) {
+    const transactionId = randomBytes(12);
+    const attributes = [
+      [attributeType.xorPeerAddress, xorValue(peer, transactionId)],
+      [attributeType.data, Buffer.from(payload)],
+    ];
+    const type = messageType.sendIndication;
+    this.socket.send(encode({ type, attributes, transactionId }), this.port, '127.0.0.1');
+  }
+
+  /// The payload of the next datagram from a peer.
+  async receive() {
+    const [bytes] = await within(5_000, 'a datagram through the relay', once(this.socket, 'message'));
+    return decode(bytes).attributes.get(attributeType.data)?.toString();
+  }
+
+  discard() {
+    this.socket.close();
+  }
+}
+
+/// Sends `payload` from the relay of one client to that of the other, and insists that it arrives.
+export async function relayBetween(from, to, payload) {
+  await Promise.all([from.permit(to.relayed), to.permit(from.relayed)]);
+  const arrival = to.receive();
+  from.sendTo(to.relayed, payload);
+  return arrival;
+}
