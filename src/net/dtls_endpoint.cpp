@@ -24,7 +24,8 @@ constexpr long handshake_mtu = 1200;
 /// and fragments some more. OpenSSL keeps up to a hundred that come too early, with 17 KiB each.
 constexpr unsigned handshake_records_max = 64;
 constexpr unsigned early_records_max = 8;
-/// Records a second that carry nothing, and handshake messages and alerts after the handshake.
+/// Records a second that carry less than any message has, and handshake messages and alerts after
+/// the handshake.
 constexpr unsigned idle_records_max = 32;
 /// No client certificate is asked for; this only bounds what one fragment makes OpenSSL reserve.
 constexpr long certificate_list_bytes_max = 4096;
@@ -268,7 +269,7 @@ void DtlsSession::decrypt(std::size_t room, Instant now, DatagramList& messages)
       messages.drop_room();
     }
     if (result == 1) {
-      if (got == 0) count_idle_records(1, now);
+      if (got < smallest_message_bytes) count_idle_records(1, now);
       if (native_->wire.unread.empty() && SSL_has_pending(ssl) == 0) return;
       continue;
     }
@@ -286,7 +287,8 @@ void DtlsSession::decrypt(std::size_t room, Instant now, DatagramList& messages)
   }
 }
 
-/// Records that are authentic and bring nothing: a client has no use for many (HOSTILE.md L05).
+/// Records that are authentic and bring nothing, since over DTLS a message is in one record: a
+/// client has no use for many (HOSTILE.md L05).
 void DtlsSession::count_idle_records(unsigned count, Instant now) {
   if (now - idle_since_ >= seconds{1}) {
     idle_since_ = now;

@@ -566,6 +566,19 @@ TEST_CASE("a session ends after more than 32 empty records within a second", "[n
   CHECK(pair.status == Status::failed);
 }
 
+TEST_CASE("records with less than a message count as empty ones do", "[net][L05]") {
+  Pair pair;
+  pair.connect();
+  const auto [content, survives] = GENERATE(
+      table<std::string, bool>({{"1", false}, {"123", false}, {"1234", true}, {"12345", true}}));
+  CAPTURE(content);
+  for (int i = 0; i < 33 && pair.status == Status::open; ++i) {
+    pair.client.send(bytes_of(content));
+    pair.to_server(pair.client.take_output_as_one());
+  }
+  CHECK((pair.status == Status::open) == survives);
+}
+
 TEST_CASE("one datagram may be full of empty records, up to the limit", "[net][L05]") {
   Pair pair{{.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"}};
   pair.connect();
