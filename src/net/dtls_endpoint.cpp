@@ -46,6 +46,17 @@ std::size_t record_bytes(ByteView at) { return record_header_bytes + load_be16(a
 
 std::uint16_t epoch_of(ByteView record) { return load_be16(record.subspan(3)); }
 
+/// What the cipher of this session adds to each record: a tag, and with GCM eight bytes of nonce
+/// (RFC 5288 §3, RFC 7905 §2).
+std::size_t cipher_overhead(const SSL* ssl) {
+  constexpr std::size_t tag_bytes = 16;
+  constexpr std::size_t explicit_nonce_bytes = 8;
+  const SSL_CIPHER* const cipher = SSL_get_pending_cipher(ssl);
+  const bool is_chacha =
+      cipher != nullptr && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
+  return tag_bytes + (is_chacha ? 0 : explicit_nonce_bytes);
+}
+
 /// The first record of `datagram`, or nothing when it is cut short.
 std::optional<ByteView> first_record(ByteView datagram) {
   if (datagram.size() < record_header_bytes) return std::nullopt;
@@ -219,7 +230,7 @@ DtlsSession::Status DtlsSession::receive(ByteView datagram, Instant now, Datagra
 }
 
 void DtlsSession::take_record(ByteView record, Instant now, DatagramList& messages) {
-  if (!is_welcome(record)) return;
+  if (is_too_short(record) || !is_welcome(record)) return;
   native_->wire.unread = record;
   std::size_t room = record.size();
   if (!established_) {
@@ -231,6 +242,13 @@ void DtlsSession::take_record(ByteView record, Instant now, DatagramList& messag
     count_idle_records(std::exchange(native_->wire.late_messages, 0), now);
   }
   native_->wire.unread = {};
+}
+
+/// OpenSSL 3.0 ends the session on an encrypted record that has no room for the cipher's own bytes,
+/// and anybody can send one in the client's name (HOSTILE.md L10; RFC 6347 §4.1.2.7: discard it).
+bool DtlsSession::is_too_short(ByteView record) const {
+  return epoch_of(record) != 0 &&
+         record.size() < record_header_bytes + cipher_overhead(native_->ssl.get());
 }
 
 /// Bounds what one client makes OpenSSL keep until the handshake is done. What is too much is

@@ -502,9 +502,11 @@ void TlsSession::decrypt(std::vector<std::uint8_t>& plaintext) {
   // SSL_pending: the rest of a record of which we made too little room, since its beginning had
   // come with an earlier call.
   while (!native_->wire.unread.empty() || SSL_pending(ssl) > 0) {
+    const auto pending = static_cast<std::size_t>(SSL_pending(ssl));
+    const bool is_rest = pending > 0;
+    // At least the smallest message, so that a tiny record is one read however it comes.
     const std::size_t room = std::clamp(native_->wire.unread.size(),
-                                        static_cast<std::size_t>(SSL_pending(ssl)), record_max);
-    const bool is_rest = SSL_pending(ssl) > 0;
+                                        std::max(pending, smallest_message_bytes), record_max);
     const std::size_t before = plaintext.size();
     plaintext.resize(before + room);
     std::size_t got = 0;

@@ -80,7 +80,7 @@ for (const over of ['tcp', 'tls']) {
 
     it('gets a browser an answer in its language, and is closed', explained(async () => {
       const connection = await connect(over);
-      connection.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      connection.write('GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
       await closing(connection);
       const [head, body] = connection.received.toString().split('\r\n\r\n');
       assert.match(head, /^HTTP\/1\.1 404 Not Found\r\n/);
