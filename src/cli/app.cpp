@@ -16,6 +16,7 @@ constexpr const char* footer = R"(Examples:
   turnpike serve --config /etc/turnpike/turnpike.toml
   turnpike config check                           is the configuration right?
   turnpike credential mint --secret @secret.txt   credentials for a browser
+  turnpike room token --key @web.key --room demo  an invitation to a room
   turnpike stun turn.example.com                  what address does the server see?
   turnpike conformance turn:turn.example.com --user alice --password @secret.txt
 
@@ -37,6 +38,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_serve(app, context);
   add_config(app, context);
   add_credential(app, context);
+  add_room(app, context);
   add_stun(app, context);
   add_conformance(app, context);
   add_version(app, context);

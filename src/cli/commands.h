@@ -21,6 +21,7 @@ struct Context {
 void add_serve(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
+void add_room(CLI::App& app, Context& context);
 void add_stun(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

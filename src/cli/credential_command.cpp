@@ -4,9 +4,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fstream>
-#include <istream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -14,6 +11,8 @@
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "cli/host_port.h"
+#include "cli/percent_encoding.h"
+#include "cli/secret_option.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
 
@@ -37,36 +36,6 @@ struct Options {
 // --- What to sign with ---------------------------------------------------------------------------
 
 CommandFailure usage(const std::string& sentence) { return {ExitCode::usage, sentence}; }
-
-/// The first 64 KiB of `stream` without the line break at the end.
-std::string read_secret(std::istream& stream, const std::string& name) {
-  constexpr std::size_t max_bytes = 65'536;
-  std::string text(max_bytes, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty()) throw usage(fmt::format("the secret in {} is empty", name));
-  return text;
-}
-
-std::string read_secret_at(const std::string& path) {
-  std::ifstream stream{path, std::ios::binary};
-  if (!stream)
-    throw usage(fmt::format("the secret file {} cannot be read; check its name and mode",
-                            server::in_quotes(path)));
-  return read_secret(stream, path);
-}
-
-/// The secret that --secret names. The argument itself is never repeated in a message: it may be
-/// the secret after all.
-std::string secret_from_option(const std::string& option, const Io& io) {
-  if (option == "-") return read_secret(io.in, "standard input");
-  if (option.starts_with('@')) return read_secret_at(option.substr(1));
-  throw usage(
-      "--secret takes @FILE or - (standard input), never the secret itself: `ps` and the shell's "
-      "history "
-      "would show it");
-}
 
 std::optional<std::string> secret_from_environment(const Io& io) {
   if (const auto value = io.environment.find("TURNPIKE__AUTH__SECRET");
@@ -101,7 +70,7 @@ Basis find_basis(const Options& options, const Io& io) {
   const bool has_config = !options.config.file.empty();
   if (has_config) basis = basis_from_config(options, io);
   if (!options.secret.empty()) {
-    basis.secret = secret_from_option(options.secret, io);
+    basis.secret = secret_from_option(options.secret, "--secret", io);
   } else if (!has_config) {
     if (auto secret = secret_from_environment(io)) basis.secret = std::move(*secret);
   }
@@ -176,17 +145,6 @@ std::string shell_word(std::string_view text) {
     }
   }
   return word + "'";
-}
-
-/// `text` for the user part of a URI (RFC 3986 §2.1).
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    out += unreserved ? std::string(1, c) : fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
-  }
-  return out;
 }
 
 std::string joined(const std::vector<std::string>& texts) {

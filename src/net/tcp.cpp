@@ -1,6 +1,8 @@
 #include "net/tcp.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -86,6 +88,16 @@ Result<std::size_t, StreamStop> TcpSocket::write(ByteView bytes) {
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR) return stop_of(errno);
   }
+}
+
+void TcpSocket::keep_alive() {
+  const auto set = [this](int level, int option, int value) {
+    ::setsockopt(descriptor_, level, option, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 void TcpSocket::finish_writing() { ::shutdown(descriptor_, SHUT_WR); }

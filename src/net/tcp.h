@@ -39,6 +39,9 @@ class TcpSocket {
   [[nodiscard]] Result<std::size_t, StreamStop> read(MutableByteView out);
   /// Writes what the kernel takes; how many bytes that were, at least one.
   [[nodiscard]] Result<std::size_t, StreamStop> write(ByteView bytes);
+  /// Lets the kernel find out when the other side has vanished without a word: reads end then, a
+  /// minute after the last sign of life.
+  void keep_alive();
   /// Sends FIN: nothing more is written, what the other side still sends can be read.
   void finish_writing();
 

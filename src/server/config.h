@@ -121,7 +121,8 @@ struct Config {
   };
 
   struct Auth {
-    std::vector<auth::Secret> secrets;  ///< the first signs, all verify; never logged
+    std::vector<auth::Secret> secrets;   ///< the first signs, all verify; never logged
+    std::vector<auth::Secret> api_keys;  ///< of programs, for the REST API; never logged
     seconds credential_ttl{3600};
     bool strict_expiry = false;           ///< true: Refresh fails once the credential has expired
     std::vector<auth::StaticUser> users;  ///< never logged

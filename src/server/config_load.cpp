@@ -278,8 +278,11 @@ void warn_about_mode(const ConfigFile& file, const Config& config, const Places&
     const auto place = places.find(key);
     return place != places.end() && place->second.kind == Place::Kind::file;
   };
-  if (!config.has_credentials() || !(is_in_file("auth.secrets") || is_in_file("auth.users")))
+  const bool has_any = config.has_credentials() || !config.auth.api_keys.empty();
+  if (!has_any ||
+      !(is_in_file("auth.secrets") || is_in_file("auth.users") || is_in_file("auth.api_keys"))) {
     return;
+  }
   struct stat status {};
   if (::stat(file.name.c_str(), &status) != 0 || (status.st_mode & S_IRWXO) == 0) return;
   warnings.push_back(

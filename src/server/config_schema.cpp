@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 
+#include "signaling/api_keys.h"
 #include "signaling/limits.h"
 #include "signaling/origin.h"
 
@@ -190,15 +191,22 @@ std::optional<std::string> secret_text(const ConfigMember* value, const ConfigMe
   return std::nullopt;
 }
 
-void read_secret(const ConfigValue& table, KeyProblems& problems, std::vector<auth::Secret>& out) {
+/// What the entries of a list of secrets are called in messages.
+struct SecretNoun {
+  std::string_view one;   // with its article
+  std::string_view bare;  // without
+};
+
+void read_secret(const ConfigValue& table, const SecretNoun& noun, KeyProblems& problems,
+                 std::vector<auth::Secret>& out) {
   static constexpr std::array<std::string_view, 3> known{"id", "value", "file"};
   const TextMembers members{table, known, problems};
   if (!members.is_valid()) return;
 
   const ConfigMember* id = members.find("id");
   if (id == nullptr || id->value.text()->empty()) {
-    return problems.add(table.place,
-                        {"a secret has no id", R"(name it, for example id = "2026-11")"});
+    return problems.add(table.place, {fmt::format("{} has no id", noun.one),
+                                      R"(name it, for example id = "2026-11")"});
   }
   const std::string& name = *id->value.text();
   if (!parse_user_name(name)) {
@@ -210,14 +218,14 @@ void read_secret(const ConfigValue& table, KeyProblems& problems, std::vector<au
   if (std::any_of(out.begin(), out.end(), same_id)) {
     return problems.add(
         id->value.place,
-        {fmt::format("two secrets have the id {}", in_quotes(name)), "give each its own"});
+        {fmt::format("two {}s have the id {}", noun.bare, in_quotes(name)), "give each its own"});
   }
   const ConfigMember* value = members.find("value");
   const ConfigMember* file = members.find("file");
   if ((value == nullptr) == (file == nullptr)) {
     return problems.add(
         table.place,
-        {fmt::format("the secret {} has {} value {} file", in_quotes(name),
+        {fmt::format("the {} {} has {} value {} file", noun.bare, in_quotes(name),
                      value == nullptr ? "neither" : "both", value == nullptr ? "nor" : "and"),
          "give it exactly one of the two"});
   }
@@ -227,8 +235,48 @@ void read_secret(const ConfigValue& table, KeyProblems& problems, std::vector<au
 void apply_secrets(Config& config, const ConfigValue& value, KeyProblems& problems) {
   if (value.list() == nullptr) return wrong_type_of_secret(value, "a list of tables", problems);
   std::vector<auth::Secret> secrets;
-  for (const ConfigValue& table : *value.list()) read_secret(table, problems, secrets);
+  for (const ConfigValue& table : *value.list()) {
+    read_secret(table, {"a secret", "secret"}, problems, secrets);
+  }
   config.auth.secrets = std::move(secrets);
+}
+
+/// What an API key must be besides long: it stands in a header, in tokens, and for one program.
+std::optional<Complaint> complaint_about(const auth::Secret& key,
+                                         const std::vector<auth::Secret>& others) {
+  constexpr std::size_t max_id_bytes = 128;  // as `kid` of a room token
+  if (key.id.size() > max_id_bytes) {
+    return Complaint{fmt::format("the id of an API key has {} bytes", key.id.size()),
+                     fmt::format("use at most {}", max_id_bytes)};
+  }
+  if (!signaling::is_bearer_token(key.value)) {
+    return Complaint{
+        fmt::format("the API key {} has characters that cannot stand in an HTTP header",
+                    in_quotes(key.id)),
+        "generate one, for example with `openssl rand -hex 32`"};
+  }
+  const auto same = std::find_if(others.begin(), others.end(), [&](const auth::Secret& other) {
+    return other.value == key.value;
+  });
+  if (same == others.end()) return std::nullopt;
+  return Complaint{
+      fmt::format("the API keys {} and {} are the same", in_quotes(same->id), in_quotes(key.id)),
+      "give each program its own"};
+}
+
+void apply_api_keys(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.list() == nullptr) return wrong_type_of_secret(value, "a list of tables", problems);
+  std::vector<auth::Secret> keys;
+  for (const ConfigValue& table : *value.list()) {
+    const std::size_t before = keys.size();
+    read_secret(table, {"an API key", "API key"}, problems, keys);
+    if (keys.size() == before) continue;
+    const std::vector<auth::Secret> others{keys.begin(), keys.end() - 1};
+    if (auto complaint = complaint_about(keys.back(), others)) {
+      problems.add(table.place, std::move(*complaint));
+    }
+  }
+  config.auth.api_keys = std::move(keys);
 }
 
 void read_user(const ConfigValue& table, KeyProblems& problems,
@@ -267,9 +315,9 @@ void apply_users(Config& config, const ConfigValue& value, KeyProblems& problems
   config.auth.users = std::move(users);
 }
 
-ConfigValue show_secrets(const Config& config) {
+ConfigValue shown_secrets(const std::vector<auth::Secret>& secrets) {
   ConfigValue::List list;
-  for (const auth::Secret& secret : config.auth.secrets) {
+  for (const auth::Secret& secret : secrets) {
     list.push_back(shown_table({{"id", secret.id}, {"value", hidden}}));
   }
   return {std::move(list), {}};
@@ -507,7 +555,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 53> keys{{
+const std::array<ConfigKey, 54> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -850,7 +898,14 @@ const std::array<ConfigKey, 53> keys{{
      .meaning = "Shared secrets of time-limited credentials; the first signs, all verify.",
      .is_secret = true,
      .apply = apply_secrets,
-     .show = show_secrets},
+     .show = [](const Config& config) { return shown_secrets(config.auth.secrets); }},
+    {.path = "auth.api_keys",
+     .type = ConfigType::table_list,
+     .example = R"([{ id = "web", file = "/etc/turnpike/web.key" }])",
+     .meaning = "API keys of programs that use the REST API; room tokens are signed with them.",
+     .is_secret = true,
+     .apply = apply_api_keys,
+     .show = [](const Config& config) { return shown_secrets(config.auth.api_keys); }},
     {.path = "auth.credential_ttl",
      .type = ConfigType::text,
      .example = R"("1h")",

@@ -105,6 +105,19 @@ std::string lines_to_try(const IceServers& ice) {
       udp->to_string(), ice.username, ice.credential, udp->port, udp->host);
 }
 
+/// Where the call page is; nothing without a TCP listener.
+std::string page_to_open(const IceServers& ice) {
+  const auto tcp = std::find_if(ice.servers.begin(), ice.servers.end(), [](const auto& server) {
+    return server.transport == Transport::tcp;
+  });
+  if (tcp == ice.servers.end()) return {};
+  return fmt::format(
+      "Open http://{}/ in two windows of a browser on this machine: that is a call.\n"
+      "What this network lets through: http://{}/nat\n"
+      "\n",
+      tcp->to_string(), tcp->to_string());
+}
+
 }  // namespace
 
 std::string state_directory(const std::map<std::string, std::string>& environment, bool is_root) {
@@ -184,6 +197,7 @@ std::string quickstart_banner(const Config& config, WallTime now) {
       "Listening on:\n"
       "{}"
       "\n"
+      "{}"
       "Paste this into a page on this machine:\n"
       "\n"
       "{}\n"
@@ -191,7 +205,7 @@ std::string quickstart_banner(const Config& config, WallTime now) {
       "{}"
       "Relaying to loopback and private addresses is refused unless it is configured.\n"
       "Stop it with Ctrl-C.\n",
-      listeners, to_javascript(ice), lines_to_try(ice));
+      listeners, page_to_open(ice), to_javascript(ice), lines_to_try(ice));
 }
 
 }  // namespace turnpike::server

@@ -313,7 +313,6 @@ class Service {
   ConnectionLimits connections_;
   TlsCredentials tls_;
   std::optional<net::CertificateWatcher> certificate_;
-  std::unique_ptr<signaling::TokenKeys> token_keys_;
   std::unique_ptr<SignalingHost> signaling_;  // before the workers, which bring it connections
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
@@ -417,10 +416,8 @@ void Service::open_signaling() {
     }
   }
   auto metrics = open_metrics();
-  token_keys_ = std::make_unique<signaling::FixedTokenKeys>(std::vector<signaling::TokenKey>{});
   signaling_ = std::make_unique<SignalingHost>(
-      config_, connections_, *token_keys_,
-      SignalingHost::Listeners{std::move(listeners), std::move(metrics)},
+      config_, connections_, SignalingHost::Listeners{std::move(listeners), std::move(metrics)},
       [this] { return reason_totals(); });
 }
 

@@ -27,6 +27,32 @@ signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
   settings.limits.joins_per_minute = config.signaling.joins_per_minute;
   settings.limits.ice_ttl = config.auth.credential_ttl;
   settings.version = TURNPIKE_VERSION;
+  settings.reports_events = !config.signaling.webhook.empty();
+  settings.hash_seed = HashSeed{random.next_u64()};
+  return settings;
+}
+
+std::vector<signaling::FixedApiKeys::Entry> api_keys_of(const Config& config) {
+  std::vector<signaling::FixedApiKeys::Entry> entries;
+  for (const auth::Secret& key : config.auth.api_keys) entries.push_back({key.id, key.value});
+  return entries;
+}
+
+signaling::RestDoor::Settings rest_settings(const Config& config, Instant started) {
+  signaling::RestDoor::Settings settings;
+  settings.version = TURNPIKE_VERSION;
+  settings.started = started;
+  settings.ice_ttl = config.auth.credential_ttl;
+  return settings;
+}
+
+signaling::OpenViduDoor::Settings openvidu_settings(const Config& config, Random& random) {
+  signaling::OpenViduDoor::Settings settings;
+  if (!config.auth.api_keys.empty()) {
+    const auth::Secret& key = config.auth.api_keys.front();
+    settings.key.emplace(
+        signaling::OpenViduDoor::Key{key.id, HmacSha256Key{bytes_of(std::string_view{key.value})}});
+  }
   settings.hash_seed = HashSeed{random.next_u64()};
   return settings;
 }
@@ -41,18 +67,36 @@ signaling::OriginPolicy origin_policy(const Config& config) {
 
 }  // namespace
 
-SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits,
-                             const signaling::TokenKeys& keys, Listeners listeners,
+SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Listeners listeners,
                              std::function<ReasonTotals()> reasons)
     : config_(config),
       connections_(limits),
       now_(net::read_clock()),
       ice_(config),
-      rooms_(room_settings(config, random_), keys, ice_, random_),
+      api_keys_(api_keys_of(config)),
+      rooms_(room_settings(config, random_), api_keys_, ice_, random_),
+      openvidu_(doors_, openvidu_settings(config, random_), random_),
+      rest_(rest_settings(config, now_.instant), api_keys_, ice_, doors_),
       metrics_(doors_, std::move(reasons)) {
   inbox_.attach(poller_);
   if (config.has_door(DoorName::native)) doors_.add(native_);
+  if (config.has_door(DoorName::socketio)) doors_.add(socketio_);
+  if (config.has_door(DoorName::relay)) doors_.add(relay_);
+  if (config.has_door(DoorName::openvidu)) doors_.add(openvidu_);
+  doors_.add(rest_);
   doors_.add(metrics_);
+  if (!config.signaling.webhook.empty()) {
+    webhooks_ =
+        std::make_unique<Webhooks>(Webhooks::Settings{.url = config.signaling.webhook,
+                                                      .secret = config.signaling.webhook_secret},
+                                   [this](Webhooks::Answer answer) {
+                                     {
+                                       const std::lock_guard lock{answers_mutex_};
+                                       answers_.push_back(std::move(answer));
+                                     }
+                                     poller_.wake();
+                                   });
+  }
   site_ =
       std::make_unique<signaling::Site>(origin_policy(config), web_files(config), doors_.routes());
   operator_site_ =
@@ -79,6 +123,7 @@ void SignalingHost::run() {
     for (const net::Event& event : events) on_event(event);
     on_deadlines();
     flush();
+    tell_webhook();
   }
   has_ended_ = true;
 }
@@ -115,7 +160,10 @@ std::optional<nanoseconds> SignalingHost::time_to_wait() const {
 }
 
 void SignalingHost::on_event(const net::Event& event) {
-  if (event.token == net::Poller::wake_token) return take_from_inbox();
+  if (event.token == net::Poller::wake_token) {
+    take_webhook_answers();
+    return take_from_inbox();
+  }
   const PollToken token = PollToken::of(event.token);
   if (token.kind == PollKind::stream_listener) {
     if (token.slot < listeners_.size()) on_connections_waiting(listeners_[token.slot]);
@@ -170,6 +218,28 @@ void SignalingHost::take_from_inbox() {
   }
 }
 
+void SignalingHost::take_webhook_answers() {
+  std::vector<Webhooks::Answer> answers;
+  {
+    const std::lock_guard lock{answers_mutex_};
+    answers.swap(answers_);
+  }
+  for (const auto& [connection, answer] : answers) {
+    doors_.on_webhook_answer(connection, answer, now_);
+  }
+  note_touched_by_doors();
+}
+
+void SignalingHost::tell_webhook() {
+  if (!webhooks_) return;
+  for (signaling::AskWebhook& question : doors_.take_questions()) {
+    webhooks_->ask(question.connection, std::move(question.body));
+  }
+  for (const signaling::RoomEvent& event : doors_.take_events()) {
+    webhooks_->tell(to_json(event, now_.wall));
+  }
+}
+
 void SignalingHost::admit(StreamSession session, const signaling::Site& site,
                           signaling::Doors::Peer peer, bool is_counted) {
   if (free_slots_.empty()) {
@@ -186,6 +256,7 @@ void SignalingHost::admit(StreamSession session, const signaling::Site& site,
   }
   free_slots_.pop_back();
   slot.session.emplace(std::move(session));
+  slot.session->keep_alive();  // not all that is spoken here has pings of its own
   slot.connection = std::make_unique<signaling::HttpConnection>(site, limits_, now_.instant);
   slot.is_counted = is_counted;
   slot.id = doors_.on_connected(*slot.connection, client, peer);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -20,8 +21,14 @@
 #include "server/metrics_door.h"
 #include "server/signaling_ice.h"
 #include "server/stream_session.h"
+#include "server/webhooks.h"
+#include "signaling/api_keys.h"
 #include "signaling/doors.h"
 #include "signaling/native_door.h"
+#include "signaling/openvidu_door.h"
+#include "signaling/relay_door.h"
+#include "signaling/rest_door.h"
+#include "signaling/socketio_door.h"
 
 namespace turnpike::server {
 
@@ -44,8 +51,8 @@ class SignalingHost {
 
   /// `reasons` is called by run(). The references must outlive it. Throws std::system_error when
   /// the kernel has no descriptors left.
-  SignalingHost(const Config& config, ConnectionLimits& limits, const signaling::TokenKeys& keys,
-                Listeners listeners, std::function<ReasonTotals()> reasons);
+  SignalingHost(const Config& config, ConnectionLimits& limits, Listeners listeners,
+                std::function<ReasonTotals()> reasons);
   SignalingHost(const SignalingHost&) = delete;
   SignalingHost& operator=(const SignalingHost&) = delete;
 
@@ -95,6 +102,8 @@ class SignalingHost {
   void on_session_event(std::uint32_t number, const net::Event& event);
   void take_input(std::uint32_t number);
   void on_deadlines();
+  void take_webhook_answers();
+  void tell_webhook();
   void begin_drain();
   void touch(std::uint32_t number);
   void note_touched_by_doors();
@@ -114,9 +123,14 @@ class SignalingHost {
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
 
   SignalingIce ice_;
+  signaling::FixedApiKeys api_keys_;
   signaling::Rooms rooms_;
   signaling::Doors doors_{rooms_};
   signaling::NativeDoor native_{doors_};
+  signaling::SocketIoDoor socketio_{doors_, random_, {}};
+  signaling::RelayDoor relay_{doors_, {}, random_};
+  signaling::OpenViduDoor openvidu_;
+  signaling::RestDoor rest_;
   MetricsDoor metrics_;
   signaling::ConnectionLimits limits_;
   std::unique_ptr<const signaling::Site> site_;
@@ -129,6 +143,10 @@ class SignalingHost {
   DeadlineQueue deadlines_;  // of connections, by slot
   std::vector<std::uint8_t> scratch_;
   std::vector<signaling::ConnectionEvent> events_;
+
+  std::mutex answers_mutex_;
+  std::vector<Webhooks::Answer> answers_;  // of the webhook, from its thread
+  std::unique_ptr<Webhooks> webhooks_;     // before what its thread writes to is gone
 
   Counters counters_;
   std::optional<Instant> drained_by_;  // set once it is stopping

@@ -21,7 +21,8 @@ signaling::IceServers SignalingIce::ice_servers(const signaling::IceRequest& req
                                                 WallTime now_wall) {
   std::vector<ServerAddress> servers = servers_;
   if (servers.empty()) servers = servers_at(name_in(request.host), config_.listen);
-  const std::string user = std::string{request.peer} + "@" + std::string{request.room};
+  std::string user{request.peer};
+  if (!request.room.empty()) user.append("@").append(request.room);
   const IceServers minted = mint_ice_servers(std::move(servers), config_.auth.secrets.front().value,
                                              user, now_wall + request.ttl);
   signaling::IceServers ice{{}, minted.expires_at};

@@ -39,6 +39,9 @@ class StreamSession {
   [[nodiscard]] const FiveTuple& tuple() const { return tuple_; }
   [[nodiscard]] int descriptor() const { return socket_.descriptor(); }
 
+  /// See TcpSocket::keep_alive().
+  void keep_alive() { socket_.keep_alive(); }
+
   /// The TLS handshake has been done. True for plain TCP.
   [[nodiscard]] bool is_established() const { return !tls_ || tls_->is_established(); }
 

@@ -21,7 +21,7 @@ namespace turnpike::signaling {
 ///
 /// The driver reports connections and what they say; after each call it looks at take_touched(),
 /// the connections that have output, a deadline or an end it has not seen, and at
-/// take_questions(), to be put to the webhook.
+/// take_questions() and take_events(), to be put to the webhook.
 class Doors {
  public:
   /// `rooms` must outlive it.
@@ -50,6 +50,8 @@ class Doors {
   /// Each once, in the order of their numbers.
   [[nodiscard]] std::vector<ConnectionId> take_touched();
   [[nodiscard]] std::vector<AskWebhook> take_questions() { return std::exchange(questions_, {}); }
+  /// What has happened in the rooms, to be told to the webhook; see Rooms::take_events().
+  [[nodiscard]] std::vector<RoomEvent> take_events() { return rooms_.take_events(); }
   [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
 
   // ---- for doors ----

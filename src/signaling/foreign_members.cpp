@@ -28,16 +28,22 @@ Result<std::string, ErrorCode> Rooms::enter(ConnectionId id, const ClientInfo& c
   if (entry.max) grant->max = std::min(*entry.max, grant->max.value_or(*entry.max));
   if (grant->name.empty()) grant->name = entry.name;
 
-  if (const auto obstacle = find_obstacle(find_room(entry.room), *grant, DoorKind::foreign)) {
+  const Room* const room = find_room(entry.room);
+  if (const auto obstacle = find_obstacle(room, *grant, DoorKind::foreign)) {
     return refused(obstacle->code);
   }
+  const bool is_in_use = room != nullptr && !room->members.empty();
+  if (is_in_use && room->protocol != entry.protocol) return refused(ErrorCode::forbidden);
   auto record = std::make_unique<Connection>();
   record->id = id;
   record->door = DoorKind::foreign;
   record->client = client;
   Connection& connection = connections_.add(std::move(record));
   by_id_[static_cast<std::uint64_t>(id)] = &connection;
-  return seat(entry.room, *grant, connection, effects).peer;
+  const Member& member = seat(entry.room, *grant, connection, effects);
+  member.room->protocol = entry.protocol;
+  report(RoomEvent::Kind::peer_joined, member);
+  return member.peer;
 }
 
 Result<std::size_t, ErrorCode> Rooms::forward(ConnectionId from, const Frame& frame, FrameKind kind,
@@ -76,7 +82,7 @@ void Rooms::leave(ConnectionId id) {
   Room& room = *connection->member->room;
   Member& member = *connection->member;
   forget(*connection);
-  erase_member(member);
+  erase_member(member, to_string(LeaveReason::left));
   erase_if_unused(room);
 }
 

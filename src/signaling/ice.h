@@ -16,7 +16,8 @@ struct IceServer {
   std::string credential;
 };
 
-/// For whom credentials are made. The views live during the call.
+/// For whom credentials are made. The views live during the call. Without a room they are for a
+/// program that asked for them over REST: `peer` is then the user it named, and may be empty.
 struct IceRequest {
   std::string_view peer;
   std::string_view room;

@@ -182,6 +182,7 @@ void Rooms::admit(const Request& request, const Join& join, const Grant& grant) 
   PeerView newcomer = view_of(member, member);
   newcomer.polite = true;  // to all others alike: they were here before, so they wait for its offer
   tell_others(*member.room, &member, peer_joined_text(newcomer), request.effects);
+  report(RoomEvent::Kind::peer_joined, member);
 }
 
 Member& Rooms::seat(const std::string& id, const Grant& grant, Connection& connection,
@@ -198,7 +199,9 @@ Member& Rooms::seat(const std::string& id, const Grant& grant, Connection& conne
     tell_others(*room, previous, peer_left_text(previous->peer, LeaveReason::replaced), effects);
   }
   Member& member = add_member(*room, connection, grant);
-  if (previous != nullptr) erase_member(*previous);  // now: an empty room would be gone
+  if (previous != nullptr) {  // now: an empty room would be gone
+    erase_member(*previous, to_string(LeaveReason::replaced));
+  }
   return member;
 }
 
@@ -210,6 +213,7 @@ Room& Rooms::make_room(std::string_view id, DoorKind door, std::uint32_t max,
   room.max = std::clamp(max, std::uint32_t{1}, max_peers_cap);
   room.key_id = key_id;
   if (!key_id.empty()) ++rooms_of_key_[room.key_id];
+  report(RoomEvent::Kind::room_created, room);
   return room;
 }
 

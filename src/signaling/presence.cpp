@@ -8,6 +8,26 @@
 #include "signaling/rooms.h"
 
 namespace turnpike::signaling {
+namespace {
+
+constexpr std::size_t event_id_bytes = 12;
+
+bool is_valid_max(const std::optional<std::uint32_t>& max) {
+  return !max || (*max > 0 && *max <= max_peers_cap);
+}
+
+/// `text` written again; nothing when it is no JSON object, or too long.
+std::optional<std::string> canonical_meta(const std::string& text) {
+  if (text.size() > bounds::meta_bytes) return std::nullopt;
+  const auto meta = parse_json(text, bounds::json_depth);
+  return meta && meta->is_object() ? std::optional{to_text(*meta)} : std::nullopt;
+}
+
+Rooms::RoomInfo info_of(const Room& room) {
+  return {room.id, room.door, room.max, room.locked, room.meta_json, room.members.size()};
+}
+
+}  // namespace
 
 // --- What clients ask for ------------------------------------------------------------------------
 
@@ -48,11 +68,9 @@ void Rooms::on_end(const Request& request) {
 // --- What the operator asks for ------------------------------------------------------------------
 
 Rooms::Created Rooms::create(const RoomSettings& settings) {
-  const auto meta = parse_json(settings.meta_json, bounds::json_depth);
+  auto meta = canonical_meta(settings.meta_json);
   const bool is_valid = !settings.id.empty() && is_plain_text(settings.id, bounds::room_bytes) &&
-                        meta && meta->is_object() &&
-                        settings.meta_json.size() <= bounds::meta_bytes &&
-                        (!settings.max || (*settings.max > 0 && *settings.max <= max_peers_cap));
+                        meta && is_valid_max(settings.max);
   if (!is_valid) return Created::invalid;
   if (find_room(settings.id) != nullptr) return Created::exists;
   const Limits& limits = settings_.limits;
@@ -65,7 +83,7 @@ Rooms::Created Rooms::create(const RoomSettings& settings) {
   Room& room = make_room(settings.id, DoorKind::native, settings.max.value_or(limits.max_peers),
                          settings.key_id);
   room.locked = settings.locked;
-  room.meta_json = to_text(*meta);
+  room.meta_json = *std::move(meta);
   room.keep_when_empty = true;
   return Created::made;
 }
@@ -85,28 +103,35 @@ bool Rooms::kick(std::string_view id, std::string_view peer, Effects& effects) {
   return true;
 }
 
-bool Rooms::set_locked(std::string_view id, bool locked) {
+Rooms::Changed Rooms::change(std::string_view id, const RoomChange& change) {
   Room* const room = find_room(id);
-  if (room == nullptr) return false;
-  room->locked = locked;
-  return true;
+  if (room == nullptr) return Changed::not_found;
+  auto meta = canonical_meta(change.meta_json.value_or("{}"));
+  if (!meta || !is_valid_max(change.max)) return Changed::invalid;
+  if (change.meta_json) room->meta_json = *std::move(meta);
+  room->max = change.max.value_or(room->max);
+  room->locked = change.locked.value_or(room->locked);
+  return Changed::done;
 }
 
-bool Rooms::post(std::string_view id, std::string_view event, std::string_view data_json, Now now,
-                 Effects& effects) {
+std::optional<std::size_t> Rooms::post(std::string_view id, std::string_view event,
+                                       std::string_view data_json, Now now, Effects& effects) {
   Room* const room = find_room(id);
-  if (room == nullptr || room->door != DoorKind::native) return false;
-  (void)deliver_to_room(*room, nullptr, {"server", event, data_json, 0, now.wall, false}, effects);
-  return true;
+  if (room == nullptr || room->door != DoorKind::native) return std::nullopt;
+  return deliver_to_room(*room, nullptr, {"server", event, data_json, 0, now.wall, false}, effects);
 }
 
-std::vector<Rooms::RoomInfo> Rooms::rooms() const {
-  std::vector<RoomInfo> all;
-  all.reserve(rooms_.size());
-  for (const auto& [id, room] : rooms_) {
-    all.push_back({id, room.door, room.max, room.locked, room.meta_json, room.members.size()});
+std::vector<Rooms::RoomInfo> Rooms::rooms(std::string_view after, std::size_t limit) const {
+  std::vector<RoomInfo> some;
+  for (auto at = rooms_.upper_bound(after); at != rooms_.end() && some.size() < limit; ++at) {
+    some.push_back(info_of(at->second));
   }
-  return all;
+  return some;
+}
+
+std::optional<Rooms::RoomInfo> Rooms::room(std::string_view id) const {
+  const Room* const room = find_room(id);
+  return room == nullptr ? std::nullopt : std::optional{info_of(*room)};
 }
 
 std::vector<Rooms::PeerInfo> Rooms::peers(std::string_view id) const {
@@ -152,7 +177,7 @@ void Rooms::end_room(Room& room, Effects& effects) {
       close(*member.connection, close_code_of(ErrorCode::room_ended),
             to_string(ErrorCode::room_ended), effects);
     }
-    erase_member(member);
+    erase_member(member, "ended");
   }
   erase_room(room);
 }
@@ -160,7 +185,7 @@ void Rooms::end_room(Room& room, Effects& effects) {
 void Rooms::remove_member(Member& member, LeaveReason reason, Effects& effects) {
   Room& room = *member.room;
   tell_others(room, &member, peer_left_text(member.peer, reason), effects);
-  erase_member(member);
+  erase_member(member, to_string(reason));
   erase_if_unused(room);
 }
 
@@ -169,10 +194,36 @@ void Rooms::erase_if_unused(Room& room) {
 }
 
 void Rooms::erase_room(Room& room) {
+  report(RoomEvent::Kind::room_ended, room);
   const auto of_key = rooms_of_key_.find(room.key_id);
   if (of_key != rooms_of_key_.end() && --of_key->second == 0) rooms_of_key_.erase(of_key);
   rooms_.erase(rooms_.find(room.id));
 }
+
+// --- What the operator hears of ------------------------------------------------------------------
+
+void Rooms::report(RoomEvent::Kind kind, const Room& room) {
+  if (!settings_.reports_events) return;
+  RoomEvent event;
+  event.id = random_text("ev_", event_id_bytes);
+  event.kind = kind;
+  event.room = room.id;
+  event.key_id = room.key_id;
+  events_.push_back(std::move(event));
+}
+
+void Rooms::report(RoomEvent::Kind kind, const Member& member, std::string_view reason) {
+  if (!settings_.reports_events) return;
+  report(kind, *member.room);
+  RoomEvent& event = events_.back();
+  event.peer = member.peer;
+  event.name = member.grant.name;
+  event.subject = member.grant.subject;
+  event.role = member.grant.role;
+  event.reason = reason;
+}
+
+// --- Looking up ----------------------------------------------------------------------------------
 
 Room* Rooms::find_room(std::string_view id) {
   const auto at = rooms_.find(id);

@@ -114,21 +114,6 @@ std::string read_request_id(FieldReader& fields) {
   return {};
 }
 
-std::string ice_servers_json(const IceServers& ice) {
-  ArrayWriter out;
-  for (const IceServer& server : ice.servers) {
-    ArrayWriter urls;
-    for (const std::string& url : server.urls) urls.text(url);
-    ObjectWriter entry;
-    entry.raw("urls", urls.finish());
-    if (!server.username.empty()) {
-      entry.text("username", server.username).text("credential", server.credential);
-    }
-    out.raw(entry.finish());
-  }
-  return out.finish();
-}
-
 std::string peer_json(const PeerView& peer) {
   ObjectWriter out;
   out.text("peer", peer.peer).number("n", peer.n).text("name", peer.name);
@@ -246,6 +231,21 @@ std::string peer_back_text(std::string_view peer) {
 
 std::string peer_left_text(std::string_view peer, LeaveReason reason) {
   return message_of_type("peer-left").text("peer", peer).text("reason", to_string(reason)).finish();
+}
+
+std::string ice_servers_json(const IceServers& ice) {
+  ArrayWriter out;
+  for (const IceServer& server : ice.servers) {
+    ArrayWriter urls;
+    for (const std::string& url : server.urls) urls.text(url);
+    ObjectWriter entry;
+    entry.raw("urls", urls.finish());
+    if (!server.username.empty()) {
+      entry.text("username", server.username).text("credential", server.credential);
+    }
+    out.raw(entry.finish());
+  }
+  return out.finish();
 }
 
 std::string ice_text(std::string_view id_json, const IceServers& ice) {

@@ -157,6 +157,8 @@ enum class LeaveReason : std::uint8_t { left, timeout, kicked, replaced };
 [[nodiscard]] std::string peer_away_text(std::string_view peer);
 [[nodiscard]] std::string peer_back_text(std::string_view peer);
 [[nodiscard]] std::string peer_left_text(std::string_view peer, LeaveReason reason);
+/// The array as RTCConfiguration.iceServers takes it.
+[[nodiscard]] std::string ice_servers_json(const IceServers& ice);
 [[nodiscard]] std::string ice_text(std::string_view id_json, const IceServers& ice);
 /// `code` is "room_ended" or "kicked".
 [[nodiscard]] std::string closed_text(std::string_view code);

@@ -75,6 +75,7 @@ struct Member {
 struct Room {
   std::string id;
   DoorKind door = DoorKind::native;
+  std::string protocol;  ///< of foreign members
   std::uint32_t max = 0;
   bool locked = false;
   bool keep_when_empty = false;  ///< made by the operator, not by a join

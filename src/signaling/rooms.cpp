@@ -204,7 +204,8 @@ void Rooms::forget(Connection& connection) {
   connections_.remove(connection.slot);
 }
 
-void Rooms::erase_member(Member& member) {
+void Rooms::erase_member(Member& member, std::string_view reason) {
+  report(RoomEvent::Kind::peer_left, member, reason);
   deadlines_.clear(timer_of(member));
   std::erase(member.room->members, &member);
   members_.remove(member.slot);

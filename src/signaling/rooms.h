@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/deadline_queue.h"
@@ -21,6 +22,7 @@
 #include "signaling/limits.h"
 #include "signaling/protocol.h"
 #include "signaling/room.h"
+#include "signaling/room_event.h"
 #include "signaling/token.h"
 #include "signaling/webhook.h"
 
@@ -48,6 +50,7 @@ class Rooms {
     std::string node;
     std::string region;
     HashSeed hash_seed;
+    bool reports_events = false;  ///< true: whoever drives the rooms calls take_events()
   };
 
   /// Everything since the start, for metrics.
@@ -95,12 +98,21 @@ class Rooms {
   /// The rest are false when there is no such room, or no such peer in it.
   bool end(std::string_view room, Effects& effects);
   bool kick(std::string_view room, std::string_view peer, Effects& effects);
-  bool set_locked(std::string_view room, bool locked);
-  /// A message to everyone in the room, from "server". `data_json` must be JSON. False also for
-  /// rooms of foreign members.
-  bool post(std::string_view room, std::string_view event, std::string_view data_json, Now now,
-            Effects& effects);
+  /// What is to be different about a room. Whoever is in it stays, and is not told.
+  struct RoomChange {
+    std::optional<std::uint32_t> max{};
+    std::optional<bool> locked{};
+    std::optional<std::string> meta_json{};  ///< a JSON object
+  };
+  enum class Changed : std::uint8_t { done, not_found, invalid };
+  /// All of it or nothing.
+  [[nodiscard]] Changed change(std::string_view room, const RoomChange& change);
+  /// A message to everyone in the room, from "server"; how many are there to get it now.
+  /// `data_json` must be JSON. Nothing when there is no such room, or it is of foreign members.
+  std::optional<std::size_t> post(std::string_view room, std::string_view event,
+                                  std::string_view data_json, Now now, Effects& effects);
 
+  static constexpr std::size_t max_rooms_listed = 1000;
   struct RoomInfo {
     std::string id;
     DoorKind door;
@@ -117,10 +129,15 @@ class Rooms {
     Role role;
     bool away;
   };
-  /// By name.
-  [[nodiscard]] std::vector<RoomInfo> rooms() const;
+  /// By name: at most `limit`, of those that come after `after`.
+  [[nodiscard]] std::vector<RoomInfo> rooms(std::string_view after = {},
+                                            std::size_t limit = max_rooms_listed) const;
+  [[nodiscard]] std::optional<RoomInfo> room(std::string_view id) const;
   /// By n; empty when there is no such room.
   [[nodiscard]] std::vector<PeerInfo> peers(std::string_view room) const;
+
+  /// What has happened since the last call, in order; always empty unless Settings::reports_events.
+  [[nodiscard]] std::vector<RoomEvent> take_events() { return std::exchange(events_, {}); }
 
   /// Asks everyone to go elsewhere: goaway at once, then closes them one by one over
   /// Limits::drain_spread. Nobody joins any more. `url` may be empty.
@@ -132,6 +149,8 @@ class Rooms {
     std::string token;
     std::string name;
     std::optional<std::uint32_t> max;  ///< what the door's own protocol allows, e.g. two
+    /// Members of one room speak one protocol: who names another one is `forbidden`.
+    std::string protocol{};
   };
   /// Makes `id` a member of a room of foreign members; its peer id. No on_connected() before.
   /// There is no resume: a member whose connection ends has left. Webhooks are not asked here.
@@ -187,7 +206,10 @@ class Rooms {
   /// Closes and forgets; a member must have been taken off before.
   void close(Connection& connection, std::uint16_t code, std::string_view reason, Effects& effects);
   void forget(Connection& connection);
-  void erase_member(Member& member);
+  /// `reason` is for those who hear of events.
+  void erase_member(Member& member, std::string_view reason);
+  void report(RoomEvent::Kind kind, const Room& room);
+  void report(RoomEvent::Kind kind, const Member& member, std::string_view reason = {});
   /// The member that sent this and has `right`; else refuses and returns nullptr.
   [[nodiscard]] Member* member_with(const Request& request, std::optional<Right> right);
   void schedule(const Connection& connection);
@@ -263,6 +285,7 @@ class Rooms {
   std::map<std::string, std::uint32_t, std::less<>> rooms_of_key_;
   std::size_t webhook_questions_ = 0;
   bool draining_ = false;
+  std::vector<RoomEvent> events_;
   DeadlineQueue deadlines_;  // connections have even ids, members odd ones
 };
 

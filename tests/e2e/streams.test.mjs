@@ -78,14 +78,14 @@ for (const over of ['tcp', 'tls']) {
       assert.equal((await connection.request(request, request.subarray(-1))).type, messageType.bindingSuccess);
     }));
 
-    it('gets a browser an answer in its language, and is closed', explained(async () => {
+    it('gets a browser the call page, on the port of TURN', explained(async () => {
       const connection = await connect(over);
-      connection.write('GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      connection.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
       await closing(connection);
       const [head, body] = connection.received.toString().split('\r\n\r\n');
-      assert.match(head, /^HTTP\/1\.1 404 Not Found\r\n/);
-      assert.match(head, /\r\nConnection: close/i);
-      assert.equal(Number(/\r\nContent-Length: (\d+)/i.exec(head)[1]), body.length);
+      assert.match(head, /^HTTP\/1\.1 200 OK\r\n/);
+      assert.match(head, /\r\nContent-Type: text\/html/i);
+      assert.match(body, /^<!doctype html>/i);
     }));
 
     for (const [what, bytes] of [
@@ -322,5 +322,19 @@ describe('500 idle connections', { timeout: halfAMinuteMs }, () => {
 
   it('were counted by the server, which then stops cleanly', explained(async () => {
     assert.equal((await context.server.stop()).streams_timed_out, idle);
+  }));
+});
+
+describe('A server without signaling', { timeout: halfAMinuteMs }, () => {
+  const { connect } = withServer({ signaling: { enabled: false } });
+
+  it('tells a browser that there is no page, and closes', explained(async () => {
+    const connection = await connect('tcp');
+    connection.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await closing(connection);
+    const [head, body] = connection.received.toString().split('\r\n\r\n');
+    assert.match(head, /^HTTP\/1\.1 404 Not Found\r\n/);
+    assert.match(head, /\r\nConnection: close/i);
+    assert.equal(Number(/\r\nContent-Length: (\d+)/i.exec(head)[1]), body.length);
   }));
 });

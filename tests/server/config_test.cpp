@@ -762,6 +762,40 @@ TEST_CASE("malformed entries of auth.secrets are refused", "[server][config]") {
   CHECK_FALSE(contains(refused("[\"" + good_secret + "\"]"), good_secret));
 }
 
+TEST_CASE("API keys are read, from the file itself or from one of their own", "[server][config]") {
+  const ScratchDirectory directory;
+  const std::string file = directory.write("web.key", good_secret + "\n", 0640);
+  const Config config = loaded(some_auth + "auth.api_keys = [{ id = \"web\", file = \"" + file +
+                               "\" }, { id = \"bot\", value = \"" + good_secret + "=\" }]\n");
+  REQUIRE(config.auth.api_keys.size() == 2);
+  CHECK(config.auth.api_keys[0].id == "web");
+  CHECK(config.auth.api_keys[0].value == good_secret);
+  CHECK(config.auth.api_keys[1].value == good_secret + "=");
+  CHECK(loaded(some_auth).auth.api_keys.empty());
+}
+
+TEST_CASE("malformed API keys are refused and never repeated", "[server][config]") {
+  const auto refused = [](const std::string& tables) {
+    return refusal("[auth]\napi_keys = " + tables + "\n");
+  };
+  const auto key = [](const std::string& id, const std::string& value) {
+    return "{ id = \"" + id + "\", value = \"" + value + "\" }";
+  };
+  CHECK(contains(refused("[{ value = \"" + good_secret + "\" }]"),
+                 "t.toml:2:13: auth.api_keys: an API key has no id"));
+  CHECK(contains(refused("[{ id = \"a\" }]"), "the API key \"a\" has neither value nor file"));
+  CHECK(contains(refused("[" + key("a", "short") + "]"), "the secret has 5 bytes, fewer than 32"));
+  CHECK(contains(refused("[" + key("a", good_secret) + ", " + key("a", good_secret + "1") + "]"),
+                 "two API keys have the id \"a\""));
+  CHECK(contains(refused("[" + key("a", good_secret) + ", " + key("b", good_secret) + "]"),
+                 "the API keys \"a\" and \"b\" are the same; give each program its own"));
+  CHECK(contains(refused("[" + key(std::string(129, 'x'), good_secret) + "]"),
+                 "the id of an API key has 129 bytes; use at most 128"));
+  const std::string spaced = refused("[" + key("a", good_secret + " canary") + "]");
+  CHECK(contains(spaced, "the API key \"a\" has characters that cannot stand in an HTTP header"));
+  CHECK_FALSE(contains(spaced, "canary"));
+}
+
 TEST_CASE("malformed entries of auth.users are refused without their passwords",
           "[server][config]") {
   const auto refused = [](const std::string& tables) {
@@ -1084,7 +1118,8 @@ TEST_CASE("the quickstart's values are a layer of their own", "[server][config]"
 
 TEST_CASE("what is shown of the configuration has no secrets (I08)", "[server][config]") {
   const auto result =
-      load(some_auth + "auth.users = [{ name = \"alice\", password = \"canary-password\" }]\n");
+      load(some_auth + "auth.users = [{ name = \"alice\", password = \"canary-password\" }]\n" +
+           "auth.api_keys = [{ id = \"web\", value = \"" + good_secret + "\" }]\n");
   REQUIRE(result);
   std::string everything;
   for (const ShownKey& key : shown_config(*result)) {
@@ -1093,6 +1128,8 @@ TEST_CASE("what is shown of the configuration has no secrets (I08)", "[server][c
   CHECK(contains(everything, "auth.secrets = [{ id = \"a\", value = \"(hidden)\" }] # t.toml:1\n"));
   CHECK(contains(everything,
                  "auth.users = [{ name = \"alice\", password = \"(hidden)\" }] # t.toml:2\n"));
+  CHECK(contains(everything,
+                 "auth.api_keys = [{ id = \"web\", value = \"(hidden)\" }] # t.toml:3\n"));
   CHECK_FALSE(contains(everything, "canary-password"));
   CHECK_FALSE(contains(everything, good_secret));
 }
@@ -1103,9 +1140,10 @@ TEST_CASE("every key's default and example are accepted by the key itself", "[se
     const std::string line = std::string{key.path} + " = ";
     CHECK(refusal(line + to_toml(key.show(Config{})) + "\n") == "(accepted)");
     // Not those that name files or need some, or that come in pairs.
-    if (key.path != "auth.secrets" && key.path != "listen.tls" && key.path != "listen.dtls" &&
-        key.path != "listen.proxy_protocol" && !key.path.starts_with("tls.") &&
-        !key.path.starts_with("nat_discovery.") && key.path != "relay.alternate_domain") {
+    if (key.path != "auth.secrets" && key.path != "auth.api_keys" && key.path != "listen.tls" &&
+        key.path != "listen.dtls" && key.path != "listen.proxy_protocol" &&
+        !key.path.starts_with("tls.") && !key.path.starts_with("nat_discovery.") &&
+        key.path != "relay.alternate_domain") {
       CHECK(refusal(line + std::string{key.example} + "\n") == "(accepted)");
     }
     CHECK_FALSE(key.meaning.empty());

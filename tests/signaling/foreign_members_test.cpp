@@ -94,7 +94,7 @@ TEST_CASE("one room speaks one protocol", "[signaling]") {
           .error() == ErrorCode::not_joined);
   world.rooms().leave(mina.id());  // not the door's to do
   CHECK(world.rooms().room_count() == 2);
-  CHECK_FALSE(world.rooms().post("foreign", "e", "1", world.now(), world.effects()));
+  CHECK_FALSE(world.rooms().post("foreign", "e", "1", world.now(), world.effects()).has_value());
 }
 
 TEST_CASE("foreign members are pinged, given credentials and timed out by nobody here",

@@ -5,11 +5,15 @@
 #include <string>
 
 #include "base/seeded_random.h"
+#include "signaling/api_keys.h"
 #include "signaling/doors.h"
 #include "signaling/native_door.h"
 #include "signaling/websocket_client.h"
 
 namespace turnpike::signaling::test {
+
+/// The secret of the house's one API key, "web".
+inline constexpr std::string_view api_secret = "0123456789abcdef0123456789abcdef";
 
 class NoIce final : public IceSource {
  public:
@@ -84,6 +88,7 @@ class House {
     elapsed_ += duration;
     doors.on_deadline(now());
   }
+  [[nodiscard]] const ApiKeys& keys() const { return keys_; }
   HttpConnection& at(std::uint64_t client) { return *connections_.at(ConnectionId{client}); }
   [[nodiscard]] Now now() const {
     return {Instant{seconds{1000}} + elapsed_,
@@ -98,7 +103,7 @@ class House {
     return all;
   }
 
-  FixedTokenKeys keys_{{}};
+  FixedApiKeys keys_{{{"web", std::string{api_secret}}}};
   NoIce ice_;
   turnpike::test::SeededRandom random_{7};
   std::optional<Site> site_;

@@ -215,13 +215,16 @@ TEST_CASE("the operator sees, locks, kicks and speaks", "[signaling]") {
   CHECK(peers[1].away);
   CHECK(world.rooms().peers("none").empty());
 
-  CHECK(world.rooms().post("demo", "notice", R"({"text":"soon"})", world.now(), world.effects()));
+  CHECK(world.rooms().post("demo", "notice", R"({"text":"soon"})", world.now(), world.effects()) ==
+        std::size_t{1});
   world.carry_out();
   const Json notice = jun.hear("message");
   CHECK(notice["from"] == "server");
   CHECK(notice["data"]["text"] == "soon");
 
-  CHECK(world.rooms().set_locked("demo", true));
+  Rooms::RoomChange lock;
+  lock.locked = true;
+  CHECK(world.rooms().change("demo", lock) == Rooms::Changed::done);
   CHECK(world.client().join("demo")["code"] == "room_locked");
   CHECK(world.rooms().kick("demo", mina.peer, world.effects()));
   world.carry_out();
@@ -229,8 +232,38 @@ TEST_CASE("the operator sees, locks, kicks and speaks", "[signaling]") {
 
   CHECK_FALSE(world.rooms().kick("demo", mina.peer, world.effects()));
   CHECK_FALSE(world.rooms().kick("none", jun.peer, world.effects()));
-  CHECK_FALSE(world.rooms().set_locked("none", true));
-  CHECK_FALSE(world.rooms().post("none", "e", "1", world.now(), world.effects()));
+  CHECK(world.rooms().change("none", lock) == Rooms::Changed::not_found);
+  CHECK_FALSE(world.rooms().post("none", "e", "1", world.now(), world.effects()).has_value());
+}
+
+TEST_CASE("a room is changed in one piece or not at all", "[signaling]") {
+  World world;
+  (void)world.member("demo", "Jun");
+  CHECK(world.rooms().change("demo", {4, true, R"({ "title": "Demo" })"}) == Rooms::Changed::done);
+  CHECK(world.rooms().change("demo", {5, false, "[]"}) == Rooms::Changed::invalid);
+  CHECK(world.rooms().change("demo", {0, false, "{}"}) == Rooms::Changed::invalid);
+  CHECK(world.rooms().change("demo", {65, false, "{}"}) == Rooms::Changed::invalid);
+  CHECK(world.rooms().change("demo", {}) == Rooms::Changed::done);
+  const auto room = world.rooms().room("demo");
+  REQUIRE(room);
+  CHECK(room->max == 4);
+  CHECK(room->locked);
+  CHECK(room->meta_json == R"({"title":"Demo"})");
+  CHECK_FALSE(world.rooms().room("none"));
+}
+
+TEST_CASE("rooms are listed by name, a page at a time", "[signaling]") {
+  World world;
+  for (const char* const id : {"c", "a", "b"}) (void)world.member(id, "Jun");
+  const auto ids = [&world](std::string_view after, std::size_t limit) {
+    std::string all;
+    for (const auto& room : world.rooms().rooms(after, limit)) all += room.id;
+    return all;
+  };
+  CHECK(ids("", 2) == "ab");
+  CHECK(ids("b", 2) == "c");
+  CHECK(ids("c", 2).empty());
+  CHECK(ids("aa", 9) == "bc");  // a room that has gone meanwhile
 }
 
 }  // namespace turnpike::signaling::test

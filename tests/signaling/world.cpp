@@ -15,6 +15,7 @@ Rooms::Settings rooms_settings(const WorldSettings& world) {
   settings.limits = world.limits;
   settings.auth = world.auth;
   settings.create_on_demand = world.create_on_demand;
+  settings.reports_events = world.reports_events;
   settings.version = "1.0.0";
   settings.node = "n1";
   settings.region = "kr";

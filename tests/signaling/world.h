@@ -29,6 +29,7 @@ struct WorldSettings {
   JoinAuth auth = JoinAuth::open;
   Limits limits = default_limits();  ///< joins without limit
   bool create_on_demand = true;
+  bool reports_events = false;
 
   static Limits default_limits();
 };

@@ -26,8 +26,9 @@ MAY_INCLUDE = {
     # Tests servers from outside: it must not share the logic of ours.
     "conformance": ["base", "stun", "auth", "client", "net"],
     "server": ["base", "stun", "auth", "turn", "client", "signaling", "store", "net"],
-    # DESIGN §2 and: `server`, whose configuration the commands read; `net`, whose sockets they use.
-    "cli": ["base", "stun", "auth", "client", "store", "net", "conformance", "server"],
+    # DESIGN §2 and: `server`, whose configuration the commands read; `net`, whose sockets they use;
+    # `signaling`, whose room tokens they mint.
+    "cli": ["base", "stun", "auth", "client", "signaling", "store", "net", "conformance", "server"],
 }
 
 # Take bytes and the time, return values: no sockets, threads, clocks, randomness, logging.
@@ -52,6 +53,7 @@ CONFINED = [
      "OpenSSL is used only in src/base/crypto*, src/net/tls* and src/net/dtls_endpoint*: call base/crypto.h"),
     (r"<asio[./]", r"(net|server|cli)/.*", "Asio is used only in net, server and cli"),
     (r"<spdlog/", r"(server|cli)/.*", "spdlog is used only in server and cli"),
+    (r"<curl/", r"server/webhooks[^/]*", "libcurl is used only in src/server/webhooks*"),
 ]
 
 SOURCE_SUFFIXES = {".h", ".hpp", ".cpp", ".cc", ".inc"}

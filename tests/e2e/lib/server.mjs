@@ -28,7 +28,9 @@ export const staticPassword = 'correct horse battery staple';
 const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
-function toml({ port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, mobility, workers, limits, users }) {
+function toml({
+  port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, mobility, workers, limits, signaling, users,
+}) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   return [
     'realm = "e2e.turnpike.test"',
@@ -57,6 +59,12 @@ function toml({ port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, mobili
     '',
     '[limits]',
     ...Object.entries(limits).map(([key, value]) => `${key} = ${toToml(value)}`),
+    '',
+    '[signaling]',
+    ...Object.entries(signaling).map(([key, value]) => `${key} = ${toToml(value)}`),
+    '',
+    '[metrics]',
+    'listen = ""',
     '',
     '[auth]',
     `secrets = [{ id = "t", value = ${toToml(restSecret)} }]`,
@@ -112,10 +120,11 @@ export const fullServer = {
 /// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
 /// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062), `mobility` moving ones
-/// (RFC 8016); `workers` is how many there are, one per core unless given.
+/// (RFC 8016); `workers` is how many there are, one per core unless given. `signaling` are keys of that
+/// section.
 export async function startServer({
   users = [], allowPeers = [], tls, dtls, proxied, limits, relayPorts, discoveryAddresses, binary, environment,
-  options = [], tcpRelays = false, mobility = false, workers = 0,
+  options = [], tcpRelays = false, mobility = false, workers = 0, signaling = {},
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
   const tlsPort = tls && (await freePort());
@@ -134,6 +143,7 @@ export async function startServer({
     proxied: proxiedPorts,
     relay: relayPortRange({ ports: relayPorts }),
     limits: { ...noLimits, ...limits },
+    signaling,
     users,
     tcpRelays,
     mobility,

@@ -47,6 +47,11 @@ const signalingConfiguration = (root) => [
   '[signaling]',
   'auth = "open"',
   'doors = ["native", "socketio", "relay", "openvidu"]',
+  'joins_per_minute = 0', // every tab here has the same address
+  '[limits]',
+  'tcp_connections_per_address = 0',
+  '[metrics]',
+  'listen = ""',
   '[web]',
   `root = "${root}"`,
 ];

@@ -1,0 +1,220 @@
+#include "signaling/relay_door.h"
+
+#include <algorithm>
+#include <array>
+
+#include "signaling/fields.h"
+#include "signaling/http_target.h"
+#include "signaling/json.h"
+#include "signaling/limits.h"
+
+namespace turnpike::signaling {
+namespace {
+
+constexpr std::string_view prefix = "/r/";
+constexpr std::string_view files = "resources/upload_images/";
+constexpr std::uint32_t counsel_parties = 2;
+
+/// Whom a bound for addresses holds for: one IPv4 address, or a /64.
+IpAddress network_of(const IpAddress& address) {
+  if (address.family() == Family::ipv4) return address;
+  std::array<std::uint8_t, 16> bytes{};
+  copy_bytes(address.bytes().first(8), bytes);
+  return IpAddress::from_bytes(Family::ipv6, bytes);
+}
+
+/// In the address, since such clients have no other place for it.
+std::string token_of(const Request& request) {
+  auto token = query_value(request.query, "token");
+  if (!token) token = query_value(request.query, "key");
+  return token.value_or("");
+}
+
+Response file_response(std::string_view name, const Blob& blob) {
+  Response response{200};
+  std::string disposition{blob.type.is_image ? "inline" : "attachment"};
+  disposition.append("; filename=\"").append(name).append("\"");
+  response.with("Content-Type", blob.type.content_type)
+      .with("Content-Disposition", disposition)
+      .with("Content-Security-Policy", "sandbox; default-src 'none'")
+      .with("Cache-Control", "private, max-age=600");
+  response.body = blob.bytes;
+  return response;
+}
+
+Response no_such_thing() { return text_response(404, "There is nothing here."); }
+
+}  // namespace
+
+std::optional<RelayPath> parse_relay_path(std::string_view path) {
+  if (!path.starts_with(prefix)) return std::nullopt;
+  path.remove_prefix(prefix.size());
+  RelayPath parsed{path.substr(0, path.find('/'))};
+  if (parsed.room.empty() || !is_plain_text(parsed.room, bounds::room_bytes)) return std::nullopt;
+  parsed.is_counsel = path.ends_with("/ertc");
+  path.remove_prefix(std::min(parsed.room.size() + 1, path.size()));
+  if (path.starts_with(files)) {
+    parsed.file = path.substr(files.size());
+    if (parsed.file.empty()) return std::nullopt;
+  }
+  return parsed;
+}
+
+std::vector<Route> RelayDoor::routes() const {
+  Route route{std::string{prefix}, RouteKind::either, {Method::get}, true};
+  route.max_message_bytes = settings_.max_message_bytes;
+  return {std::move(route)};
+}
+
+void RelayDoor::on_asked(ConnectionId id, const Asked& asked, Now now) {
+  const auto path = parse_relay_path(asked.request.path);
+  if (!path || (asked.may_open && !path->file.empty())) {
+    return doors_.respond(id, no_such_thing(), now);
+  }
+  if (!asked.may_open) return doors_.respond(id, answer_get(*path, now), now);
+  const auto sockets = sockets_of_network_.find(network_of(doors_.address_of(id)));
+  if (sockets != sockets_of_network_.end() &&
+      sockets->second >= settings_.max_sockets_per_address) {
+    return doors_.respond(id, text_response(429, "There are too many from your address."), now);
+  }
+  doors_.open(id, now);
+}
+
+Response RelayDoor::answer_get(const RelayPath& path, Now now) const {
+  if (path.file.empty()) {
+    return text_response(426, "Rooms are for WebSockets.").with("Upgrade", "websocket");
+  }
+  const Blob* const blob = blobs_.find(path.room, path.file, now.instant);
+  return blob == nullptr ? no_such_thing() : file_response(path.file, *blob);
+}
+
+void RelayDoor::on_opened(ConnectionId id, const Opened& opened, Now now) {
+  if (const auto obstacle = enter(id, opened.request, now)) {
+    doors_.close(id, close_code_of(*obstacle), to_string(*obstacle), now);
+  }
+}
+
+std::optional<ErrorCode> RelayDoor::enter(ConnectionId id, const Request& request, Now now) {
+  const auto path = parse_relay_path(request.path);
+  if (!path || is_other_kind(*path)) return ErrorCode::forbidden;
+  const IpAddress& address = doors_.address_of(id);
+  Rooms::Entry entry{std::string{path->room}, token_of(request), "", std::nullopt};
+  if (path->is_counsel) entry.max = counsel_parties;
+  const auto entered = doors_.rooms().enter(id, {address, ""}, entry, now, doors_.effects());
+  if (!entered) return entered.error();
+  const auto room =
+      rooms_
+          .try_emplace(entry.room, RelayRoom{path->is_counsel, OfferWindow{settings_.offer_window}})
+          .first;
+  ++room->second.parties;
+  const IpAddress network = network_of(address);
+  ++sockets_of_network_[network];
+  parties_.emplace(id, Party{room, network});
+  return std::nullopt;
+}
+
+bool RelayDoor::is_other_kind(const RelayPath& path) const {
+  const auto room = rooms_.find(path.room);
+  const std::size_t parties = room == rooms_.end() ? 0 : room->second.parties;
+  if (parties > 0 && room->second.is_counsel != path.is_counsel) return true;
+  return doors_.rooms().peers(path.room).size() != parties;  // some came in by another door
+}
+
+void RelayDoor::on_text(ConnectionId id, std::string_view text, Now now) {
+  const auto party = parties_.find(id);
+  if (party == parties_.end()) return;
+  const Frame frame = make_frame(std::string{text});
+  const auto room = party->second.room;
+  std::vector<OfferWindow::Passed> passed;
+  if (room->second.is_counsel && room->second.parties > 1) {
+    room->second.window.on_text(id, frame, now.instant, passed);
+    schedule(room);
+  } else {
+    passed.push_back({id, frame});
+  }
+  deliver(passed, now);
+}
+
+void RelayDoor::deliver(const std::vector<OfferWindow::Passed>& passed, Now now) {
+  for (const auto& [from, frame] : passed) {
+    const auto sent =
+        doors_.rooms().forward(from, frame, Rooms::FrameKind::text, now, doors_.effects());
+    if (!sent && sent.error() == ErrorCode::rate_limited) end(from, sent.error(), now);
+  }
+}
+
+void RelayDoor::on_binary(ConnectionId id, std::string_view bytes, Now now) {
+  const auto party = parties_.find(id);
+  if (party == parties_.end()) return;
+  if (party->second.binaries.take(settings_.binaries, now.instant) != RateMeter::Verdict::pass) {
+    return end(id, ErrorCode::rate_limited, now);
+  }
+  if (!party->second.room->second.is_counsel) return doors_.send_binary(id, bytes, now);
+  keep_file(id, party->second, bytes, now);
+}
+
+/// The clients have no word for a file that was not taken, so they hear none.
+void RelayDoor::keep_file(ConnectionId id, const Party& party, std::string_view bytes, Now now) {
+  const auto name = blobs_.put(party.room->first, party.network, bytes, now.instant);
+  ++(name ? counters_.files : counters_.files_refused);
+  if (!name) return;
+  ObjectWriter message;
+  message.text("type", "FILE2").text("msg", *name);
+  const Frame frame = make_frame(message.finish());
+  for (const ConnectionId other : doors_.rooms().others(id)) doors_.effects().text(other, frame);
+  doors_.effects().text(id, frame);
+}
+
+void RelayDoor::on_ended(ConnectionId id, std::uint16_t, Now) {
+  doors_.rooms().leave(id);
+  forget(id);
+}
+
+void RelayDoor::perform(ConnectionId member, const Effect& effect, Now now) {
+  doors_.carry_out(member, effect, now);
+  if (std::holds_alternative<Close>(effect)) forget(member);
+}
+
+void RelayDoor::on_deadline(Now now) {
+  blobs_.on_deadline(now.instant);
+  while (!due_.empty() && due_.begin()->first <= now.instant) {
+    const auto room = rooms_.find(due_.begin()->second);
+    std::vector<OfferWindow::Passed> passed;
+    room->second.window.on_deadline(now.instant, passed);
+    schedule(room);
+    deliver(passed, now);
+  }
+}
+
+std::optional<Instant> RelayDoor::next_deadline() const {
+  std::optional<Instant> next = blobs_.next_deadline();
+  if (!due_.empty() && (!next || due_.begin()->first < *next)) next = due_.begin()->first;
+  return next;
+}
+
+void RelayDoor::schedule(RoomTable::iterator room) {
+  auto& [name, record] = *room;
+  if (record.due) due_.erase({*record.due, name});
+  record.due = record.window.next_deadline();
+  if (record.due) due_.emplace(*record.due, name);
+}
+
+void RelayDoor::end(ConnectionId id, ErrorCode why, Now now) {
+  doors_.close(id, close_code_of(why), to_string(why), now);
+  doors_.rooms().leave(id);
+  forget(id);
+}
+
+void RelayDoor::forget(ConnectionId id) {
+  const auto party = parties_.find(id);
+  if (party == parties_.end()) return;
+  const auto room = party->second.room;
+  const auto sockets = sockets_of_network_.find(party->second.network);
+  if (--sockets->second == 0) sockets_of_network_.erase(sockets);
+  parties_.erase(party);
+  room->second.window.clear();
+  schedule(room);
+  if (--room->second.parties == 0) rooms_.erase(room);
+}
+
+}  // namespace turnpike::signaling
