@@ -30,6 +30,8 @@ struct Options {
   std::string password;  ///< "@file", "-", or empty: asked for
   std::string second_user;
   std::string second_password;
+  std::string secret;                 ///< "@file" or "-"
+  std::int64_t nonce_lifetime_s = 0;  ///< 0: not known
   std::vector<std::string> transports;
   std::uint16_t tls_port = 0;
   std::string family;
@@ -123,6 +125,8 @@ conformance::Settings settings_from(const Options& options, const TurnTarget& ta
   settings.user = user_from(options.user, options.password, "--password", io);
   settings.second_user =
       user_from(options.second_user, options.second_password, "--second-password", io);
+  if (!options.secret.empty()) settings.secret = read_password(options.secret, "--secret", io);
+  if (options.nonce_lifetime_s > 0) settings.nonce_lifetime = seconds{options.nonce_lifetime_s};
   settings.slow = options.slow;
   settings.verify = options.verify;
   settings.timing.rto = milliseconds{options.rto_ms};
@@ -234,6 +238,16 @@ void add_options(CLI::App& command, Options& options) {
       ->type_name("NAME");
   command.add_option("--second-password", options.second_password, "The same for that one")
       ->type_name("@FILE|-");
+  command
+      .add_option("--secret", options.secret,
+                  "File with the secret that time-limited credentials are made with, or -")
+      ->type_name("@FILE|-");
+  command
+      .add_option(
+          "--nonce-lifetime", options.nonce_lifetime_s,
+          "For how many seconds the server takes a nonce: then that is tried without --slow")
+      ->check(CLI::Range(1, 3600))
+      ->type_name("S");
   command
       .add_option("--transport", options.transports,
                   "udp, tcp, tls, dtls, or several with commas; default: that of TARGET")

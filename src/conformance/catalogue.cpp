@@ -6,9 +6,10 @@ namespace {
 std::vector<Check> all_checks() {
   std::vector<Check> all;
   for (const auto& part :
-       {rfc8489_message_checks(), rfc8489_authentication_checks(), rfc8656_allocate_checks(),
-        rfc8656_refresh_checks(), rfc8656_permission_checks(), rfc8656_channel_checks(),
-        rfc8656_data_checks(), rfc8656_stream_checks(), rfc6062_checks(), rfc8016_checks(),
+       {rfc8489_message_checks(), rfc8489_authentication_checks(), rfc8489_alternate_checks(),
+        time_limited_checks(), rfc8656_allocate_checks(), rfc8656_refresh_checks(),
+        rfc8656_permission_checks(), rfc8656_channel_checks(), rfc8656_data_checks(),
+        rfc8656_ip_header_checks(), rfc8656_stream_checks(), rfc6062_checks(), rfc8016_checks(),
         rfc5780_checks(), rfc7443_checks(), rfc7350_checks()}) {
     all.insert(all.end(), part.begin(), part.end());
   }

@@ -20,6 +20,7 @@ class UdpConnection final : public Connection {
   }
   Result<Received, Stop> receive(Instant until) override { return socket_.receive(until); }
   [[nodiscard]] Endpoint local() const override { return socket_.local(); }
+  [[nodiscard]] Socket* socket() override { return &socket_; }
 
  private:
   Socket socket_;
@@ -40,6 +41,7 @@ class TcpConnection final : public Connection {
   }
   [[nodiscard]] Endpoint local() const override { return socket_.local(); }
   void reset_on_close() override { socket_.reset_on_close(); }
+  [[nodiscard]] Socket* socket() override { return &socket_; }
 
  private:
   Socket socket_;

@@ -45,6 +45,8 @@ class Connection {
   [[nodiscard]] virtual Endpoint local() const = 0;
   /// TCP: the end will be a reset, not a goodbye, and the port is free at once.
   virtual void reset_on_close() {}
+  /// The socket beneath UDP and plain TCP; null where (D)TLS has it.
+  [[nodiscard]] virtual Socket* socket() { return nullptr; }
   /// What ALPN chose; empty where there is none.
   [[nodiscard]] virtual std::string alpn() const { return {}; }
   /// "TLSv1.3"…; empty where there is none.

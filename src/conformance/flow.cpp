@@ -228,6 +228,7 @@ std::optional<FromPeer> Flow::next_from_peer(Instant until) {
   while (auto frame = next(until)) {
     FromPeer came;
     came.raw = frame->bytes;
+    came.traffic_class = frame->traffic_class;
     if (const auto data = read_channel_data(came.raw)) {
       came.channel = data->number;
       came.payload = Bytes{data->payload.begin(), data->payload.end()};

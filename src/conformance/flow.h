@@ -38,7 +38,8 @@ struct FromPeer {
   std::optional<Endpoint> peer;          ///< XOR-PEER-ADDRESS of a Data indication
   std::optional<Bytes> payload;          ///< DATA, or the payload of ChannelData
   std::optional<stun::Icmp> icmp;
-  Bytes raw;  ///< the whole message, padding included
+  std::optional<std::uint8_t> traffic_class;  ///< over UDP: DSCP and ECN
+  Bytes raw;                                  ///< the whole message, padding included
 };
 
 class Flow {

@@ -1,5 +1,6 @@
 // RFC 8489 §9.2 and §14: the long-term credential mechanism, seen through Allocate and Refresh.
 #include <algorithm>
+#include <chrono>
 
 #include "conformance/catalogue.h"
 
@@ -211,6 +212,31 @@ void foreign_nonce(Session& session) {
   const Reply reply = try_signature(other, signature);
   // §9.2.4 forbids to choose the same nonce twice, not to accept it from elsewhere.
   expect_error(reply, std::vector<std::uint16_t>{stale_nonce, 437});
+}
+
+/// Sends requests with one and the same nonce, the allocation alive, until it is no longer taken.
+void nonce_expires(Session& session) {
+  const auto known = session.settings().nonce_lifetime;
+  if (!known && !session.settings().slow) {
+    not_tried("may wait for an hour: needs --slow, or --nonce-lifetime");
+  }
+  constexpr seconds margin{5};
+  const seconds longest = known.value_or(seconds{3600}) + margin;
+  const nanoseconds pause = std::min<nanoseconds>(nanoseconds{longest} / 60, seconds{30});
+  Flow& flow = session.open();
+  session.allocate(flow);
+  const Signature first = flow.signature();
+  const Instant start = clock_now();
+  for (Reply reply = flow.request_as(Method::refresh, {}, first);;
+       reply = flow.request_as(Method::refresh, {}, first)) {
+    if (reply.error() == stale_nonce) break;
+    expect_success(reply);
+    const auto age = std::chrono::floor<seconds>(clock_now() - start);
+    expect(age <= longest, "438 for a nonce of " + std::to_string(longest.count()) + " s",
+           "success");
+    static_cast<void>(flow.next_from_peer(clock_now() + pause));
+  }
+  expect_success(flow.request(Method::refresh));  // with the new nonce, in mid-allocation
 }
 
 // --- Integrity -----------------------------------------------------------------------------------
@@ -433,6 +459,10 @@ std::vector<Check> rfc8489_authentication_checks() {
        stale_nonce_is_438},
       {"nonce-of-a-438-is-valid", "19, 30", "RFC 8489 §9.2.4", "The NONCE in a 438 must be valid.",
        must, everywhere, stale_nonce_has_a_new_one},
+      {"nonce-expires-within-an-hour", "30", "RFC 8656 §5",
+       "A nonce should expire at least hourly in the life of an allocation, which goes on with the "
+       "next one.",
+       should, udp, nonce_expires},
       {"wrong-password-comes-before-stale-nonce", "19", "RFC 8489 §9.2.4",
        "438 is decided after the integrity: a wrong password with a stale nonce is 401.", must,
        everywhere, stale_nonce_after_password},

@@ -199,16 +199,6 @@ void relay_to_relay(Session& session) {
   fail("the payload through both relays", "nothing");
 }
 
-/// What the suite sends is Not-ECT, so a copy of it and the fixed choice come to the same.
-void relayed_datagrams_are_not_ect(Session& session) {
-  const Session::Relay relay = session.open_relay();
-  const Received received = session.expect_sent(relay, session.random_bytes(16));
-  if (!received.traffic_class) not_tried("this host does not tell the traffic class");
-  constexpr unsigned ecn_bits = 3;
-  const unsigned ecn = *received.traffic_class & ecn_bits;
-  expect(ecn == 0, "ECN 0 (Not-ECT)", "ECN " + std::to_string(ecn));
-}
-
 }  // namespace
 
 std::vector<Check> rfc8656_data_checks() {
@@ -254,9 +244,6 @@ std::vector<Check> rfc8656_data_checks() {
       {"send-with-dont-fragment", "34", "RFC 8656 §11.2",
        "DONT-FRAGMENT in Send is honoured, or the indication discarded.", must, everywhere,
        send_with_dont_fragment},
-      {"relayed-datagrams-are-not-ect", "55", "RFC 8656 §14, §15",
-       "ECN is copied, or Not-ECT: 0 for a client that sets none.", must, everywhere,
-       relayed_datagrams_are_not_ect},
       {"icmp-is-told-to-the-client", "48", "RFC 8656 §11.5",
        "ICMP \"port unreachable\" becomes a Data indication with ICMP.", must, everywhere,
        icmp_is_told},

@@ -54,7 +54,8 @@ Result<Flow*, ConnectError> Session::try_open(const FlowOptions& options) {
   auto opened = connect(connection);
   if (!opened) return Failure{opened.error()};
   std::optional<client::LongTermClient> user;
-  const auto& chosen = options.as_second_user ? settings_.second_user : settings_.user;
+  auto chosen = options.as_second_user ? settings_.second_user : settings_.user;
+  if (options.as_user) chosen = options.as_user;
   if (chosen) user.emplace(chosen->name, chosen->password);
   return &flows_.emplace_back(std::move(*opened), connection.transport, std::move(user), random_,
                               settings_.timing);

@@ -27,6 +27,9 @@ struct Settings {
   std::string server_name;  ///< as the user wrote it: for TLS
   std::optional<User> user;
   std::optional<User> second_user;
+  std::optional<std::string> secret;  ///< that time-limited credentials are made with
+  /// How long a nonce serves, if that is known.
+  std::optional<seconds> nonce_lifetime;
   std::optional<IpAddress> peer_address;  ///< where the suite's peers are; nothing: by the route
   Timing timing;
   bool slow = false;    ///< checks that wait for minutes run too
@@ -42,6 +45,7 @@ struct FlowOptions {
   std::optional<Endpoint> server;
   std::optional<Endpoint> local;
   bool as_second_user = false;
+  std::optional<User> as_user;
   bool any_source = false;
   std::vector<std::string> alpn;
   std::optional<net::TlsVersion> min_version;
@@ -55,6 +59,7 @@ class Peer {
 
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
   void send(ByteView datagram, const Endpoint& to) { socket_.send_to(datagram, to); }
+  [[nodiscard]] Socket& socket() { return socket_; }
   [[nodiscard]] std::optional<Received> receive(Instant until);
 
  private:

@@ -100,6 +100,14 @@ Result<Socket, std::string> Socket::listen(const Endpoint& local) {
   return socket;
 }
 
+Result<Socket, std::string> Socket::raw_udp(const IpAddress& local) {
+  Socket socket{::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP)};
+  if (socket.descriptor_ < 0 || !bind_to(socket.descriptor_, {local, 0})) {
+    return system_error(errno);
+  }
+  return socket;
+}
+
 Socket::~Socket() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
@@ -124,6 +132,18 @@ Endpoint Socket::remote() const {
 bool Socket::connect(const Endpoint& remote) {
   net::SocketAddress native = net::to_socket_address(remote);
   return ::connect(descriptor_, native.pointer(), native.size) == 0;
+}
+
+bool Socket::mark(std::uint8_t traffic_class) {
+  const int value = traffic_class;
+  const bool is_ipv4 = local().family() == Family::ipv4;
+  return ::setsockopt(descriptor_, is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+                      is_ipv4 ? IP_TOS : IPV6_TCLASS, &value, sizeof value) == 0;
+}
+
+bool Socket::allow_fragments() {
+  const int never = IP_PMTUDISC_DONT;
+  return ::setsockopt(descriptor_, IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof never) == 0;
 }
 
 bool Socket::send_to(ByteView datagram, const Endpoint& to) {

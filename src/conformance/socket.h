@@ -36,6 +36,8 @@ class Socket {
                                                        std::optional<Endpoint> local = {});
   /// A listening TCP socket; accept() gives its connections.
   [[nodiscard]] static Result<Socket, std::string> listen(const Endpoint& local);
+  /// All UDP datagrams that come to this IPv4 address, with their IP headers. Needs CAP_NET_RAW.
+  [[nodiscard]] static Result<Socket, std::string> raw_udp(const IpAddress& local);
   ~Socket();
   Socket(Socket&& other) noexcept;
   Socket& operator=(Socket&& other) noexcept;
@@ -47,6 +49,10 @@ class Socket {
 
   /// Names the other side of a UDP socket: nobody else is heard then, and its ICMP errors are.
   [[nodiscard]] bool connect(const Endpoint& remote);
+  /// Everything leaves with this DSCP and ECN. False when the kernel refuses them.
+  bool mark(std::uint8_t traffic_class);
+  /// IPv4 datagrams leave without the DF bit. False when the kernel refuses that.
+  bool allow_fragments();
   /// A datagram. False when the kernel refuses it.
   bool send_to(ByteView datagram, const Endpoint& to);
   /// All of a stream's bytes, or one datagram of a connected socket. False when it broke.

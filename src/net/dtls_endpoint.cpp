@@ -24,7 +24,8 @@ constexpr long handshake_mtu = 1200;
 /// and fragments some more. OpenSSL keeps up to a hundred that come too early, with 17 KiB each.
 constexpr unsigned handshake_records_max = 64;
 constexpr unsigned early_records_max = 8;
-/// Records a second that carry nothing, and handshake messages and alerts after the handshake.
+/// Records a second that carry less than any message has, and handshake messages and alerts after
+/// the handshake.
 constexpr unsigned idle_records_max = 32;
 /// No client certificate is asked for; this only bounds what one fragment makes OpenSSL reserve.
 constexpr long certificate_list_bytes_max = 4096;
@@ -44,6 +45,17 @@ constexpr std::uint8_t message_client_hello = 1;
 std::size_t record_bytes(ByteView at) { return record_header_bytes + load_be16(at.subspan(11)); }
 
 std::uint16_t epoch_of(ByteView record) { return load_be16(record.subspan(3)); }
+
+/// What the cipher of this session adds to each record: a tag, and with GCM eight bytes of nonce
+/// (RFC 5288 §3, RFC 7905 §2).
+std::size_t cipher_overhead(const SSL* ssl) {
+  constexpr std::size_t tag_bytes = 16;
+  constexpr std::size_t explicit_nonce_bytes = 8;
+  const SSL_CIPHER* const cipher = SSL_get_pending_cipher(ssl);
+  const bool is_chacha =
+      cipher != nullptr && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
+  return tag_bytes + (is_chacha ? 0 : explicit_nonce_bytes);
+}
 
 /// The first record of `datagram`, or nothing when it is cut short.
 std::optional<ByteView> first_record(ByteView datagram) {
@@ -218,7 +230,7 @@ DtlsSession::Status DtlsSession::receive(ByteView datagram, Instant now, Datagra
 }
 
 void DtlsSession::take_record(ByteView record, Instant now, DatagramList& messages) {
-  if (!is_welcome(record)) return;
+  if (is_too_short(record) || !is_welcome(record)) return;
   native_->wire.unread = record;
   std::size_t room = record.size();
   if (!established_) {
@@ -230,6 +242,13 @@ void DtlsSession::take_record(ByteView record, Instant now, DatagramList& messag
     count_idle_records(std::exchange(native_->wire.late_messages, 0), now);
   }
   native_->wire.unread = {};
+}
+
+/// OpenSSL 3.0 ends the session on an encrypted record that has no room for the cipher's own bytes,
+/// and anybody can send one in the client's name (HOSTILE.md L10; RFC 6347 §4.1.2.7: discard it).
+bool DtlsSession::is_too_short(ByteView record) const {
+  return epoch_of(record) != 0 &&
+         record.size() < record_header_bytes + cipher_overhead(native_->ssl.get());
 }
 
 /// Bounds what one client makes OpenSSL keep until the handshake is done. What is too much is
@@ -268,7 +287,7 @@ void DtlsSession::decrypt(std::size_t room, Instant now, DatagramList& messages)
       messages.drop_room();
     }
     if (result == 1) {
-      if (got == 0) count_idle_records(1, now);
+      if (got < smallest_message_bytes) count_idle_records(1, now);
       if (native_->wire.unread.empty() && SSL_has_pending(ssl) == 0) return;
       continue;
     }
@@ -286,7 +305,8 @@ void DtlsSession::decrypt(std::size_t room, Instant now, DatagramList& messages)
   }
 }
 
-/// Records that are authentic and bring nothing: a client has no use for many (HOSTILE.md L05).
+/// Records that are authentic and bring nothing, since over DTLS a message is in one record: a
+/// client has no use for many (HOSTILE.md L05).
 void DtlsSession::count_idle_records(unsigned count, Instant now) {
   if (now - idle_since_ >= seconds{1}) {
     idle_since_ = now;

@@ -81,6 +81,7 @@ class DtlsSession {
   DtlsSession(std::unique_ptr<Native> native, std::shared_ptr<const TlsContext> context,
               const ClientRandom& client_random);
   void take_record(ByteView record, Instant now, DatagramList& messages);
+  [[nodiscard]] bool is_too_short(ByteView record) const;
   [[nodiscard]] bool is_welcome(ByteView record);
   void shake_hands();
   void decrypt(std::size_t room, Instant now, DatagramList& messages);

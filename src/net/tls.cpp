@@ -502,15 +502,21 @@ void TlsSession::decrypt(std::vector<std::uint8_t>& plaintext) {
   // SSL_pending: the rest of a record of which we made too little room, since its beginning had
   // come with an earlier call.
   while (!native_->wire.unread.empty() || SSL_pending(ssl) > 0) {
+    const auto pending = static_cast<std::size_t>(SSL_pending(ssl));
+    const bool is_rest = pending > 0;
+    // At least the smallest message, so that a tiny record is one read however it comes.
     const std::size_t room = std::clamp(native_->wire.unread.size(),
-                                        static_cast<std::size_t>(SSL_pending(ssl)), record_max);
+                                        std::max(pending, smallest_message_bytes), record_max);
     const std::size_t before = plaintext.size();
     plaintext.resize(before + room);
     std::size_t got = 0;
     const int result = SSL_read_ex(ssl, plaintext.data() + before, room, &got);
     plaintext.resize(before + got);
-    if (result == 1) continue;
-
+    if (result == 1) {
+      const bool is_whole = !is_rest && SSL_pending(ssl) == 0;
+      if (is_whole && got < smallest_message_bytes) ++tiny_records_;
+      continue;
+    }
     switch (SSL_get_error(ssl, result)) {
       case SSL_ERROR_WANT_READ:
         return;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -91,6 +92,10 @@ class TlsSession {
   /// Empty when the client offered none, and before the handshake is done.
   [[nodiscard]] std::string_view alpn() const { return alpn_; }
 
+  /// How many records of one to three bytes, less than a message of TURN has, have come since the
+  /// last call. What too many are, who knows what is spoken inside must say.
+  [[nodiscard]] unsigned take_tiny_records() { return std::exchange(tiny_records_, 0); }
+
  private:
   struct Native;
   void shake_hands();
@@ -101,6 +106,7 @@ class TlsSession {
   std::unique_ptr<Native> native_;
   std::shared_ptr<const TlsContext> context_;
   std::string_view alpn_;  // a literal
+  unsigned tiny_records_ = 0;
   Status status_ = Status::open;
   bool established_ = false;
 };

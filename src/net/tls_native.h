@@ -40,6 +40,10 @@ class CleanErrorQueue {
 /// has 2 KiB; OpenSSL alone would store one of 128 KiB.
 inline constexpr std::size_t handshake_bytes_max = 32768;
 
+/// What every message of ours has at least: ChannelData's header. A record below this that is no
+/// part of a stream of data is work for nothing (HOSTILE.md L05).
+inline constexpr std::size_t smallest_message_bytes = 4;
+
 /// The protocol that ALPN has chosen, as a literal; empty when there is none.
 [[nodiscard]] std::string_view alpn_of(const SSL* ssl);
 

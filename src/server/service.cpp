@@ -572,6 +572,7 @@ void Service::log_counters() const {
     streams.dropped_half_open += some.dropped_half_open;
     streams.timed_out += some.timed_out;
     streams.broken += some.broken;
+    streams.flooded += some.flooded;
     streams.dropped_full += some.dropped_full;
     streams.refused_untrusted += some.refused_untrusted;
     streams.no_proxy_header += some.no_proxy_header;
@@ -586,6 +587,7 @@ void Service::log_counters() const {
     fields.emplace_back("streams_dropped_half_open", streams.dropped_half_open);
     fields.emplace_back("streams_timed_out", streams.timed_out);
     fields.emplace_back("streams_broken", streams.broken);
+    fields.emplace_back("streams_flooded", streams.flooded);
     fields.emplace_back("streams_dropped_full", streams.dropped_full);
     fields.emplace_back("streams_refused_untrusted", streams.refused_untrusted);
     fields.emplace_back("streams_no_proxy_header", streams.no_proxy_header);

@@ -1,9 +1,18 @@
 #include "server/stream_session.h"
 
+#include <algorithm>
+
 namespace turnpike::server {
 namespace {
 
 constexpr std::size_t idle_capacity = 4096;  // larger buffers are given back when they are empty
+
+// A client that writes byte by byte, each in a record, is odd but honest: a whole conversation
+// until data flows, with its Allocate, permissions and channels, fits into what it may send at
+// once. Data itself comes in records of a message at least. Data connections (RFC 6062) are not
+// asked: on them a byte may be a keystroke.
+constexpr std::int64_t tiny_records_a_second = 32;
+constexpr std::int64_t tiny_records_at_once = 1024;
 
 constexpr std::string_view not_found =
     "HTTP/1.1 404 Not Found\r\n"
@@ -56,6 +65,14 @@ bool StreamSession::receive_plain(ByteView bytes) {
     return true;
   }
   return tls_->receive(bytes, input_, wire_) == net::TlsSession::Status::open;
+}
+
+bool StreamSession::floods_with_records(Instant now) {
+  if (!tls_) return false;
+  constexpr nanoseconds each = nanoseconds{seconds{1}} / tiny_records_a_second;
+  tiny_records_paid_until_ =
+      std::max(tiny_records_paid_until_, now) + tls_->take_tiny_records() * each;
+  return tiny_records_paid_until_ - now > tiny_records_at_once * each;
 }
 
 ProxyState StreamSession::find_preface(ProxyHeader& header) const {

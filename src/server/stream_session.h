@@ -7,6 +7,7 @@
 
 #include "base/endpoint.h"
 #include "base/proxy_protocol.h"
+#include "base/time.h"
 #include "net/tcp.h"
 #include "net/tls.h"
 #include "turn/framing.h"
@@ -47,6 +48,9 @@ class StreamSession {
   /// Reads once, at most scratch.size() bytes. False when the connection is over; what was read
   /// before that can still be taken.
   [[nodiscard]] bool receive(MutableByteView scratch);
+  /// True when, over TLS, the client has had us decrypt more records of hardly any content than one
+  /// that speaks TURN or HTTP has a use for (HOSTILE.md L05). To be asked after each receive().
+  [[nodiscard]] bool floods_with_records(Instant now);
   /// Takes the next message; `message` points into the session until compact().
   [[nodiscard]] StreamInput next(ByteView& message);
   /// After StreamInput::proxy_header: what follows the header is the client's. False when it breaks
@@ -101,12 +105,13 @@ class StreamSession {
   std::optional<net::TlsSession> tls_;
   std::unique_ptr<Preface> preface_;  // until accept_client(); otherwise null
 
-  std::vector<std::uint8_t> input_;  // decrypted, from the first byte not yet understood
-  std::size_t taken_ = 0;            // of input_, given out by next()
-  std::vector<std::uint8_t> plain_;  // TLS only: to be encrypted by the next flush, as one record
-  std::vector<std::uint8_t> wire_;   // to be sent
-  std::size_t sent_ = 0;             // of wire_
-  bool has_spoken_turn_ = false;     // so a capital letter begins no HTTP request any more
+  std::vector<std::uint8_t> input_;    // decrypted, from the first byte not yet understood
+  std::size_t taken_ = 0;              // of input_, given out by next()
+  std::vector<std::uint8_t> plain_;    // TLS only: to be encrypted by the next flush, as one record
+  std::vector<std::uint8_t> wire_;     // to be sent
+  std::size_t sent_ = 0;               // of wire_
+  Instant tiny_records_paid_until_{};  // each costs its part of a second
+  bool has_spoken_turn_ = false;       // so a capital letter begins no HTTP request any more
   bool is_closing_ = false;
   bool is_finishing_ = false;  // FIN follows what is queued
   bool has_finished_ = false;  // FIN is sent

@@ -39,7 +39,8 @@ struct StreamCounters {
   std::uint64_t dropped_half_open = 0;  ///< TLS handshakes given up for younger ones
   std::uint64_t timed_out = 0;          ///< no allocation in time
   std::uint64_t broken = 0;             ///< spoke no protocol of ours
-  std::uint64_t dropped_full = 0;       ///< datagrams for clients that do not read
+  std::uint64_t flooded = 0;       ///< sent TLS records without end and with hardly a byte each
+  std::uint64_t dropped_full = 0;  ///< datagrams for clients that do not read
   std::uint64_t refused_untrusted = 0;  ///< at a balancer's listener, from no trusted balancer
   std::uint64_t no_proxy_header = 0;    ///< from a balancer that did not say for whom
 };

@@ -102,6 +102,10 @@ void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
   if (slot.session->is_established()) tls_handshakes_.clear(number);
   take_messages(number);
   if (!goes_on) slot.is_over = true;
+  if (!slot.bound && slot.session->floods_with_records(now_.instant)) {
+    ++stream_counters_.flooded;
+    slot.is_over = true;
+  }
   touch(number);  // TLS may have something to say of its own
 }
 

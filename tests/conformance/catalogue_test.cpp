@@ -22,8 +22,9 @@ TEST_CASE("every check has a name of its own, in kebab-case", "[conformance]") {
 TEST_CASE("every check has its section, lines and rule", "[conformance]") {
   for (const Check& check : catalogue()) {
     CAPTURE(check.name);
-    CHECK(check.section.starts_with("RFC "));
-    CHECK(check.section.find("§") != std::string_view::npos);
+    const bool is_of_an_rfc =
+        check.section.starts_with("RFC ") && check.section.find("§") != std::string_view::npos;
+    CHECK((is_of_an_rfc || check.section.starts_with("draft-")));
     CHECK_FALSE(check.lines.empty());
     CHECK(check.rule.ends_with('.'));
     CHECK(check.run != nullptr);

@@ -1,12 +1,15 @@
 // TURN over DTLS (RFC 7350), as coturn's client and OpenSSL's speak it.
 
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { localCertificate } from './lib/certificate.mjs';
+import { cookieIn, dtlsClientHello } from './lib/client_hello.mjs';
 import { explained } from './lib/logs.mjs';
 import { start } from './lib/process.mjs';
 import { startServer } from './lib/server.mjs';
-import { answersBinding } from './lib/stun.mjs';
+import { answersBinding, encode, messageType } from './lib/stun.mjs';
 import { assertNothingLost, byPassword, messagesPerFlow, startEchoPeer, uclient } from './lib/turnutils.mjs';
 import { until, within } from './lib/until.mjs';
 
@@ -115,5 +118,50 @@ describe('openssl s_client over DTLS', { timeout: oneMinuteMs }, () => {
   it('is alone on its own port, and not on the other', explained(async () => {
     assert.equal(await answersBinding({ address: v4, port: server.port }), true);
     assert.equal(await answersBinding({ address: v4, port: server.tlsPort }), false);
+  }));
+});
+
+describe('A flood of DTLS handshakes', { timeout: oneMinuteMs }, () => {
+  let server;
+  let cutOff = 0;
+  before(explained(async () => {
+    server = await startServer({ tls: true, dtls: true, workers: 1, limits: { handshake_rate_total: 5 } });
+  }));
+  after(() => server?.discard());
+
+  /// Comes back with its cookie; whether the server began a handshake. Binding requests on the same
+  /// port tell when its silence is one, and that it serves others.
+  async function isAnswered() {
+    const socket = dgram.createSocket('udp4');
+    const arrived = [];
+    socket.on('message', (datagram) => arrived.push(datagram));
+    socket.connect(server.port, v4);
+    await once(socket, 'connect');
+    const comes = async (what, isIt) => {
+      await until(what, () => arrived.some(isIt), { everyMs: 1 });
+      return arrived.find(isIt);
+    };
+    socket.send(dtlsClientHello());
+    const cookie = cookieIn(await comes('a cookie', cookieIn));
+    socket.send(dtlsClientHello({ cookie }));
+    for (let fence = 0; fence < 2; fence += 1) {
+      const request = encode({ type: messageType.bindingRequest });
+      socket.send(request);
+      await comes('an answer', (datagram) => datagram[0] === 1 && datagram.subarray(4, 20).equals(request.subarray(4, 20)));
+    }
+    socket.close();
+    return arrived.some((datagram) => datagram[0] === 22 && !cookieIn(datagram));
+  }
+
+  it('is cut down to limits.handshake_rate_total, and others are served', explained(async () => {
+    for (let i = 0; i < 1000 && cutOff < 20; i += 1) {
+      if (!(await isAnswered())) cutOff += 1;
+    }
+    assert.equal(cutOff, 20);
+  }));
+
+  it('was counted', explained(async () => {
+    const counters = await server.stop();
+    assert.equal(counters.dtls_refused_rate, cutOff);
   }));
 });

@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { check } from './lib/conformance.mjs';
 import { explained } from './lib/logs.mjs';
-import { startServer } from './lib/server.mjs';
+import { fullServer, startServer } from './lib/server.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const binary = process.env.TURNPIKE_MUTANTS ?? path.join(root, 'build/dev/turnpike_mutants');
@@ -22,7 +22,7 @@ const atATime = { concurrency: availableParallelism(), timeout: 120_000 };
 async function tryOn(mutant, { awake }) {
   const server = await startServer({
     binary,
-    environment: { TURNPIKE_MUTANT: awake ? mutant.name : '' },
+    environment: { TURNPIKE_MUTANT: awake ? mutant.name : '', ...(mutant.full && fullServer) },
     users: ['alice', 'bob'],
     allowPeers: ['127.0.0.0/8', '::1/128'],
     tls: true,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { localCertificate, makeCertificate } from './lib/certificate.mjs';
+import { tlsClientHello } from './lib/client_hello.mjs';
 import { Connection } from './lib/connection.mjs';
 import { explained } from './lib/logs.mjs';
 import { startServer } from './lib/server.mjs';
@@ -262,6 +263,37 @@ describe('The connections of one address', { timeout: halfAMinuteMs }, () => {
   it('were counted when they were refused', explained(async () => {
     const counters = await context.server.stop();
     assert.ok(counters.streams_refused_limit >= 1);
+  }));
+});
+
+describe('A flood of TLS handshakes', { timeout: halfAMinuteMs }, () => {
+  const context = withServer({ tls: true, workers: 1, limits: { handshake_rate_total: 5 } });
+  const { connect } = context;
+  let cutOff = 0;
+
+  /// Sends a ClientHello; whether the server began a handshake.
+  async function isAnswered() {
+    const connection = await connect('tcp', { port: context.server.tlsPort }).catch(() => null);
+    if (!connection) return false; // cut off before it knew that it was there
+    connection.write(tlsClientHello());
+    const isDecided = () => connection.received.length > 0 || connection.isClosed;
+    await until('an answer or the end', isDecided, { everyMs: 1 });
+    connection.reset();
+    return connection.received.length > 0;
+  }
+
+  it('is cut down to limits.handshake_rate_total, and others are served', explained(async () => {
+    const work = await connect('tcp');
+    for (let i = 0; i < 1000 && cutOff < 20; i += 1) {
+      if (!(await isAnswered())) cutOff += 1;
+      assert.equal((await work.bind()).type, messageType.bindingSuccess);
+    }
+    assert.equal(cutOff, 20);
+  }));
+
+  it('was counted', explained(async () => {
+    const counters = await context.server.stop();
+    assert.equal(counters.streams_refused_rate, cutOff);
   }));
 });
 

@@ -116,7 +116,7 @@ def main(arguments):
         if arguments == ["--self-test"]:
             self_test()
         elif len(arguments) == 2 and arguments[0] == "list":
-            keys = ("name", "check", "over", "serve", "discovery")
+            keys = ("name", "check", "over", "serve", "discovery", "full")
             mutants = load(arguments[1])
             print(json.dumps([{key: m[key] for key in keys if key in m} for m in mutants]))
         elif len(arguments) == 2 and arguments[0] == "files":

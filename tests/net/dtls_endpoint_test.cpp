@@ -479,6 +479,61 @@ TEST_CASE("an alert that nobody signed ends nothing", "[net][L10]") {
   pair.check_alive();
 }
 
+/// A record of `epoch` with a content of `bytes` zeros, late enough in the sequence to be new.
+Packet unsigned_record(std::uint8_t type, std::uint8_t epoch, std::uint8_t bytes) {
+  Packet record{type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 99, 0, bytes};
+  record.resize(record.size() + bytes);
+  return record;
+}
+
+constexpr std::array<std::uint8_t, 6> content_types{20, 21, 22, 23, 24, 0};
+
+std::string any_cipher() {
+  return GENERATE(as<std::string>{}, "ECDHE-ECDSA-AES128-GCM-SHA256",
+                  "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305");
+}
+
+TEST_CASE("a record too short for its cipher does not end a live session", "[net][L10]") {
+  const std::string cipher = any_cipher();
+  CAPTURE(cipher);
+  Pair pair{{.ciphers = cipher}};
+  pair.connect();
+  for (const std::uint8_t type : content_types) {
+    for (std::uint8_t bytes = 0; bytes < 64; ++bytes) {
+      CAPTURE(int{type}, int{bytes});
+      pair.to_server(unsigned_record(type, 1, bytes));
+      REQUIRE(pair.status == Status::open);
+    }
+  }
+  CHECK(pair.wire.empty());
+  pair.check_alive();
+}
+
+TEST_CASE("a record too short for its cipher does not end a handshake", "[net][L10]") {
+  const std::string cipher = any_cipher();
+  const std::uint8_t type = GENERATE(from_range(content_types));
+  const int bytes = GENERATE(0, 1, 2, 7, 8, 15, 16, 23, 24, 25);
+  CAPTURE(cipher, int{type}, bytes);
+  Pair pair{{.ciphers = cipher}};
+  const std::vector<Packet> flight = pair.until_last_flight();
+  pair.to_server(unsigned_record(type, 1, static_cast<std::uint8_t>(bytes)));
+  for (const Packet& datagram : flight) pair.to_server(datagram);
+  pair.to_client();
+  REQUIRE(pair.status == Status::open);
+  REQUIRE(pair.session->is_established());
+  pair.check_alive();
+}
+
+TEST_CASE("close_notify is understood with each cipher", "[net]") {
+  const std::string cipher = any_cipher();
+  CAPTURE(cipher);
+  Pair pair{{.ciphers = cipher}};
+  pair.connect();
+  SSL_shutdown(pair.client.ssl());
+  pair.to_server(pair.client.take_output_as_one());
+  CHECK(pair.status == Status::closed);
+}
+
 TEST_CASE("a ClientHello on a live session, with or without a cookie, harms nothing",
           "[net][L10]") {
   Pair pair;
@@ -564,6 +619,19 @@ TEST_CASE("a session ends after more than 32 empty records within a second", "[n
   CHECK(pair.messages.size() == 1);
   pair.to_server(forger.record(23, {}));
   CHECK(pair.status == Status::failed);
+}
+
+TEST_CASE("records with less than a message count as empty ones do", "[net][L05]") {
+  Pair pair;
+  pair.connect();
+  const auto [content, survives] = GENERATE(
+      table<std::string, bool>({{"1", false}, {"123", false}, {"1234", true}, {"12345", true}}));
+  CAPTURE(content);
+  for (int i = 0; i < 33 && pair.status == Status::open; ++i) {
+    pair.client.send(bytes_of(content));
+    pair.to_server(pair.client.take_output_as_one());
+  }
+  CHECK((pair.status == Status::open) == survives);
 }
 
 TEST_CASE("one datagram may be full of empty records, up to the limit", "[net][L05]") {

@@ -186,7 +186,8 @@ TEST_CASE("expensive groups are refused", "[net]") {
   CHECK(pair.status == Status::failed);
 }
 
-TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC 7443, L06)", "[net]") {
+TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC 7443, L06)",
+          "[net]") {
   const auto [offer, chosen] = GENERATE(table<std::string, std::string>({
       {"\x09stun.turn", "stun.turn"},
       {"\x12stun.nat-discovery", "stun.nat-discovery"},
@@ -404,6 +405,34 @@ TEST_CASE("a client may update its keys 32 times, not more (L05)", "[net]") {
   CHECK(pair.received == std::string(32, 'x'));
   pair.to_client();
   CHECK(pair.client.alert == SSL_AD_DECODE_ERROR);
+}
+
+TEST_CASE("a TLS session counts records that hold less than a message (L05)", "[net]") {
+  const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
+  const auto piece = GENERATE(std::size_t{1}, 7, 100'000);
+  CAPTURE(version, piece);
+  TlsPair pair{rsa_context(), only(version)};
+  pair.piece = piece;
+  pair.connect();
+  CHECK(pair.server.take_tiny_records() == 0);
+  for (const std::size_t size : std::initializer_list<std::size_t>{1, 2, 3, 4, 5, 16'384})
+    pair.client.send(std::string(size, 'x'));
+  pair.exchange();
+  CHECK(pair.received.size() == 16'399);
+  CHECK(pair.server.take_tiny_records() == 3);
+  CHECK(pair.server.take_tiny_records() == 0);
+}
+
+TEST_CASE("the end of a record that comes late is no tiny record", "[net]") {
+  TlsPair pair{rsa_context()};
+  pair.connect();
+  pair.client.send(std::string(100, 'x'));
+  const Bytes record = pair.client.take_output();
+  const std::size_t late = GENERATE(std::size_t{1}, 3, 97, 98, 99);
+  pair.to_server(ByteView{record}.first(record.size() - late));
+  pair.to_server(ByteView{record}.last(late));
+  CHECK(pair.received.size() == 100);
+  CHECK(pair.server.take_tiny_records() == 0);
 }
 
 TEST_CASE("a handshake that sends without end fails", "[net]") {

@@ -451,6 +451,45 @@ TEST_CASE("a session speaks TLS: messages in, answers out, close_notify and FIN"
   CHECK(pair.is_over);
 }
 
+TEST_CASE("a TLS client may send bytes one by one, but not without end (L05)", "[server][L05]") {
+  Pair pair{net::load_context(net::KeyKind::p256)};
+  net::TlsTestClient client;
+  for (int round = 0; round < 4; ++round) {
+    client.work();
+    const Bytes output = client.take_output();
+    if (!output.empty()) REQUIRE(pair.send(output));
+    REQUIRE(pair.session->flush());
+    client.take(bytes_of(pair.read()));
+  }
+  REQUIRE(pair.session->is_established());
+  const auto send_records = [&](int count, std::string_view content) {
+    for (int i = 0; i < count; ++i) client.send(content);
+    REQUIRE(pair.send(client.take_output()));
+  };
+  const Instant start{std::chrono::hours{1}};
+  constexpr int at_once = 1024;
+  constexpr int a_second = 32;
+
+  send_records(at_once, "x");
+  CHECK_FALSE(pair.session->floods_with_records(start));
+  SECTION("one more at once is too many") {
+    send_records(1, "x");
+    CHECK(pair.session->floods_with_records(start));
+  }
+  SECTION("so many a second are not") {
+    for (int second = 1; second <= 3; ++second) {
+      send_records(a_second, "xy");
+      CHECK_FALSE(pair.session->floods_with_records(start + seconds{second}));
+    }
+    send_records(a_second + 1, "xyz");
+    CHECK(pair.session->floods_with_records(start + seconds{4}));
+  }
+  SECTION("records with a message's worth are not counted") {
+    send_records(2 * at_once, "four");
+    CHECK_FALSE(pair.session->floods_with_records(start));
+  }
+}
+
 TEST_CASE("a browser is answered over TLS too", "[server]") {
   Pair pair{net::load_context(net::KeyKind::p256)};
   net::TlsTestClient client;

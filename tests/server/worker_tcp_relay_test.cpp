@@ -438,6 +438,17 @@ TEST_CASE("bytes glued to the ConnectionBind are data", "[server][rfc6062-5.4][c
   CHECK((receive(far, text.size()) == text));
 }
 
+TEST_CASE("on a data connection over TLS any number of single bytes is data",
+          "[server][rfc6062-5.4][L05]") {
+  Rig rig;
+  Joined joined{rig, Transport::tls};
+  const std::string keystrokes = pattern(3000);
+  for (std::size_t i = 0; i < keystrokes.size(); ++i) {
+    joined.data.wire.send(bytes_of(keystrokes).subspan(i, 1));
+  }
+  CHECK(receive(joined.far, keystrokes.size()) == keystrokes);
+}
+
 TEST_CASE("a side that does not read stops the other one", "[server][rfc6062-3]") {
   Rig rig;
   const bool is_client_slow = GENERATE(false, true);

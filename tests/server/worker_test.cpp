@@ -121,7 +121,10 @@ class TlsWire {
   }
 
   void send(ByteView message) {
-    tls.send(text_of(message));
+    const std::size_t piece = sends_single_bytes ? 1 : message.size();
+    for (; !message.empty(); message = message.subspan(piece)) {
+      tls.send(text_of(message.first(piece)));
+    }
     socket.send(tls.take_output());
   }
   Bytes receive() {
@@ -135,6 +138,7 @@ class TlsWire {
 
   TcpClient socket;
   net::TlsTestClient tls;
+  bool sends_single_bytes = false;  ///< each in a record of its own
 
  private:
   void exchange() {
@@ -1345,6 +1349,35 @@ TEST_CASE("a renewed certificate is shown to new DTLS sessions, and old ones go 
   CHECK(key_type(renewed) == EVP_PKEY_RSA);
   CHECK(old.binding() == ok);
   CHECK(renewed.binding() == ok);
+}
+
+TEST_CASE("a TLS client that writes byte by byte allocates and binds a channel",
+          "[server][F01][L05]") {
+  Rig rig;
+  TlsCaller client{rig.tls};
+  client.wire.sends_single_bytes = true;
+  Peer peer;
+  client.allocate();
+  CHECK(client.permit(peer.at().address) == ok);
+  CHECK(client.bind_channel(0x4000, peer.at()) == ok);
+  CHECK(client.refresh(seconds{600}) == ok);
+  CHECK(rig.streams().flooded == 0);
+}
+
+TEST_CASE("a TLS client that sends tiny records without end is cut off", "[server][L05]") {
+  Rig rig;
+  TlsCaller flooder{rig.tls};
+  TlsCaller other{rig.tls};
+  REQUIRE(flooder.binding() == ok);
+  // The beginning of a message that never ends.
+  std::string endless(1100, '\0');
+  endless[2] = 0x7f;
+  endless.replace(4, 4, "\x21\x12\xa4\x42");
+  for (const char byte : endless) flooder.wire.tls.send({&byte, 1});
+  flooder.wire.socket.send(flooder.wire.tls.take_output());
+  static_cast<void>(flooder.wire.socket.receive_rest());
+  CHECK(other.binding() == ok);
+  CHECK(rig.streams().flooded == 1);
 }
 
 TEST_CASE("TLS handshakes beyond the budget are cut off", "[server][L03]") {

@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { run } from './process.mjs';
 
-/// Makes a certificate and its key in `directory` (openssl gives the key mode 0600).
-export async function makeCertificate(directory) {
+const p256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+
+/// Makes a certificate and its key in `directory` (openssl gives the key mode 0600). `newKey`: the
+/// kind of key, as arguments of -newkey.
+export async function makeCertificate(directory, newKey = p256) {
   const files = { certificate: path.join(directory, 'certificate.pem'), key: path.join(directory, 'key.pem') };
   const { code } = await run('openssl', 'openssl', [
     ...['req', '-x509', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-    ...['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
+    ...['-newkey', ...newKey],
     ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'],
     ...['-keyout', files.key, '-out', files.certificate],
   ]);

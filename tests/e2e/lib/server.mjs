@@ -107,6 +107,14 @@ function countersIn(log) {
   return Object.fromEntries(Object.entries(JSON.parse(line)).map(([name, value]) => [name, Number(value)]));
 }
 
+/// The environment of a server with room for one allocation, which sends other clients elsewhere.
+export const fullServer = {
+  TURNPIKE__RELAY__MAX_ALLOCATIONS: '1',
+  TURNPIKE__RELAY__ALTERNATE_SERVERS: '192.0.2.5:3478, [2001:db8::5]:3478',
+  TURNPIKE__RELAY__ALTERNATE_TLS_SERVERS: '192.0.2.5:5349, [2001:db8::5]:5349',
+  TURNPIKE__RELAY__ALTERNATE_DOMAIN: 'turn2.example.com',
+};
+
 /// Starts the server and returns once it answers on IPv4 and IPv6.
 ///
 /// `users` are static users with `staticPassword`. `allowPeers` are the CIDRs of the hard-denied
