@@ -34,6 +34,7 @@ export function start(name, command, args, { env = process.env } = {}) {
   ended.catch(() => {}); // whoever awaits it sees the error; nobody awaiting it is no crash
 
   return {
+    pid: child.pid,
     log,
     ended,
     hasEnded: () => !running.has(child),
