@@ -66,10 +66,25 @@ struct WebSocketClient::Callbacks {
     return 0;
   }
 
+  static void on_frame_start(wslay_event_context* /*context*/,
+                             const wslay_event_on_frame_recv_start_arg* frame, void* user) {
+    client_of(user).is_in_close_frame_ = frame->opcode == WSLAY_CONNECTION_CLOSE;
+  }
+
+  /// The close code is taken from the frame itself: wslay 1.1.1 takes those from 1012 to 1014,
+  /// which are younger than RFC 6455, for a breach of the protocol and does not tell them.
+  static void on_frame_chunk(wslay_event_context* /*context*/,
+                             const wslay_event_on_frame_recv_chunk_arg* chunk, void* user) {
+    WebSocketClient& client = client_of(user);
+    for (std::size_t i = 0; client.is_in_close_frame_ && i < chunk->data_length; ++i) {
+      if (client.close_bytes_++ >= 2) return;
+      client.close_code_ = static_cast<std::uint16_t>(client.close_code_ << 8 | chunk->data[i]);
+    }
+  }
+
   static void on_message(wslay_event_context* /*context*/,
                          const wslay_event_on_msg_recv_arg* message, void* user) {
     WebSocketClient& client = client_of(user);
-    if (message->opcode == WSLAY_CONNECTION_CLOSE) client.close_code_ = message->status_code;
     if (message->opcode != WSLAY_TEXT_FRAME) return;
     (*client.on_text_)({reinterpret_cast<const char*>(message->msg), message->msg_length});
   }
@@ -93,6 +108,8 @@ WebSocketClient::WebSocketClient(std::uint16_t port)
   callbacks.recv_callback = Callbacks::read;
   callbacks.send_callback = Callbacks::write;
   callbacks.genmask_callback = Callbacks::make_mask;
+  callbacks.on_frame_recv_start_callback = Callbacks::on_frame_start;
+  callbacks.on_frame_recv_chunk_callback = Callbacks::on_frame_chunk;
   callbacks.on_msg_recv_callback = Callbacks::on_message;
   wslay_event_context* context = nullptr;
   if (wslay_event_context_client_init(&context, &callbacks, this) != 0) throw std::bad_alloc{};

@@ -47,6 +47,8 @@ class WebSocketClient {
   const std::function<void(std::string_view)>* on_text_ = nullptr;  // during receive()
   std::uint32_t mask_ = 0x9e3779b9;
   std::uint16_t close_code_ = 0;
+  std::size_t close_bytes_ = 0;  // of the close frame's payload so far
+  bool is_in_close_frame_ = false;
   bool is_over_ = false;
 };
 
