@@ -20,7 +20,7 @@ const pageUrl = 'https://call.test/';
 
 const homes = { easyA: 'easy', easyB: 'easy', symmetricA: 'symmetric', symmetricB: 'symmetric' };
 
-describe('A call between two homes', { timeout: 220_000, skip: labObstacle() }, () => {
+describe('A call between two homes', { timeout: 550_000, skip: labObstacle() }, () => {
   let lab;
   let server;
   let html;
