@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { localCertificate } from '../lib/certificate.mjs';
 import { start } from '../lib/process.mjs';
 import { restSecret, turnpike } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
@@ -13,24 +14,46 @@ export const stunServers = [`${serverAddresses[0]}:3478`, `${serverAddresses[1]}
 
 const turnUri = `turn:${stunServers[0]}?transport=udp`;
 
+// On the loopback of the server's namespace, where nobody else is.
+const metricsAddress = '127.0.0.1:9100';
+
 // Default policy for peers, default limits: the browsers come from the addresses of their boxes.
-const configuration = [
+const configurationWith = ({ certificate, key }) => [
   'realm = "e2e.turnpike.test"',
+  '[tls]',
+  `certificate = "${certificate}"`,
+  `key = "${key}"`,
   '[listen]',
   `udp = ${JSON.stringify(stunServers)}`,
   `tcp = ["${stunServers[0]}"]`,
+  `tls = ["${serverAddresses[0]}:443"]`,
   '[relay]',
   `addresses = ["${serverAddresses[0]}"]`,
   '[auth]',
   `secrets = [{ id = "t", value = "${restSecret}" }]`,
+  '[signaling]',
+  'auth = "open"',
+  'joins_per_minute = 0',
+  '[metrics]',
+  `listen = "${metricsAddress}"`,
   '',
 ].join('\n');
+
+// A program for node: what the server says at the URL.
+const fetchProgram = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => console.log(text))';
+
+/// The value of a line of `text`, the exposition of the metrics.
+function valueIn(text, metric) {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${metric} `));
+  if (!line) throw new Error(`there is no metric ${metric}`);
+  return Number(line.slice(metric.length));
+}
 
 /// Starts it in `lab` and returns once it listens.
 export async function startLabServer(lab) {
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));
   const file = path.join(directory, 'turnpike.toml');
-  await writeFile(file, configuration, { mode: 0o600 });
+  await writeFile(file, configurationWith(await localCertificate()), { mode: 0o600 });
   const server = start('server', ...lab.server.command(turnpike(), ['serve', '--config', file]));
 
   async function discard() {
@@ -47,5 +70,19 @@ export async function startLabServer(lab) {
     await discard();
     throw error;
   }
-  return { turnUri, discard };
+
+  return {
+    turnUri,
+
+    /// Where its pages are, with `localCertificate()`.
+    origin: `https://${serverAddresses[0]}`,
+
+    /// The value of a metric, named with its labels as /metrics does.
+    valueOf(metric) {
+      const text = lab.server.run(process.execPath, ['-e', fetchProgram, `http://${metricsAddress}/metrics`]);
+      return valueIn(text.toString(), metric);
+    },
+
+    discard,
+  };
 }
