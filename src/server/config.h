@@ -116,7 +116,7 @@ struct Config {
     std::uint32_t challenge_rate = 50;  ///< 401/438 a second per source /24 or /56; 0: no limit
     std::uint32_t tcp_connections_per_address = 64;  ///< TCP, TLS and DTLS together; 0: no limit
     std::uint32_t handshake_rate = 200;  ///< TLS and DTLS a second per /24 or /56; 0: no limit
-    std::uint32_t handshake_rate_total = 400;  ///< the same of one worker in all; 0: no limit
+    std::uint32_t handshake_rate_total = 240;  ///< the same of one worker in all; 0: no limit
     seconds unauthenticated_timeout{10};  ///< how long a connection may go without an allocation
   };
 

@@ -75,7 +75,7 @@ function flood(over, port) {
 
 async function measure(over) {
   const limits = hasLimits
-    ? { handshake_rate: 200, handshake_rate_total: 400, tcp_connections_per_address: 64 }
+    ? { handshake_rate: 200, handshake_rate_total: 240, tcp_connections_per_address: 64 }
     : {};
   const server = await startServer({
     binary: onFirstCore, tls: certificate, dtls: true, users: ['alice'], allowPeers: ['127.0.0.0/8'], limits, workers: 1,

@@ -89,7 +89,7 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK(config.limits.challenge_rate == 50);
   CHECK(config.limits.tcp_connections_per_address == 64);
   CHECK(config.limits.handshake_rate == 200);
-  CHECK(config.limits.handshake_rate_total == 400);
+  CHECK(config.limits.handshake_rate_total == 240);
   CHECK(config.limits.unauthenticated_timeout == seconds{10});
   CHECK(config.auth.nonce_lifetime == seconds{600});
   CHECK(config.public_ip.empty());
