@@ -89,7 +89,7 @@ std::variant<Principal, Denial> Authenticator::check(const stun::MessageView& re
 
   const auto integrity =
       claim.algorithm_was_explicit ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
-  return Principal{claim.username, claim.account, key, integrity};
+  return Principal{claim.username, claim.account, key, integrity, {}};
 }
 
 void Authenticator::put_challenge(stun::MessageBuilder& response, const Endpoint& client,

@@ -8,6 +8,7 @@
 #include "auth/credential_book.h"
 #include "auth/key_cache.h"
 #include "auth/nonce.h"
+#include "auth/user_limits.h"
 #include "base/endpoint.h"
 #include "stun/builder.h"
 #include "stun/message.h"
@@ -24,6 +25,7 @@ struct Principal {
   std::string_view account;   ///< what quotas count: the user part of a time-limited name
   const stun::IntegrityKey* key;
   ResponseIntegrity integrity;
+  UserLimits limits{};
 
   /// Signs a response to this principal.
   void sign(stun::MessageBuilder& response) const;
