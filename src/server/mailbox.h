@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "auth/credential_book.h"
 #include "base/endpoint.h"
 #include "net/poller.h"
 #include "server/stream_session.h"
@@ -56,8 +59,22 @@ struct ClientGoneLetter {
   FiveTuple client;
 };
 
+/// What is known of a user now whom the reader has asked for (turn::AskForUser).
+struct UserLetter {
+  std::string username;
+  auth::UserAnswer answer;
+};
+
+/// What UserLetters have said is not true any more.
+struct ForgetUsersLetter {};
+
+/// Other credentials hold from now on.
+struct BookLetter {
+  std::shared_ptr<const auth::CredentialBook> book;
+};
+
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter>;
+                            ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {
@@ -72,6 +89,12 @@ class Mail {
     letters_.emplace_back(GuestOverLetter{client, home});
   }
   void add_client_gone(const FiveTuple& client) { letters_.emplace_back(ClientGoneLetter{client}); }
+
+  /// A letter that has no bytes.
+  template <class AnyLetter>
+  void add(AnyLetter letter) {
+    letters_.emplace_back(std::move(letter));
+  }
 
   [[nodiscard]] bool empty() const { return letters_.empty(); }
   [[nodiscard]] std::vector<Letter>& letters() { return letters_; }

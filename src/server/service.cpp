@@ -241,7 +241,7 @@ turn::PeerPolicy::Settings policy_settings(const Config& config, const ServeOpti
 auth::CredentialSettings credential_settings(const Config& config) {
   auto algorithms = config.auth.algorithms;
   std::sort(algorithms.begin(), algorithms.end(), std::greater<>{});
-  return {config.effective_realm(), config.auth.users, config.auth.secrets, algorithms};
+  return {config.effective_realm(), config.auth.users, config.auth.secrets, {}, algorithms};
 }
 
 turn::Server::Settings server_settings(const Config& config, const std::vector<Listener>& listeners,
@@ -274,7 +274,7 @@ class Service {
       : config_(config),
         listen_(all_listeners(config)),
         relay_addresses_(relay_addresses(config, listen_)),
-        book_(credential_settings(config)),
+        book_(std::make_shared<auth::CredentialBook>(credential_settings(config))),
         ledger_(relay_addresses_, config.relay.ports, limits_of(config)),
         policy_(policy_settings(config, options, listen_, relay_addresses_), ledger_.live_relays()),
         mailboxes_(worker_count()),
@@ -306,7 +306,7 @@ class Service {
   const Config& config_;
   std::vector<Listener> listen_;
   std::vector<turn::RelayAddress> relay_addresses_;
-  auth::CredentialBook book_;
+  std::shared_ptr<const auth::CredentialBook> book_;
   turn::Ledger ledger_;
   turn::PeerPolicy policy_;
   Mailboxes mailboxes_;

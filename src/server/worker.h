@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "server/handshake_budget.h"
 #include "server/http_inbox.h"
 #include "server/mailbox.h"
+#include "server/parked_requests.h"
 #include "server/poll_token.h"
 #include "server/relaxed_counter.h"
 #include "server/stream_session.h"
@@ -45,9 +48,12 @@ struct StreamCounters {
   std::uint64_t no_proxy_header = 0;    ///< from a balancer that did not say for whom
 };
 
+/// Asks who a user is; a UserLetter to the worker will say. From any thread, without waiting.
+using AskWhoIs = std::function<void(turn::WorkerId, std::string username)>;
+
 /// What all workers use. The references must outlive them.
 struct WorkerShared {
-  const auth::CredentialBook& book;
+  std::shared_ptr<const auth::CredentialBook> book;
   const turn::PeerPolicy& policy;
   turn::Ledger& ledger;
   Mailboxes& mailboxes;
@@ -57,6 +63,7 @@ struct WorkerShared {
   std::vector<IpPrefix> proxy_trusted{};  ///< the balancers whose PROXY headers are believed
   HandshakeRates handshakes{};
   HttpInbox* http = nullptr;  ///< who serves HTTP; nullptr: nobody
+  AskWhoIs who_is{};          ///< with Authenticator::Settings::asks_for_users
 };
 
 /// What is spoken on a UDP port (RFC 7983).
@@ -152,6 +159,7 @@ class Worker {
   void on_relay_event(const PollToken& token, const net::Event& event);
   void on_listener_readable(turn::ListenerId id);
   void on_datagram(const turn::ClientFlow& flow, ByteView bytes);
+  void lose_client(const FiveTuple& tuple);
   void on_relay_readable(RelaySocket& relay);
   void on_relay_error(RelaySocket& relay);
 
@@ -166,6 +174,7 @@ class Worker {
   void apply(const turn::BindStreams& effect);
   void apply(const turn::ReleaseGuest& effect);
   void apply(const turn::ReportGone& effect);
+  void apply(const turn::AskForUser& effect);
   [[nodiscard]] std::optional<turn::RelayOpenError> open_relay(const turn::OpenRelay& effect);
   [[nodiscard]] std::error_code open_udp_relay(const turn::OpenRelay& effect);
 
@@ -177,6 +186,10 @@ class Worker {
   void read(const ClientLetter& letter);
   void read(const GuestOverLetter& letter);
   void read(const ClientGoneLetter& letter);
+  void read(const UserLetter& letter);
+  void read(const ForgetUsersLetter& letter);
+  void read(const BookLetter& letter);
+  void give_up_parked();
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
                    std::size_t padding_bytes);
   [[nodiscard]] Mail& outbox(turn::WorkerId worker);
@@ -270,6 +283,7 @@ class Worker {
   HandshakeBudget handshakes_;
   DtlsSessions dtls_;
   std::vector<std::uint8_t> dtls_message_;  // being put together
+  ParkedRequests parked_;
   Mail inbox_;
   std::vector<Mail> outboxes_;    // by WorkerId
   DeadlineQueue tls_handshakes_;  // of sessions that are not established yet

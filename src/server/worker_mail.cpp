@@ -32,9 +32,40 @@ void Worker::read(const GuestOverLetter& letter) {
   server_.on_guest_over(letter.client, letter.home, now_.instant);
 }
 
-void Worker::read(const ClientGoneLetter& letter) {
-  server_.on_client_gone(letter.client, effects_);
-  apply_effects();
+void Worker::read(const ClientGoneLetter& letter) { lose_client(letter.client); }
+
+void Worker::read(const UserLetter& letter) {
+  server_.on_user_known(letter.username, letter.answer);
+  for (const ParkedRequests::Request& request : parked_.take(letter.username)) {
+    handle(server_.on_client_datagram(request.flow, request.bytes, now_, effects_));
+    apply_effects();
+    queue_.flush();  // what it forwards is in the request
+  }
+}
+
+void Worker::read(const ForgetUsersLetter&) { server_.forget_users(); }
+
+void Worker::read(const BookLetter& letter) {
+  server_.use_book(*letter.book);
+  shared_.book = letter.book;
+}
+
+void Worker::apply(const turn::AskForUser& effect) {
+  const std::string_view username = effects_.username_of(effect);
+  switch (parked_.park(username, effect.flow, effects_.request_of(effect), now_.instant)) {
+    case ParkedRequests::Outcome::parked_first:
+      return shared_.who_is(id_, std::string{username});
+    case ParkedRequests::Outcome::no_room:
+      return count(turn::Reason::dropped_parking_full);
+    case ParkedRequests::Outcome::parked:
+      break;
+  }
+}
+
+void Worker::give_up_parked() {
+  for (std::size_t left = parked_.drop_overdue(now_.instant); left > 0; --left) {
+    count(turn::Reason::dropped_user_unanswered);
+  }
 }
 
 void Worker::apply(const turn::ReleaseGuest& effect) {

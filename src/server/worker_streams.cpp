@@ -249,8 +249,7 @@ void Worker::close_session(std::uint32_t number) {
   poller_.remove(slot.session->descriptor());
   free_session(number);
   if (is_proxied) return;  // end_claim() has told the server
-  server_.on_client_gone(tuple, effects_);
-  apply_effects();
+  lose_client(tuple);
 }
 
 void Worker::free_session(std::uint32_t number) {

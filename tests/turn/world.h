@@ -69,6 +69,7 @@ struct WorldSettings {
   bool strict_expiry = false;
   bool tcp_relays = false;
   bool mobility = false;
+  bool asks_for_users = false;  ///< those that are not in `credentials`
   std::uint8_t workers = 1;
   turn::PeerPolicy::Settings policy = default_policy();
   std::vector<turn::DiscoverySquare> nat_discovery;  ///< RFC 5780; none: off
@@ -305,6 +306,13 @@ class World {
   /// Every OpenRelay so far.
   [[nodiscard]] const std::vector<turn::OpenRelay>& opened() const { return opened_; }
 
+  // ---- users that are not in the book ----
+  /// Whose requests wait for an answer about them, one name for each request.
+  [[nodiscard]] std::vector<std::string> asked() const;
+  /// The answer about `username`, for a minute, and then all its requests again; no password: there
+  /// is no such user. The last reason.
+  Reason answer_user(const std::string& username, std::optional<std::string> password);
+
   [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
   [[nodiscard]] turn::Ledger& ledger() { return ledger_; }
@@ -331,6 +339,7 @@ class World {
   void carry_out(const turn::BindStreams& streams);
   void carry_out(const turn::ReleaseGuest& over);
   void carry_out(const turn::ReportGone& gone);
+  void carry_out(const turn::AskForUser& ask);
   /// Would the worker whose effects are carried out reach that client?
   [[nodiscard]] bool reaches(const turn::ClientFlow& flow) const;
   [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -360,6 +369,13 @@ class World {
   std::vector<turn::PeerConnectionId> peers_;  // connections that the shell keeps
   std::deque<turn::ConnectToPeer> connecting_;
   std::optional<turn::BindStreams> bound_;
+  struct Parked {
+    std::size_t worker;
+    turn::ClientFlow flow;
+    Bytes request;
+    std::string username;
+  };
+  std::vector<Parked> parked_;
   bool hold_relays_ = false;
   std::optional<turn::RelayOpenError> relay_error_;
   std::set<std::uint16_t> occupied_;
