@@ -141,7 +141,7 @@ void Worker::on_datagram(const turn::ClientFlow& flow, ByteView bytes) {
 /// Its connection or its association is gone.
 void Worker::lose_client(const FiveTuple& tuple) {
   parked_.drop(tuple);
-  server_.on_client_gone(tuple, effects_);
+  server_.on_client_gone(tuple, now_, effects_);
   apply_effects();
 }
 

@@ -160,6 +160,12 @@ struct Balance {
   }
 };
 
+/// The end of an allocation.
+struct Closed {
+  turn::AllocationRecord allocation;
+  turn::CloseReason reason;
+};
+
 class World;
 
 /// How a client chooses and uses a password algorithm (RFC 8489 §9.2.5).
@@ -312,6 +318,17 @@ class World {
   /// The answer about `username`, for a minute, and then all its requests again; no password: there
   /// is no such user. The last reason.
   Reason answer_user(const std::string& username, std::optional<std::string> password);
+  /// Every AllocationOpened and AllocationClosed so far.
+  [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
+    return allocations_opened_;
+  }
+  [[nodiscard]] const std::vector<Closed>& allocations_closed() const {
+    return allocations_closed_;
+  }
+  /// Ends the allocation of that name as an operator does.
+  bool end(const turn::AllocationName& name, turn::CloseReason reason = turn::CloseReason::killed);
+  std::size_t end_all_of(std::string_view user,
+                         turn::CloseReason reason = turn::CloseReason::revoked);
 
   [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
@@ -340,6 +357,8 @@ class World {
   void carry_out(const turn::ReleaseGuest& over);
   void carry_out(const turn::ReportGone& gone);
   void carry_out(const turn::AskForUser& ask);
+  void carry_out(const turn::AllocationOpened& opened);
+  void carry_out(const turn::AllocationClosed& closed);
   /// Would the worker whose effects are carried out reach that client?
   [[nodiscard]] bool reaches(const turn::ClientFlow& flow) const;
   [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -376,6 +395,8 @@ class World {
     std::string username;
   };
   std::vector<Parked> parked_;
+  std::vector<turn::AllocationRecord> allocations_opened_;
+  std::vector<Closed> allocations_closed_;
   bool hold_relays_ = false;
   std::optional<turn::RelayOpenError> relay_error_;
   std::set<std::uint16_t> occupied_;
