@@ -4,7 +4,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -23,7 +23,7 @@ const environment = {
   PATH: `${tools}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
   HOME: work,
   LANG: 'C.UTF-8',
-  GOCACHE: process.env.GOCACHE ?? path.join(tools, 'go'),
+  GOCACHE: process.env.GOCACHE ?? path.join(homedir(), '.cache/go-build'),
   TURNPIKE__LOG__FORMAT: 'text', // what a terminal shows, without its colours
   // What the world's authority has signed is good here, as Let's Encrypt's is elsewhere.
   CURL_CA_BUNDLE: '/etc/ssl/world.pem',
@@ -148,10 +148,15 @@ async function relayWith(output, where) {
   }
   const [transport, port, address = '203.0.113.10'] = where === true ? ['udp', '3478'] : where.split(':');
   const flags = { udp: [], tcp: ['-t'], tls: ['-t', '-S', '-E', '/etc/ssl/world.pem'] }[transport];
-  const args = [...flags, '-y', '-c', '-n', '1', '-m', '1', '-u', username, '-w', password, '-p', port, address];
+  const args = [...flags, '-v', '-y', '-c', '-n', '1', '-m', '1', '-u', username, '-w', password, '-p', port, address];
   const { stdout } = await mustRun('turnutils_uclient', args, { env: { LD_PRELOAD: uclientFixes } });
   const [sent, received] = [...stdout.matchAll(/tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/g)].at(-1)?.slice(1) ?? [];
   if (!(Number(sent) > 0) || sent !== received) throw new Error(`nothing was relayed for ${username}:\n${stdout}`);
+  // The two ends meet on this host; peers elsewhere reach public addresses alone.
+  const relays = [...stdout.matchAll(/relay addr: ([\d.]+):/g)].map(([, relay]) => relay);
+  if (relays.length === 0 || relays.some((relay) => !relay.startsWith('203.0.113.'))) {
+    throw new Error(`the relayed addresses are ${relays.join(', ') || 'unknown'}:\n${stdout}`);
+  }
 }
 
 // --- One block -----------------------------------------------------------------------------------
@@ -223,6 +228,10 @@ function checkAgainst({ language, attributes, body }) {
 let printed = '';
 
 async function runShell({ attributes, body }) {
+  if ('long' in attributes && !process.env.RECIPES_LONG) {
+    console.log(`  not run: "${body.trim()}" takes its time; script/test --long runs it`);
+    return;
+  }
   const missing = (attributes.needs ?? '').split(',').find((tool) => tool && !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((at) => existsSync(path.join(at, tool))));
   if (missing) {
     console.log(`  not run: there is no ${missing} here`);
