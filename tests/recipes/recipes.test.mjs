@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { anchorsOf, blocksOf, complaintAbout, missingLine, proseOf } from './blocks.mjs';
 
@@ -69,13 +69,16 @@ test('what is expected is looked for in order, and the dots stand for anything',
   assert.equal(complaintAbout({ language: 'sh', attributes: {} })?.includes('test'), true);
 });
 
-for (const file of english) {
-  test(`${named(file)}: the blocks do what they say`, { timeout: 120_000 }, async (context) => {
-    const { error, output } = await new Promise((resolve) => {
-      const args = [process.execPath, path.join(here, 'run_recipe.mjs'), file];
-      execFile(path.join(here, 'world.sh'), args, (failure, stdout, stderr) => resolve({ error: failure, output: stdout + stderr }));
+// Each has a world of its own, so several can run at a time: they mostly wait.
+describe('the blocks', { concurrency: 3 }, () => {
+  for (const file of english) {
+    test(`${named(file)}: the blocks do what they say`, { timeout: 300_000 }, async (context) => {
+      const { error, output } = await new Promise((resolve) => {
+        const args = [process.execPath, path.join(here, 'run_recipe.mjs'), file];
+        execFile(path.join(here, 'world.sh'), args, (failure, stdout, stderr) => resolve({ error: failure, output: stdout + stderr }));
+      });
+      for (const line of output.split('\n').filter((each) => each.startsWith('  not '))) context.diagnostic(line.trim());
+      assert.equal(error, null, output);
     });
-    for (const line of output.split('\n').filter((each) => each.startsWith('  not '))) context.diagnostic(line.trim());
-    assert.equal(error, null, output);
-  });
-}
+  }
+});

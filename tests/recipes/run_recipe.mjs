@@ -33,7 +33,7 @@ const environment = {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function run(command, args, { env = {}, deadlineMs = 30_000, ...options } = {}) {
+async function run(command, args, { env = {}, deadlineMs = 60_000, ...options } = {}) {
   try {
     const { stdout, stderr } = await promisify(execFile)(command, args, {
       cwd: work, env: { ...environment, ...env }, timeout: deadlineMs, maxBuffer: 1 << 24, ...options,
@@ -53,7 +53,7 @@ async function mustRun(command, args, options) {
 
 const bash = (script, options) => mustRun('bash', ['--norc', '-euo', 'pipefail', '-c', script], options);
 
-async function until(what, isSo, deadlineMs = 15_000) {
+async function until(what, isSo, deadlineMs = 60_000) {
   const end = Date.now() + deadlineMs;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
@@ -244,7 +244,7 @@ async function runShell({ attributes, body }) {
     await until(`port ${attributes.background}`, () => {
       if (started.child.exitCode !== null) throw new Error(`it ended with ${started.child.exitCode}:\n${started.output}`);
       return accepts(attributes.background);
-    }, 60_000);
+    });
     printed = started.output;
   } else {
     const { stdout, stderr } = await bash(body);
