@@ -2,7 +2,7 @@
 // has made. Ends with 0, or says which block, by file and line, did not do what it should.
 
 import { execFile, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -225,6 +225,12 @@ function checkAgainst({ language, attributes, body }) {
   }
 }
 
+/// A file of its own, or what a reader adds to the one that is there.
+function placeToml({ attributes, body }) {
+  if (attributes.file) write(attributes.file, body);
+  if ('append' in attributes) appendFileSync('/etc/turnpike/turnpike.toml', `\n${body}`);
+}
+
 let printed = '';
 
 async function runShell({ attributes, body }) {
@@ -261,7 +267,7 @@ async function runBlock(block) {
   } else if ('test' in attributes) {
     if (attributes.in) checkAgainst(block);
     else if (language === 'sh') await (attributes.file ? write(attributes.file, body) && mustRun('sh', ['-n', attributes.file]) : runShell(block));
-    else if (language === 'toml') attributes.file && write(attributes.file, body);
+    else if (language === 'toml') placeToml(block);
     else if (language === 'json') JSON.parse(body);
     else if (language === 'html') write(attributes.file ?? 'page.html', body);
     else if (checkers[language]) await check(block);
