@@ -18,12 +18,16 @@ namespace turnpike::auth {
 struct StaticUser {
   std::string name;
   std::string password;
+
+  friend bool operator==(const StaticUser&, const StaticUser&) = default;
 };
 
 /// A secret that time-limited users are derived from. `id` is for people.
 struct Secret {
   std::string id;
   std::string value;
+
+  friend bool operator==(const Secret&, const Secret&) = default;
 };
 
 /// A name that is not believed any more.

@@ -68,7 +68,7 @@ signaling::OriginPolicy origin_policy(const Config& config) {
 }  // namespace
 
 SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Listeners listeners,
-                             std::function<ReasonTotals()> reasons)
+                             std::function<ServerNumbers()> numbers)
     : config_(config),
       connections_(limits),
       now_(net::read_clock()),
@@ -77,7 +77,7 @@ SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Lis
       rooms_(room_settings(config, random_), api_keys_, ice_, random_),
       openvidu_(doors_, openvidu_settings(config, random_), random_),
       rest_(rest_settings(config, now_.instant), api_keys_, ice_, doors_),
-      metrics_(doors_, std::move(reasons)) {
+      metrics_(doors_, std::move(numbers)) {
   inbox_.attach(poller_);
   if (config.has_door(DoorName::native)) doors_.add(native_);
   if (config.has_door(DoorName::socketio)) doors_.add(socketio_);
@@ -162,6 +162,7 @@ std::optional<nanoseconds> SignalingHost::time_to_wait() const {
 void SignalingHost::on_event(const net::Event& event) {
   if (event.token == net::Poller::wake_token) {
     take_webhook_answers();
+    take_credentials();
     return take_from_inbox();
   }
   const PollToken token = PollToken::of(event.token);
@@ -228,6 +229,25 @@ void SignalingHost::take_webhook_answers() {
     doors_.on_webhook_answer(connection, answer, now_);
   }
   note_touched_by_doors();
+}
+
+void SignalingHost::use(RoomCredentials credentials) {
+  {
+    const std::lock_guard lock{credentials_mutex_};
+    new_credentials_ = std::move(credentials);
+  }
+  poller_.wake();
+}
+
+void SignalingHost::take_credentials() {
+  std::optional<RoomCredentials> credentials;
+  {
+    const std::lock_guard lock{credentials_mutex_};
+    credentials.swap(new_credentials_);
+  }
+  if (!credentials) return;
+  ice_.use_secret(std::move(credentials->signing_secret));
+  api_keys_ = signaling::FixedApiKeys{credentials->api_keys};
 }
 
 void SignalingHost::tell_webhook() {

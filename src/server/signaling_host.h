@@ -17,6 +17,7 @@
 #include "net/tcp.h"
 #include "server/config.h"
 #include "server/connection_limits.h"
+#include "server/credentials.h"
 #include "server/http_inbox.h"
 #include "server/metrics_door.h"
 #include "server/signaling_ice.h"
@@ -49,15 +50,18 @@ class SignalingHost {
     std::vector<net::TcpListener> metrics;  ///< `metrics.listen`
   };
 
-  /// `reasons` is called by run(). The references must outlive it. Throws std::system_error when
+  /// `numbers` is called by run(). The references must outlive it. Throws std::system_error when
   /// the kernel has no descriptors left.
   SignalingHost(const Config& config, ConnectionLimits& limits, Listeners listeners,
-                std::function<ReasonTotals()> reasons);
+                std::function<ServerNumbers()> numbers);
   SignalingHost(const SignalingHost&) = delete;
   SignalingHost& operator=(const SignalingHost&) = delete;
 
   /// Where workers bring connections. Any thread.
   [[nodiscard]] HttpInbox& inbox() { return inbox_; }
+
+  /// The credentials that hold from now on. From any thread.
+  void use(RoomCredentials credentials);
 
   /// Serves until stop(). Then everyone is asked to go elsewhere, and it returns when they have, or
   /// when the time for that (signaling::Limits::drain_spread) is over.
@@ -69,6 +73,8 @@ class SignalingHost {
   /// True when run() is about to return. From any thread.
   [[nodiscard]] bool has_ended() const { return has_ended_; }
 
+  /// On the thread of run().
+  [[nodiscard]] std::size_t open_connections() const { return slot_of_.size(); }
   /// Read them after run() has returned.
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] const signaling::Rooms& rooms() const { return rooms_; }
@@ -103,6 +109,7 @@ class SignalingHost {
   void take_input(std::uint32_t number);
   void on_deadlines();
   void take_webhook_answers();
+  void take_credentials();
   void tell_webhook();
   void begin_drain();
   void touch(std::uint32_t number);
@@ -143,6 +150,9 @@ class SignalingHost {
   DeadlineQueue deadlines_;  // of connections, by slot
   std::vector<std::uint8_t> scratch_;
   std::vector<signaling::ConnectionEvent> events_;
+
+  std::mutex credentials_mutex_;
+  std::optional<RoomCredentials> new_credentials_;  // guarded by credentials_mutex_
 
   std::mutex answers_mutex_;
   std::vector<Webhooks::Answer> answers_;  // of the webhook, from its thread

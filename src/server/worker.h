@@ -36,17 +36,19 @@ using ReasonCounters = std::array<RelaxedCounter, turn::reason_count>;
 
 /// What became of TCP and TLS connections.
 struct StreamCounters {
-  std::uint64_t accepted = 0;
-  std::uint64_t refused_limit = 0;  ///< too many of one address
-  std::uint64_t refused_rate = 0;   ///< too many TLS handshakes of one network, or in all
-  std::uint64_t handshake_timed_out = 0;
-  std::uint64_t dropped_half_open = 0;  ///< TLS handshakes given up for younger ones
-  std::uint64_t timed_out = 0;          ///< no allocation in time
-  std::uint64_t broken = 0;             ///< spoke no protocol of ours
-  std::uint64_t flooded = 0;       ///< sent TLS records without end and with hardly a byte each
-  std::uint64_t dropped_full = 0;  ///< datagrams for clients that do not read
-  std::uint64_t refused_untrusted = 0;  ///< at a balancer's listener, from no trusted balancer
-  std::uint64_t no_proxy_header = 0;    ///< from a balancer that did not say for whom
+  RelaxedCounter open{};             ///< now
+  RelaxedCounter tls_established{};  ///< handshakes done
+  RelaxedCounter accepted{};
+  RelaxedCounter refused_limit{};  ///< too many of one address
+  RelaxedCounter refused_rate{};   ///< too many TLS handshakes of one network, or in all
+  RelaxedCounter handshake_timed_out{};
+  RelaxedCounter dropped_half_open{};  ///< TLS handshakes given up for younger ones
+  RelaxedCounter timed_out{};          ///< no allocation in time
+  RelaxedCounter broken{};             ///< spoke no protocol of ours
+  RelaxedCounter flooded{};            ///< sent TLS records without end and with hardly a byte each
+  RelaxedCounter dropped_full{};       ///< datagrams for clients that do not read
+  RelaxedCounter refused_untrusted{};  ///< at a balancer's listener, from no trusted balancer
+  RelaxedCounter no_proxy_header{};    ///< from a balancer that did not say for whom
 };
 
 /// Asks who a user is; a UserLetter to the worker will say. From any thread, without waiting.
@@ -113,7 +115,7 @@ class Worker {
   /// From any thread.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
   [[nodiscard]] const turn::RelayCounters& relay_counters() const { return server_.counters(); }
-  /// Read these after run() has returned.
+  /// From any thread.
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
   [[nodiscard]] const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
   /// Datagrams for other workers that were too busy to take them.
@@ -195,6 +197,7 @@ class Worker {
   void read(const UserLetter& letter);
   void read(const ForgetUsersLetter& letter);
   void read(const BookLetter& letter);
+  void end_revoked_allocations();
   void give_up_parked();
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
                    std::size_t padding_bytes);

@@ -47,7 +47,25 @@ void Worker::read(const ForgetUsersLetter&) { server_.forget_users(); }
 
 void Worker::read(const BookLetter& letter) {
   server_.use_book(*letter.book);
-  shared_.book = letter.book;
+  shared_.book = letter.book;  // the old one may go now
+  end_revoked_allocations();
+}
+
+/// Calls under way end with the credential that they were allowed by.
+void Worker::end_revoked_allocations() {
+  std::vector<turn::AllocationName> revoked;
+  std::optional<std::uint32_t> next = 0;
+  while (next) {
+    next = server_.for_each_allocation(*next, ~0U, [&](const turn::AllocationView& view) {
+      if (shared_.book->is_revoked(view.username, view.account, now_.wall)) {
+        revoked.push_back(view.name);
+      }
+    });
+  }
+  for (const turn::AllocationName& name : revoked) {
+    static_cast<void>(server_.end(name, turn::CloseReason::revoked, now_, effects_));
+    apply_effects();
+  }
 }
 
 void Worker::apply(const turn::AskForUser& effect) {
