@@ -131,6 +131,15 @@ struct Config {
     seconds nonce_lifetime{600};
   };
 
+  struct Store {
+    std::string path = "/var/lib/turnpike/turnpike.db";  ///< of the database; empty: no store
+    std::string key_file;    ///< that it is sealed with; empty: see store_location()
+    bool is_default = true;  ///< nobody asked for it: the server starts without it too
+
+    /// True when there may be users or secrets in it that the configuration does not know of.
+    [[nodiscard]] bool may_have_credentials() const;
+  };
+
   struct Signaling {
     bool enabled = true;
     std::optional<signaling::JoinAuth> auth;   ///< nothing: see effective_join_auth()
@@ -167,6 +176,7 @@ struct Config {
   Relay relay;
   Limits limits;
   Auth auth;
+  Store store;
   Signaling signaling;
   Web web;
   Metrics metrics;

@@ -262,7 +262,8 @@ void check_credentials(const Config& config, const ConfigSources& sources, const
                        std::vector<ConfigError>& errors) {
   const bool tried = places.contains("auth.secrets") || places.contains("auth.users");
   // Values that were refused leave the list empty; their own errors say what to do.
-  if (config.has_credentials() || !sources.require_credentials || (tried && !errors.empty()))
+  if (config.has_credentials() || config.store.may_have_credentials() ||
+      !sources.require_credentials || (tried && !errors.empty()))
     return;
   errors.push_back({sources.file ? sources.file->name : "configuration", "auth",
                     "there are neither secrets nor users, so nobody could use the relay",

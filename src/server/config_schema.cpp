@@ -419,6 +419,19 @@ void read_path(const ConfigValue& value, FileSecrecy secrecy, KeyProblems& probl
   if (auto complaint = check_file(out, secrecy)) problems.add(value.place, std::move(*complaint));
 }
 
+void apply_store_url(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  constexpr std::string_view scheme = "sqlite:";
+  if (value.text() == nullptr) return wrong_type(value, "text", problems);
+  config.store.is_default = false;
+  if (value.text()->empty()) return config.store.path.clear();
+  if (!value.text()->starts_with(scheme) || value.text()->size() == scheme.size()) {
+    return problems.add(value.place, {fmt::format("{} is no store", in_quotes(*value.text())),
+                                      fmt::format("write for example {}", problems.example())});
+  }
+  const std::string path = resolved_path(value.text()->substr(scheme.size()), value.place);
+  config.store.path = std::filesystem::path{path}.lexically_normal().string();
+}
+
 void apply_relay_ports(Config& config, const ConfigValue& value, KeyProblems& problems) {
   with_text(value, problems, parse_port_range, [&](PortRange range) {
     if (range.first < 1024) {
@@ -555,7 +568,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 54> keys{{
+const std::array<ConfigKey, 56> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -954,6 +967,27 @@ const std::array<ConfigKey, 54> keys{{
            read_duration(value, seconds{60}, seconds{3600}, problems, config.auth.nonce_lifetime);
          },
      .show = [](const Config& config) { return shown(duration_text(config.auth.nonce_lifetime)); }},
+    {.path = "store.url",
+     .type = ConfigType::text,
+     .example = R"("sqlite:/var/lib/turnpike/turnpike.db")",
+     .meaning = "The database of users, secrets and API keys; empty: none.",
+     .apply = apply_store_url,
+     .show =
+         [](const Config& config) {
+           return shown(config.store.path.empty() ? "" : "sqlite:" + config.store.path);
+         }},
+    {.path = "store.key_file",
+     .type = ConfigType::text,
+     .example = R"("/etc/turnpike/store.key")",
+     .meaning = "The key that the store is sealed with; empty: the systemd credential "
+                "turnpike-store-key, else the database's path with \".key\" behind it.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           if (value.text() == nullptr) return wrong_type(value, "text", problems);
+           config.store.key_file =
+               value.text()->empty() ? std::string{} : resolved_path(*value.text(), value.place);
+         },
+     .show = [](const Config& config) { return shown(config.store.key_file); }},
     {.path = "signaling.enabled",
      .type = ConfigType::boolean,
      .example = "true",
