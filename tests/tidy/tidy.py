@@ -53,7 +53,7 @@ CONFINED = [
      "OpenSSL is used only in src/base/crypto*, src/net/tls* and src/net/dtls_endpoint*: call base/crypto.h"),
     (r"<asio[./]", r"(net|server|cli)/.*", "Asio is used only in net, server and cli"),
     (r"<spdlog/", r"(server|cli)/.*", "spdlog is used only in server and cli"),
-    (r"<sqlite3\.h>", r"store/.*", "SQLite is used only in src/store"),
+    (r"<sqlite3\.h", r"store/.*", "SQLite is used only in src/store"),
     (r"<curl/", r"server/webhooks[^/]*", "libcurl is used only in src/server/webhooks*"),
 ]
 
