@@ -144,15 +144,6 @@ struct Config {
     [[nodiscard]] bool may_have_credentials() const;
   };
 
-  struct Store {
-    std::string path = "/var/lib/turnpike/turnpike.db";  ///< of the database; empty: no store
-    std::string key_file;    ///< that it is sealed with; empty: see store_location()
-    bool is_default = true;  ///< nobody asked for it: the server starts without it too
-
-    /// True when there may be users or secrets in it that the configuration does not know of.
-    [[nodiscard]] bool may_have_credentials() const;
-  };
-
   struct Signaling {
     bool enabled = true;
     std::optional<signaling::JoinAuth> auth;   ///< nothing: see effective_join_auth()
