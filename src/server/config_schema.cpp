@@ -66,6 +66,16 @@ void read_integer(const ConfigValue& value, std::uint32_t max, KeyProblems& prob
   out = static_cast<std::uint32_t>(*value.integer());
 }
 
+/// How many of something there may be, where none would make no sense.
+void read_count(const ConfigValue& value, std::uint32_t max, KeyProblems& problems,
+                std::uint32_t& out) {
+  if (value.integer() != nullptr && *value.integer() == 0) {
+    return problems.add(value.place,
+                        {"0 is out of range", fmt::format("use a number from 1 to {}", max)});
+  }
+  read_integer(value, max, problems, out);
+}
+
 void read_boolean(const ConfigValue& value, KeyProblems& problems, bool& out) {
   if (value.boolean() == nullptr) return wrong_type(value, "true or false", problems);
   out = *value.boolean();
@@ -483,6 +493,7 @@ void apply_log_format(Config& config, const ConfigValue& value, KeyProblems& pro
 }
 
 constexpr std::uint32_t max_count = 10'000'000;  // more allocations than any machine has ports for
+constexpr std::uint32_t most_peers = 4096;       // as there are channel numbers
 constexpr seconds one_day{86'400};
 
 std::string address_text(const IpAddress& address) { return address.to_string(); }
@@ -569,7 +580,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 60> keys{{
+const std::array<ConfigKey, 64> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -793,6 +804,43 @@ const std::array<ConfigKey, 60> keys{{
            read_integer(value, max_count, problems, config.relay.max_allocations_per_user);
          },
      .show = [](const Config& config) { return shown(config.relay.max_allocations_per_user); }},
+    {.path = "relay.max_allocations_per_network",
+     .type = ConfigType::integer,
+     .example = "2000",
+     .meaning = "Allocations of clients in one IPv4 /24 or IPv6 /56; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.relay.max_allocations_per_network);
+         },
+     .show = [](const Config& config) { return shown(config.relay.max_allocations_per_network); }},
+    {.path = "relay.max_permissions_per_allocation",
+     .type = ConfigType::integer,
+     .example = "64",
+     .meaning = "Peer addresses that one allocation may have permissions for at a time.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_count(value, most_peers, problems, config.relay.max_permissions_per_allocation);
+         },
+     .show =
+         [](const Config& config) { return shown(config.relay.max_permissions_per_allocation); }},
+    {.path = "relay.max_channels_per_allocation",
+     .type = ConfigType::integer,
+     .example = "64",
+     .meaning = "Channels that one allocation may have at a time.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_count(value, most_peers, problems, config.relay.max_channels_per_allocation);
+         },
+     .show = [](const Config& config) { return shown(config.relay.max_channels_per_allocation); }},
+    {.path = "relay.new_peers_per_second",
+     .type = ConfigType::integer,
+     .example = "10",
+     .meaning = "New peers of one allocation a second, three times as many at once; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.relay.new_peers_per_second);
+         },
+     .show = [](const Config& config) { return shown(config.relay.new_peers_per_second); }},
     {.path = "relay.max_lifetime",
      .type = ConfigType::text,
      .example = R"("1h")",

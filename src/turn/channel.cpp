@@ -55,7 +55,8 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   const std::array<IpAddress, 1> address{peer.address};
   const bool has_room = (bound != nullptr || allocation.channels.size() < limits.max_channels) &&
                         allocation.permissions_with(address, now) <= limits.max_permissions;
-  if (!has_room) return refuse(request, ErrorCode::insufficient_capacity);
+  if (!has_room) return refuse_peers(request);
+  if (bound == nullptr && !may_add_peers(allocation, 1, now)) return refuse_peers(request);
 
   const Channel binding{number, *permitted, now + limits.channel_lifetime};
   if (bound != nullptr) {

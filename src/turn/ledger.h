@@ -40,9 +40,16 @@ enum class PortWish : std::uint8_t { any, even, even_and_next };
 /// Whether one more allocation was counted.
 enum class Charge : std::uint8_t {
   accepted,
-  user_is_full,    ///< 486: "using this username" (RFC 8656 §19)
-  server_is_full,  ///< 508
+  user_is_full,     ///< 486: "using this username" (RFC 8656 §19)
+  network_is_full,  ///< 486: a "locally defined allocation quota" (§7.2, step 10)
+  server_is_full,   ///< 508
 };
+
+/// The network of a client as allocations are counted: an IPv4 /24 or an IPv6 /56.
+enum class NetworkId : std::uint64_t {
+  uncounted = 0,  ///< loopback: whoever is there is this host's own, or comes through its proxy
+};
+[[nodiscard]] NetworkId network_of(const IpAddress& client);
 
 /// The shared account of scarce things. Every method may be called from any thread.
 class Ledger {
@@ -86,10 +93,15 @@ class Ledger {
                                                 Instant now);
 
   // ---- allocation quotas ----
-  /// Counts one more allocation of `account`, or nothing when there are too many.
-  [[nodiscard]] Charge charge(std::string_view account);
-  void release(std::string_view account);
+  /// Counts one more allocation of `account` from `network`, or nothing when there are too many.
+  /// `max_of_user`: instead of the limit for all users; 0: no limit.
+  [[nodiscard]] Charge charge(std::string_view account, NetworkId network = NetworkId::uncounted,
+                              std::optional<std::uint32_t> max_of_user = std::nullopt);
+  void release(std::string_view account, NetworkId network = NetworkId::uncounted);
   [[nodiscard]] std::size_t allocations() const;
+  [[nodiscard]] std::uint32_t allocations_of(std::string_view account) const;
+  /// 0 for NetworkId::uncounted.
+  [[nodiscard]] std::uint32_t allocations_from(NetworkId network) const;
 
   /// Connections of peers to TCP relays that wait for their clients.
   [[nodiscard]] ConnectionRegistry& connections() { return connections_; }
@@ -105,7 +117,10 @@ class Ledger {
     Instant expires;
   };
 
-  void drop_expired_reservations(Instant now);  // with mutex_ held
+  // with mutex_ held
+  void drop_expired_reservations(Instant now);
+  [[nodiscard]] std::uint32_t count_of(std::string_view account) const;
+  [[nodiscard]] std::uint32_t count_from(NetworkId network) const;
 
   const std::vector<RelayAddress> addresses_;
   const Limits limits_;
@@ -116,6 +131,7 @@ class Ledger {
   std::vector<PortPool> pools_;  // one per address
   std::map<std::uint64_t, Reservation> reservations_;
   std::unordered_map<std::string, std::uint32_t> allocations_of_;
+  std::unordered_map<NetworkId, std::uint32_t> allocations_from_;
   std::size_t allocations_ = 0;
 };
 

@@ -307,6 +307,10 @@ class Server {
 
   // permission.cpp
   Reason on_create_permission(const Request& request, Allocation& allocation);
+  /// Takes new peers out of what the allocation may have a second; false when they are too many.
+  [[nodiscard]] bool may_add_peers(Allocation& allocation, std::size_t count, Instant now) const;
+  /// 508: an allocation has all the peers it may (RFC 8656 §10.2, §12.2).
+  Reason refuse_peers(const Request& request);
   /// What is installed for `peer`; only the scope `peers` opens more than other clients' relays.
   [[nodiscard]] Permission permission_for(const IpAddress& peer, PermissionScope scope,
                                           Instant now) const;

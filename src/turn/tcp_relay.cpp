@@ -29,9 +29,8 @@ Reason Server::on_connect(const Request& request, Allocation& allocation) {
   }
   const auto permitted = policy_.check(*peer, PeerTransport::tcp);
   if (!permitted) return refuse(request, ErrorCode::forbidden);
-  if (slots.size() >= settings_.limits.max_peer_connections) {
-    return refuse(request, ErrorCode::insufficient_capacity);
-  }
+  const bool has_room = slots.size() < settings_.limits.max_peer_connections;
+  if (!has_room || !may_add_peers(allocation, 1, request.now.instant)) return refuse_peers(request);
 
   PeerConnection& connection = add_connection(allocation, *peer);
   connection.state = PeerConnection::State::connecting;

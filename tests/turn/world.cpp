@@ -59,6 +59,7 @@ std::vector<turn::RelayAddress> WorldSettings::default_relays() {
 turn::Limits WorldSettings::default_limits() {
   turn::Limits limits;
   limits.challenge_rate = 0;
+  limits.new_peers_per_second = 0;
   return limits;
 }
 
@@ -640,8 +641,9 @@ std::vector<std::string> World::asked() const {
   return names;
 }
 
-Reason World::answer_user(const std::string& username, std::optional<std::string> password) {
-  auth::UserAnswer answer{{}, {}, now().instant + std::chrono::minutes{1}};
+Reason World::answer_user(const std::string& username, std::optional<std::string> password,
+                          const auth::UserLimits& limits) {
+  auth::UserAnswer answer{{}, limits, now().instant + std::chrono::minutes{1}};
   if (password) {
     answer.keys.emplace();
     for (const auto algorithm : {stun::PasswordAlgorithm::md5, stun::PasswordAlgorithm::sha256}) {

@@ -60,7 +60,7 @@ struct WorldSettings {
   /// Bound and advertised alike. The servers' own addresses, 192.0.2.1 and 2001:db8::1.
   std::vector<turn::RelayAddress> relays = default_relays();
   PortRange ports{49152, 65535};
-  turn::Limits limits = default_limits();  ///< challenges without limit
+  turn::Limits limits = default_limits();  ///< challenges, new peers without limit
   auth::CredentialSettings credentials = default_credentials();
   seconds nonce_lifetime{600};
   seconds clock_skew{30};
@@ -317,7 +317,8 @@ class World {
   [[nodiscard]] std::vector<std::string> asked() const;
   /// The answer about `username`, for a minute, and then all its requests again; no password: there
   /// is no such user. The last reason.
-  Reason answer_user(const std::string& username, std::optional<std::string> password);
+  Reason answer_user(const std::string& username, std::optional<std::string> password,
+                     const auth::UserLimits& limits = {});
   /// Every AllocationOpened and AllocationClosed so far.
   [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
     return allocations_opened_;
