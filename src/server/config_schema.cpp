@@ -98,6 +98,19 @@ void read_duration(const ConfigValue& value, seconds min, seconds max, KeyProble
   });
 }
 
+void read_bandwidth(const ConfigValue& value, KeyProblems& problems, std::uint64_t& out) {
+  if (value.integer() != nullptr && *value.integer() != 0) {
+    return problems.add(value.place, {fmt::format("the number {} has no unit", *value.integer()),
+                                      fmt::format("write \"{}mbit\" if megabits a second are meant",
+                                                  *value.integer())});
+  }
+  if (value.integer() != nullptr) {
+    out = 0;
+    return;
+  }
+  with_text(value, problems, parse_bandwidth, [&](std::uint64_t bits) { out = bits; });
+}
+
 /// One of the values of an enumeration, by its name.
 template <class Enum, std::size_t Size>
 Parsed<Enum> parse_enum(std::string_view text, const std::array<Enum, Size>& all,
@@ -580,7 +593,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 64> keys{{
+const std::array<ConfigKey, 67> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -841,6 +854,41 @@ const std::array<ConfigKey, 64> keys{{
            read_integer(value, max_count, problems, config.relay.new_peers_per_second);
          },
      .show = [](const Config& config) { return shown(config.relay.new_peers_per_second); }},
+    {.path = "relay.bandwidth_per_allocation",
+     .type = ConfigType::text,
+     .example = R"("4mbit")",
+     .meaning = "Payload of one allocation a second, both ways together; what is beyond is "
+                "dropped; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_bandwidth(value, problems, config.relay.bandwidth_per_allocation);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(bandwidth_text(config.relay.bandwidth_per_allocation));
+         }},
+    {.path = "relay.bandwidth_per_user",
+     .type = ConfigType::text,
+     .example = R"("10mbit")",
+     .meaning = "The same of all allocations of one user.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_bandwidth(value, problems, config.relay.bandwidth_per_user);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(bandwidth_text(config.relay.bandwidth_per_user));
+         }},
+    {.path = "relay.bandwidth_total",
+     .type = ConfigType::text,
+     .example = R"("1gbit")",
+     .meaning = "The same of all allocations.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_bandwidth(value, problems, config.relay.bandwidth_total);
+         },
+     .show =
+         [](const Config& config) { return shown(bandwidth_text(config.relay.bandwidth_total)); }},
     {.path = "relay.max_lifetime",
      .type = ConfigType::text,
      .example = R"("1h")",

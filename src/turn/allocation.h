@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "base/bandwidth.h"
 #include "base/inline_vector.h"
 #include "base/network_budget.h"
 #include "turn/allocation_view.h"
@@ -78,6 +79,7 @@ struct Allocation {
   std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
   Instant started{};                                // when it was opened
   Traffic traffic;
+  BandwidthMeter bandwidth;
   TokenBucket new_peers;
   std::array<Relay, 2> relay_pair;
   InlineVector<Permission, 4> permissions;

@@ -134,8 +134,9 @@ std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view ac
 }
 
 Charge Ledger::charge(std::string_view account, NetworkId network,
-                      std::optional<std::uint32_t> max_of_user) {
+                      std::optional<std::uint32_t> max_of_user, Instant now) {
   const std::lock_guard lock{mutex_};
+  forget_settled_accounts(now);
   // The user's own limit first, and the network's: from a full server one is sent to another, and
   // there the user would begin anew.
   const std::uint32_t user_max = max_of_user.value_or(limits_.max_allocations_per_user);
@@ -145,22 +146,39 @@ Charge Ledger::charge(std::string_view account, NetworkId network,
   if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
     return Charge::server_is_full;
   }
-  ++allocations_of_[std::string{account}];
+  ++accounts_[std::string{account}].allocations;
   if (network != NetworkId::uncounted) ++allocations_from_[network];
   ++allocations_;
   return Charge::accepted;
 }
 
-void Ledger::release(std::string_view account, NetworkId network) {
+void Ledger::release(std::string_view account, NetworkId network, Instant now) {
   const std::lock_guard lock{mutex_};
-  const auto found = allocations_of_.find(std::string{account});
-  TURNPIKE_ASSERT(found != allocations_of_.end() && found->second > 0);
-  if (--found->second == 0) allocations_of_.erase(found);
+  const auto found = accounts_.find(std::string{account});
+  TURNPIKE_ASSERT(found != accounts_.end() && found->second.allocations > 0);
+  if (--found->second.allocations == 0) {
+    // Whoever deletes an allocation to make a new one does not begin with a full bucket.
+    if (found->second.bandwidth.is_paid(now)) {
+      accounts_.erase(found);
+    } else {
+      indebted_.emplace_back(account);
+    }
+  }
   --allocations_;
   if (network == NetworkId::uncounted) return;
   const auto from = allocations_from_.find(network);
   TURNPIKE_ASSERT(from != allocations_from_.end() && from->second > 0);
   if (--from->second == 0) allocations_from_.erase(from);
+}
+
+void Ledger::forget_settled_accounts(Instant now) {
+  std::erase_if(indebted_, [&](const std::string& name) {
+    const auto found = accounts_.find(name);
+    if (found == accounts_.end() || found->second.allocations > 0) return true;
+    if (!found->second.bandwidth.is_paid(now)) return false;
+    accounts_.erase(found);
+    return true;
+  });
 }
 
 std::uint32_t Ledger::allocations_of(std::string_view account) const {
@@ -174,8 +192,13 @@ std::uint32_t Ledger::allocations_from(NetworkId network) const {
 }
 
 std::uint32_t Ledger::count_of(std::string_view account) const {
-  const auto found = allocations_of_.find(std::string{account});
-  return found == allocations_of_.end() ? 0 : found->second;
+  const auto found = accounts_.find(std::string{account});
+  return found == accounts_.end() ? 0 : found->second.allocations;
+}
+
+SharedBandwidthMeter& Ledger::bandwidth_of(std::string_view account) {
+  const std::lock_guard lock{mutex_};
+  return accounts_.at(std::string{account}).bandwidth;
 }
 
 std::uint32_t Ledger::count_from(NetworkId network) const {

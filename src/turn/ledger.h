@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/bandwidth.h"
 #include "base/endpoint.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -96,12 +97,22 @@ class Ledger {
   /// Counts one more allocation of `account` from `network`, or nothing when there are too many.
   /// `max_of_user`: instead of the limit for all users; 0: no limit.
   [[nodiscard]] Charge charge(std::string_view account, NetworkId network = NetworkId::uncounted,
-                              std::optional<std::uint32_t> max_of_user = std::nullopt);
-  void release(std::string_view account, NetworkId network = NetworkId::uncounted);
+                              std::optional<std::uint32_t> max_of_user = std::nullopt,
+                              Instant now = {});
+  /// What the account has relayed is remembered for as long as it matters.
+  void release(std::string_view account, NetworkId network = NetworkId::uncounted,
+               Instant now = Instant::max());
   [[nodiscard]] std::size_t allocations() const;
   [[nodiscard]] std::uint32_t allocations_of(std::string_view account) const;
   /// 0 for NetworkId::uncounted.
   [[nodiscard]] std::uint32_t allocations_from(NetworkId network) const;
+
+  // ---- bandwidth: on the packet path, without a lock ----
+  /// What `account` has relayed. Valid until the last of its allocations is released.
+  /// Precondition: it has one.
+  [[nodiscard]] SharedBandwidthMeter& bandwidth_of(std::string_view account);
+  /// What all have relayed.
+  [[nodiscard]] SharedBandwidthMeter& bandwidth() { return bandwidth_; }
 
   /// Connections of peers to TCP relays that wait for their clients.
   [[nodiscard]] ConnectionRegistry& connections() { return connections_; }
@@ -111,6 +122,10 @@ class Ledger {
   [[nodiscard]] const LiveRelays& live_relays() const { return live_; }
 
  private:
+  struct Account {
+    std::uint32_t allocations = 0;
+    SharedBandwidthMeter bandwidth;
+  };
   struct Reservation {
     PortLease lease;
     std::string account;
@@ -119,6 +134,7 @@ class Ledger {
 
   // with mutex_ held
   void drop_expired_reservations(Instant now);
+  void forget_settled_accounts(Instant now);
   [[nodiscard]] std::uint32_t count_of(std::string_view account) const;
   [[nodiscard]] std::uint32_t count_from(NetworkId network) const;
 
@@ -126,11 +142,13 @@ class Ledger {
   const Limits limits_;
   LiveRelays live_;
   ConnectionRegistry connections_;
+  SharedBandwidthMeter bandwidth_;
 
   mutable std::mutex mutex_;
   std::vector<PortPool> pools_;  // one per address
   std::map<std::uint64_t, Reservation> reservations_;
-  std::unordered_map<std::string, std::uint32_t> allocations_of_;
+  std::unordered_map<std::string, Account> accounts_;  // of those who have allocations, or are
+  std::vector<std::string> indebted_;                  // here: who had, and relayed up to the limit
   std::unordered_map<NetworkId, std::uint32_t> allocations_from_;
   std::size_t allocations_ = 0;
 };

@@ -21,6 +21,11 @@ struct Limits {
   std::uint32_t max_channels = 64;                   ///< of one allocation
   std::uint32_t new_peers_per_second = 10;           ///< of one allocation, on average; 0: no limit
   std::uint32_t new_peers_burst_s = 3;               ///< and at once those of so many seconds
+  /// Payload in bits a second, to peers and to clients together; 0: no limit. What is beyond is
+  /// dropped, or not read from a data connection; nothing is refused for it (RFC 8656 §5).
+  std::uint64_t bandwidth_per_allocation = 0;
+  std::uint64_t bandwidth_per_user = 0;
+  std::uint64_t bandwidth_total = 0;
   seconds connect_timeout{30};  ///< RFC 6062 §5.2: MUST be at least 30 seconds
   seconds bind_timeout{30};     ///< RFC 6062 §5.2, §5.3: a ConnectionBind must come in time
   std::uint32_t max_peer_connections = 64;  ///< of one TCP allocation

@@ -119,7 +119,9 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
       discovery_budget_(discovery_.is_on() ? settings.limits.challenge_rate : 0,
                         HashSeed{discovery_.is_on() ? random.next_u64() : 0}),
       allocations_(HashSeed{random.next_u64()}),
-      guests_(HashSeed{random.next_u64()}, settings.limits.max_guests) {}
+      guests_(HashSeed{random.next_u64()}, settings.limits.max_guests) {
+  use_bandwidth_limits();
+}
 
 Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
                                    Effects& effects) {

@@ -113,8 +113,11 @@ class Server {
   /// The shell has closed `connection`, because one of its sides did. Not to be called after a
   /// failed connect or a ClosePeerConnection; nothing happens then.
   void on_peer_closed(PeerConnectionId connection);
-  /// So many bytes have gone through `connection` since it was said last.
-  void on_streams_moved(PeerConnectionId connection, std::size_t to_peer, std::size_t to_client);
+  /// So many bytes have gone through `connection` since it was said last. Until when nothing more
+  /// is to be read from either side, for want of bandwidth; nothing: go on.
+  [[nodiscard]] std::optional<Instant> on_streams_moved(PeerConnectionId connection,
+                                                        std::size_t to_peer, std::size_t to_client,
+                                                        Instant now);
 
   /// The client's connection or DTLS association is gone: its allocation ends at once, unless it
   /// has a ticket to come back with. Nothing happens when there is no allocation.
@@ -272,6 +275,21 @@ class Server {
     ++counters_.quota_rejections[static_cast<std::size_t>(scope)];
   }
 
+  // bandwidth.cpp
+  void use_bandwidth_limits();
+  /// Takes over what the user's credential grants.
+  void grant_bandwidth(const auth::Principal& principal, const Allocation& allocation);
+  [[nodiscard]] const BandwidthLimit& limit_of(const UserBandwidth& user) const {
+    return user.own ? *user.own : user_bandwidth_;
+  }
+  /// Counts payload of an allocation if there is bandwidth for it.
+  [[nodiscard]] bool has_bandwidth(Allocation& allocation, std::size_t bytes, Instant now) {
+    return !is_shaping_ || spend_bandwidth(allocation, bytes, now);
+  }
+  [[nodiscard]] bool spend_bandwidth(Allocation& allocation, std::size_t bytes, Instant now);
+  [[nodiscard]] std::optional<Instant> overdraw_bandwidth(Allocation& allocation, std::size_t bytes,
+                                                          Instant now);
+
   // redirect.cpp
   [[nodiscard]] stun::ErrorCode put_no_room(stun::MessageBuilder& response, const FiveTuple& client,
                                             auth::ResponseIntegrity integrity);
@@ -356,6 +374,10 @@ class Server {
   PeerConnectionTable connections_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used
   DeadlineQueue connection_deadlines_;  // of peers' connections, by PeerConnectionId::slot
+  bool is_shaping_ = false;             // once there is any limit of bandwidth
+  BandwidthLimit allocation_bandwidth_;
+  BandwidthLimit user_bandwidth_;
+  BandwidthLimit total_bandwidth_;
   RelayCounters counters_;
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };

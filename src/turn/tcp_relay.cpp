@@ -141,14 +141,16 @@ void Server::on_peer_closed(PeerConnectionId id) {
   if (connection != nullptr) forget_connection(*connection);
 }
 
-void Server::on_streams_moved(PeerConnectionId id, std::size_t to_peer, std::size_t to_client) {
+std::optional<Instant> Server::on_streams_moved(PeerConnectionId id, std::size_t to_peer,
+                                                std::size_t to_client, Instant now) {
   const PeerConnection* const connection = connections_.find(id);
-  if (connection == nullptr) return;
-  Traffic& traffic = allocations_.at(connection->allocation).traffic;
-  traffic.bytes_to_peer += to_peer;
-  traffic.bytes_to_client += to_client;
+  if (connection == nullptr) return std::nullopt;
+  Allocation& allocation = allocations_.at(connection->allocation);
+  allocation.traffic.bytes_to_peer += to_peer;
+  allocation.traffic.bytes_to_client += to_client;
   counters_.volume(RelayDirection::to_peer, RelayPath::stream).bytes += to_peer;
   counters_.volume(RelayDirection::to_client, RelayPath::stream).bytes += to_client;
+  return overdraw_bandwidth(allocation, to_peer + to_client, now);
 }
 
 void Server::on_connection_deadlines(Instant now, Effects& effects) {
