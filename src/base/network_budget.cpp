@@ -23,6 +23,11 @@ bool TokenBucket::spend(std::uint32_t tokens, std::uint32_t per_second, std::uin
 NetworkBudget::NetworkBudget(std::uint32_t per_second, HashSeed seed)
     : per_second_(per_second), seed_(seed), table_(per_second == 0 ? 0 : buckets) {}
 
+void NetworkBudget::set_rate(std::uint32_t per_second) {
+  per_second_ = per_second;
+  if (per_second != 0 && table_.empty()) table_.resize(buckets);
+}
+
 bool NetworkBudget::spend(const IpAddress& source, Instant now) {
   if (per_second_ == 0) return true;
   const std::size_t prefix_bytes = source.family() == Family::ipv4 ? 3 : 7;

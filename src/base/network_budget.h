@@ -36,6 +36,8 @@ class NetworkBudget {
   /// `per_second` a second and network, and as many at once; 0: no limit.
   NetworkBudget(std::uint32_t per_second, HashSeed seed);
 
+  /// From now on.
+  void set_rate(std::uint32_t per_second);
   /// Takes one out of the budget of `source`; false when there is none left.
   [[nodiscard]] bool spend(const IpAddress& source, Instant now);
 

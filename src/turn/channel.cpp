@@ -47,9 +47,9 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   if (!allocation.has_relay(peer.family())) {
     return refuse(request, ErrorCode::peer_address_family_mismatch);
   }
-  const auto permitted = policy_.check(peer, PeerTransport::udp);
+  const auto permitted = policy_->check(peer, PeerTransport::udp);
   if (!permitted) return refuse(request, ErrorCode::forbidden);
-  const auto scope = policy_.scope_of(peer.address, PeerTransport::udp);
+  const auto scope = policy_->scope_of(peer.address, PeerTransport::udp);
 
   const Limits& limits = settings_.limits;
   const std::array<IpAddress, 1> address{peer.address};
@@ -85,7 +85,7 @@ Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Insta
   // go out either.
   if (allocation->permission(peer.address, now) == nullptr) return Reason::dropped_no_permission;
   if (!allocation->relays(peer.family(), now)) return Reason::dropped_peer_family;
-  if (!policy_.still_permits(channel->peer)) return Reason::dropped_peer_denied;
+  if (!policy_->still_permits(channel->peer)) return Reason::dropped_peer_denied;
   return relay_to_peer(*allocation, RelayPath::channel, channel->peer, message->payload, false,
                        now);
 }

@@ -31,9 +31,14 @@ NetworkId network_of(const IpAddress& client) {
 
 Ledger::Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits)
     : addresses_(std::move(addresses)),
-      limits_(limits),
       live_(advertised(addresses_)),
+      limits_(limits),
       pools_(addresses_.size(), PortPool{ports}) {}
+
+void Ledger::set_limits(const Limits& limits) {
+  const std::lock_guard lock{mutex_};
+  limits_ = limits;
+}
 
 std::optional<std::uint16_t> Ledger::choose_address(const IpAddress& server, Family family) const {
   std::optional<std::uint16_t> first;

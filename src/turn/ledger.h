@@ -57,6 +57,8 @@ class Ledger {
  public:
   /// `addresses`: where relays may be; `ports`: the range used on each of them.
   Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits);
+  /// From now on; what is there already stays, be it more than that.
+  void set_limits(const Limits& limits);
 
   // ---- addresses ----
   /// The relay address for a client that reached the server at `server`: that same address if it is
@@ -139,12 +141,12 @@ class Ledger {
   [[nodiscard]] std::uint32_t count_from(NetworkId network) const;
 
   const std::vector<RelayAddress> addresses_;
-  const Limits limits_;
   LiveRelays live_;
   ConnectionRegistry connections_;
   SharedBandwidthMeter bandwidth_;
 
   mutable std::mutex mutex_;
+  Limits limits_;
   std::vector<PortPool> pools_;  // one per address
   std::map<std::uint64_t, Reservation> reservations_;
   std::unordered_map<std::string, Account> accounts_;  // of those who have allocations, or are

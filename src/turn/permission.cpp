@@ -37,7 +37,7 @@ Reason Server::on_create_permission(const Request& request, Allocation& allocati
   std::vector<Permission> wanted;
   wanted.reserve(peers->size());
   for (const IpAddress& peer : *peers) {
-    const auto scope = policy_.scope_of(peer, allocation.transport);
+    const auto scope = policy_->scope_of(peer, allocation.transport);
     if (scope == PermissionScope::nothing) return refuse(request, ErrorCode::forbidden);
     wanted.push_back(permission_for(peer, scope, now));
   }

@@ -37,7 +37,7 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
 
   if (!allocation->relays(peer->family(), now)) return Reason::dropped_peer_family;
   if (allocation->permission(peer->address, now) == nullptr) return Reason::dropped_no_permission;
-  const auto permitted = policy_.check(*peer, PeerTransport::udp);
+  const auto permitted = policy_->check(*peer, PeerTransport::udp);
   if (!permitted) return Reason::dropped_peer_denied;
   // Only IPv4 has the bit; with IPv6 on either side the attribute MUST be ignored (§13).
   const bool both_ipv4 =

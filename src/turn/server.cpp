@@ -111,7 +111,7 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
                Ledger& ledger, Random& random)
     : settings_(settings),
       authenticator_(book, settings.authentication),
-      policy_(policy),
+      policy_(&policy),
       ledger_(ledger),
       random_(random),
       challenges_(settings.limits.challenge_rate, HashSeed{random.next_u64()}),

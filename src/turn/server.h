@@ -146,6 +146,16 @@ class Server {
   /// When on_deadline() is needed next. O(1).
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+  // ---- a changed configuration ----
+  /// From now on; what is there already stays, be it more than that. The ledger has limits too.
+  void set_limits(const Limits& limits);
+  /// Exchanges the policy: `policy` must outlive the server, or be exchanged before its end. Then
+  /// comes recheck_peers().
+  void use_policy(const PeerPolicy& policy) { policy_ = &policy; }
+  /// Ends permissions, channels and connections whose peers the policy does not allow any more
+  /// (HOSTILE.md P12). O(permissions of all allocations).
+  void recheck_peers(Now now, Effects& effects);
+
   // ---- for the operator ----
   /// The allocation of that name; nothing when it has ended. O(allocations).
   [[nodiscard]] std::optional<AllocationView> view(const AllocationName& name) const;
@@ -263,6 +273,9 @@ class Server {
   [[nodiscard]] seconds granted_lifetime(std::optional<seconds> requested) const;
 
   // administration.cpp
+  void recheck_permissions(Allocation& allocation, Instant now);
+  [[nodiscard]] bool may_have_connected(const Endpoint& peer) const;
+  void recheck_connections(Allocation& allocation, Effects& effects);
   [[nodiscard]] AllocationView view_of(const Allocation& allocation) const;
   [[nodiscard]] AllocationRecord record_of(const Allocation& allocation, Instant now) const;
   void note_opened(Allocation& allocation, Instant now, Effects& effects);
@@ -360,9 +373,9 @@ class Server {
   [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
                                                        std::size_t payload_bytes);
 
-  const Settings settings_;
+  Settings settings_;
   auth::Authenticator authenticator_;
-  const PeerPolicy& policy_;
+  const PeerPolicy* policy_;
   Ledger& ledger_;
   Random& random_;
   NetworkBudget challenges_;

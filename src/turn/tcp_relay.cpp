@@ -27,7 +27,7 @@ Reason Server::on_connect(const Request& request, Allocation& allocation) {
   if (!allocation.has_relay(peer->family())) {
     return refuse(request, ErrorCode::peer_address_family_mismatch);
   }
-  const auto permitted = policy_.check(*peer, PeerTransport::tcp);
+  const auto permitted = policy_->check(*peer, PeerTransport::tcp);
   if (!permitted) return refuse(request, ErrorCode::forbidden);
   const bool has_room = slots.size() < settings_.limits.max_peer_connections;
   if (!has_room || !may_add_peers(allocation, 1, request.now.instant)) return refuse_peers(request);
@@ -97,6 +97,7 @@ PeerAccepted Server::on_peer_accepted(RelayId relay, const Endpoint& peer, Now n
   }
 
   PeerConnection& connection = add_connection(*allocation, peer);
+  connection.is_of_peer = true;
   await_bind(connection, now.instant);
   stun::TransactionId id{};
   random_.fill(id);

@@ -380,10 +380,11 @@ World::World(WorldSettings settings)
       server_random_(settings_.seed),
       client_random_(settings_.seed + 1),
       book_(settings_.credentials),
-      ledger_(settings_.relays, settings_.ports, settings_.limits),
-      policy_(settings_.policy, ledger_.live_relays()) {
+      ledger_(settings_.relays, settings_.ports, settings_.limits) {
+  policies_.emplace_back(settings_.policy, ledger_.live_relays());
   for (std::size_t i = 0; i < settings_.workers; ++i) {
-    servers_.emplace_back(server_settings(settings_, i), book_, policy_, ledger_, server_random_);
+    servers_.emplace_back(server_settings(settings_, i), book_, policies_.back(), ledger_,
+                          server_random_);
   }
 }
 
@@ -564,6 +565,21 @@ void World::carry_out(const turn::AllocationClosed& closed) {
   CHECK(std::none_of(allocations_closed_.begin(), allocations_closed_.end(),
                      [&](const Closed& other) { return is_same(other.allocation); }));
   allocations_closed_.push_back({allocation, closed.reason});
+}
+
+void World::use_policy(const turn::PeerPolicy::Settings& settings) {
+  policies_.emplace_back(settings, ledger_.live_relays());
+  for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
+    server(worker_).use_policy(policies_.back());
+    server(worker_).recheck_peers(now(), effects_);
+    carry_out();
+  }
+  worker_ = 0;
+}
+
+void World::set_limits(const turn::Limits& limits) {
+  ledger_.set_limits(limits);
+  for (turn::Server& server : servers_) server.set_limits(limits);
 }
 
 bool World::end(const turn::AllocationName& name, turn::CloseReason reason) {

@@ -326,6 +326,10 @@ class World {
   [[nodiscard]] const std::vector<Closed>& allocations_closed() const {
     return allocations_closed_;
   }
+  /// All servers get this policy in place of theirs, and look again at who is permitted.
+  void use_policy(const turn::PeerPolicy::Settings& settings);
+  /// All servers and the ledger get these limits in place of theirs.
+  void set_limits(const turn::Limits& limits);
   /// Ends the allocation of that name as an operator does.
   bool end(const turn::AllocationName& name, turn::CloseReason reason = turn::CloseReason::killed);
   std::size_t end_all_of(std::string_view user,
@@ -371,10 +375,10 @@ class World {
   SeededRandom client_random_;
   auth::CredentialBook book_;
   turn::Ledger ledger_;
-  turn::PeerPolicy policy_;
-  std::deque<turn::Server> servers_;  // by WorkerId
-  std::size_t worker_ = 0;            // whose turn it is
-  turn::Effects effects_;             // of that worker
+  std::deque<turn::PeerPolicy> policies_;  // the last one is in use
+  std::deque<turn::Server> servers_;       // by WorkerId
+  std::size_t worker_ = 0;                 // whose turn it is
+  turn::Effects effects_;                  // of that worker
   nanoseconds elapsed_{0};
 
   struct Socket {
