@@ -11,11 +11,17 @@
 
 namespace turnpike {
 
-/// Fills evenly with tokens and holds those of one second; full at the first use.
+/// Fills evenly with tokens and holds those of some seconds; full at the first use.
 class TokenBucket {
  public:
-  /// Takes one token; false when there is none. `per_second`: the same in each call, not 0.
-  [[nodiscard]] bool spend(std::uint32_t per_second, Instant now);
+  /// Takes one token; false when there is none. `per_second`: not 0.
+  [[nodiscard]] bool spend(std::uint32_t per_second, Instant now) {
+    return spend(1, per_second, 1, now);
+  }
+  /// Takes so many tokens, or none and false when there are fewer. `held_s`: the bucket holds what
+  /// comes in so many seconds.
+  [[nodiscard]] bool spend(std::uint32_t tokens, std::uint32_t per_second, std::uint32_t held_s,
+                           Instant now);
 
  private:
   Instant filled_at_{};
@@ -30,6 +36,8 @@ class NetworkBudget {
   /// `per_second` a second and network, and as many at once; 0: no limit.
   NetworkBudget(std::uint32_t per_second, HashSeed seed);
 
+  /// From now on.
+  void set_rate(std::uint32_t per_second);
   /// Takes one out of the budget of `source`; false when there is none left.
   [[nodiscard]] bool spend(const IpAddress& source, Instant now);
 

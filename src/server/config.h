@@ -104,6 +104,13 @@ struct Config {
     AddressFamilyPolicy address_family = AddressFamilyPolicy::strict;
     std::uint32_t max_allocations = 0;  ///< 0: by ports and file descriptors
     std::uint32_t max_allocations_per_user = 12;
+    std::uint32_t max_allocations_per_network = 2000;  ///< of a /24 or /56; 0: no limit
+    std::uint32_t max_permissions_per_allocation = 64;
+    std::uint32_t max_channels_per_allocation = 64;
+    std::uint32_t new_peers_per_second = 10;     ///< of one allocation; 0: no limit
+    std::uint64_t bandwidth_per_allocation = 0;  ///< bits a second, both ways; 0: no limit
+    std::uint64_t bandwidth_per_user = 0;
+    std::uint64_t bandwidth_total = 0;
     seconds max_lifetime{3600};
     std::vector<Endpoint> alternate_servers;      ///< for UDP and TCP clients of a full server
     std::vector<Endpoint> alternate_tls_servers;  ///< for TLS clients

@@ -66,6 +66,16 @@ void read_integer(const ConfigValue& value, std::uint32_t max, KeyProblems& prob
   out = static_cast<std::uint32_t>(*value.integer());
 }
 
+/// How many of something there may be, where none would make no sense.
+void read_count(const ConfigValue& value, std::uint32_t max, KeyProblems& problems,
+                std::uint32_t& out) {
+  if (value.integer() != nullptr && *value.integer() == 0) {
+    return problems.add(value.place,
+                        {"0 is out of range", fmt::format("use a number from 1 to {}", max)});
+  }
+  read_integer(value, max, problems, out);
+}
+
 void read_boolean(const ConfigValue& value, KeyProblems& problems, bool& out) {
   if (value.boolean() == nullptr) return wrong_type(value, "true or false", problems);
   out = *value.boolean();
@@ -86,6 +96,19 @@ void read_duration(const ConfigValue& value, seconds min, seconds max, KeyProble
     }
     out = duration;
   });
+}
+
+void read_bandwidth(const ConfigValue& value, KeyProblems& problems, std::uint64_t& out) {
+  if (value.integer() != nullptr && *value.integer() != 0) {
+    return problems.add(value.place, {fmt::format("the number {} has no unit", *value.integer()),
+                                      fmt::format("write \"{}mbit\" if megabits a second are meant",
+                                                  *value.integer())});
+  }
+  if (value.integer() != nullptr) {
+    out = 0;
+    return;
+  }
+  with_text(value, problems, parse_bandwidth, [&](std::uint64_t bits) { out = bits; });
 }
 
 /// One of the values of an enumeration, by its name.
@@ -483,6 +506,7 @@ void apply_log_format(Config& config, const ConfigValue& value, KeyProblems& pro
 }
 
 constexpr std::uint32_t max_count = 10'000'000;  // more allocations than any machine has ports for
+constexpr std::uint32_t most_peers = 4096;       // as there are channel numbers
 constexpr seconds one_day{86'400};
 
 std::string address_text(const IpAddress& address) { return address.to_string(); }
@@ -569,7 +593,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 60> keys{{
+const std::array<ConfigKey, 67> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -793,6 +817,78 @@ const std::array<ConfigKey, 60> keys{{
            read_integer(value, max_count, problems, config.relay.max_allocations_per_user);
          },
      .show = [](const Config& config) { return shown(config.relay.max_allocations_per_user); }},
+    {.path = "relay.max_allocations_per_network",
+     .type = ConfigType::integer,
+     .example = "2000",
+     .meaning = "Allocations of clients in one IPv4 /24 or IPv6 /56; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.relay.max_allocations_per_network);
+         },
+     .show = [](const Config& config) { return shown(config.relay.max_allocations_per_network); }},
+    {.path = "relay.max_permissions_per_allocation",
+     .type = ConfigType::integer,
+     .example = "64",
+     .meaning = "Peer addresses that one allocation may have permissions for at a time.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_count(value, most_peers, problems, config.relay.max_permissions_per_allocation);
+         },
+     .show =
+         [](const Config& config) { return shown(config.relay.max_permissions_per_allocation); }},
+    {.path = "relay.max_channels_per_allocation",
+     .type = ConfigType::integer,
+     .example = "64",
+     .meaning = "Channels that one allocation may have at a time.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_count(value, most_peers, problems, config.relay.max_channels_per_allocation);
+         },
+     .show = [](const Config& config) { return shown(config.relay.max_channels_per_allocation); }},
+    {.path = "relay.new_peers_per_second",
+     .type = ConfigType::integer,
+     .example = "10",
+     .meaning = "New peers of one allocation a second, three times as many at once; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.relay.new_peers_per_second);
+         },
+     .show = [](const Config& config) { return shown(config.relay.new_peers_per_second); }},
+    {.path = "relay.bandwidth_per_allocation",
+     .type = ConfigType::text,
+     .example = R"("4mbit")",
+     .meaning = "Payload of one allocation a second, both ways together; what is beyond is "
+                "dropped; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_bandwidth(value, problems, config.relay.bandwidth_per_allocation);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(bandwidth_text(config.relay.bandwidth_per_allocation));
+         }},
+    {.path = "relay.bandwidth_per_user",
+     .type = ConfigType::text,
+     .example = R"("10mbit")",
+     .meaning = "The same of all allocations of one user.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_bandwidth(value, problems, config.relay.bandwidth_per_user);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(bandwidth_text(config.relay.bandwidth_per_user));
+         }},
+    {.path = "relay.bandwidth_total",
+     .type = ConfigType::text,
+     .example = R"("1gbit")",
+     .meaning = "The same of all allocations.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_bandwidth(value, problems, config.relay.bandwidth_total);
+         },
+     .show =
+         [](const Config& config) { return shown(bandwidth_text(config.relay.bandwidth_total)); }},
     {.path = "relay.max_lifetime",
      .type = ConfigType::text,
      .example = R"("1h")",

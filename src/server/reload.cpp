@@ -32,6 +32,17 @@ constexpr LiveKey live_keys[]{
     live<&Config::relay, &Config::Relay::max_allocations>("relay.max_allocations"),
     live<&Config::relay, &Config::Relay::max_allocations_per_user>(
         "relay.max_allocations_per_user"),
+    live<&Config::relay, &Config::Relay::max_allocations_per_network>(
+        "relay.max_allocations_per_network"),
+    live<&Config::relay, &Config::Relay::max_permissions_per_allocation>(
+        "relay.max_permissions_per_allocation"),
+    live<&Config::relay, &Config::Relay::max_channels_per_allocation>(
+        "relay.max_channels_per_allocation"),
+    live<&Config::relay, &Config::Relay::new_peers_per_second>("relay.new_peers_per_second"),
+    live<&Config::relay, &Config::Relay::bandwidth_per_allocation>(
+        "relay.bandwidth_per_allocation"),
+    live<&Config::relay, &Config::Relay::bandwidth_per_user>("relay.bandwidth_per_user"),
+    live<&Config::relay, &Config::Relay::bandwidth_total>("relay.bandwidth_total"),
     live<&Config::relay, &Config::Relay::max_lifetime>("relay.max_lifetime"),
     live<&Config::auth, &Config::Auth::secrets>("auth.secrets"),
     live<&Config::auth, &Config::Auth::users>("auth.users"),

@@ -208,6 +208,13 @@ turn::Limits limits_of(const Config& config) {
   limits.max_lifetime = config.relay.max_lifetime;
   limits.max_allocations = config.relay.max_allocations;
   limits.max_allocations_per_user = config.relay.max_allocations_per_user;
+  limits.max_allocations_per_network = config.relay.max_allocations_per_network;
+  limits.max_permissions = config.relay.max_permissions_per_allocation;
+  limits.max_channels = config.relay.max_channels_per_allocation;
+  limits.new_peers_per_second = config.relay.new_peers_per_second;
+  limits.bandwidth_per_allocation = config.relay.bandwidth_per_allocation;
+  limits.bandwidth_per_user = config.relay.bandwidth_per_user;
+  limits.bandwidth_total = config.relay.bandwidth_total;
   limits.challenge_rate = config.limits.challenge_rate;
   return limits;
 }

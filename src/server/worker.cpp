@@ -52,6 +52,7 @@ void Worker::run() {
     for (const net::Event& event : events) on_event(event);
     take_backlog();
     end_overdue_sessions();
+    resume_bridges();
     end_overdue_bridges();
     flush_sessions();
     on_dtls_deadlines();
@@ -66,7 +67,8 @@ std::optional<nanoseconds> Worker::time_to_wait() {
   std::optional<Instant> next = accepting_again_at_;
   for (const auto& deadline :
        {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next(),
-        tls_handshakes_.next(), dtls_.next_deadline(), parked_.next_deadline()}) {
+        bridge_pauses_.next(), tls_handshakes_.next(), dtls_.next_deadline(),
+        parked_.next_deadline()}) {
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
   if (!next) return std::nullopt;

@@ -155,6 +155,7 @@ class Worker {
     net::Interest watched_peer{.read = false, .write = false};
     net::Interest watched_client{.read = false, .write = false};
     bool is_connecting = false;
+    bool is_paused = false;  // neither side is read: it has no bandwidth
   };
 
   static constexpr std::size_t read_bytes = 64 * 1024;  // of one read of a stream
@@ -237,6 +238,8 @@ class Worker {
   void move_bytes(BridgeSlot& slot, TcpBridge::Ready client, TcpBridge::Ready peer);
   [[nodiscard]] bool watch(BridgeSlot& slot);
   void end_overdue_bridges();
+  void pause_bridge(BridgeSlot& slot, Instant until);
+  void resume_bridges();
   void end_bridge(BridgeSlot& slot);
   void close_bridge(BridgeSlot& slot);
 
@@ -287,6 +290,7 @@ class Worker {
   std::vector<turn::RelayId> paused_tcp_relays_;
   std::deque<BridgeSlot> bridges_;  // by PeerConnectionId::slot
   DeadlineQueue bridge_deadlines_;
+  DeadlineQueue bridge_pauses_;                // of those that are paused
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
   std::vector<std::uint8_t> scratch_;
   HandshakeBudget handshakes_;

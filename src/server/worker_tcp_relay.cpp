@@ -176,7 +176,8 @@ void Worker::move_bytes(BridgeSlot& slot, TcpBridge::Ready client, TcpBridge::Re
   bridge.move(client, peer, scratch_);
   const std::uint64_t to_peer = bridge.to_peer_bytes() - to_peer_before;
   const std::uint64_t to_client = bridge.to_client_bytes() - to_client_before;
-  server_.on_streams_moved(slot.id, to_peer, to_client);
+  const auto paused_until = server_.on_streams_moved(slot.id, to_peer, to_client, now_.instant);
+  if (paused_until) pause_bridge(slot, *paused_until);
   if (bridge.is_over() || !watch(slot)) return end_bridge(slot);
   const bool gets_on = to_peer + to_client > 0 || !was_ending;
   if (bridge.is_ending() && gets_on) {
@@ -194,13 +195,31 @@ bool Worker::watch(BridgeSlot& slot) {
     watched = wanted;
     return true;
   };
-  const net::Interest wanted =
+  net::Interest wanted =
       slot.is_connecting ? net::Interest{.read = false, .write = true} : bridge.peer_interest();
+  wanted.read = wanted.read && !slot.is_paused;
   if (!change(PollKind::bridge_peer, bridge.peer().descriptor(), slot.watched_peer, wanted)) {
     return false;
   }
-  return !bridge.is_bound() || change(PollKind::bridge_client, bridge.client().descriptor(),
-                                      slot.watched_client, bridge.client_interest());
+  if (!bridge.is_bound()) return true;
+  net::Interest wanted_of_client = bridge.client_interest();
+  wanted_of_client.read = wanted_of_client.read && !slot.is_paused;
+  return change(PollKind::bridge_client, bridge.client().descriptor(), slot.watched_client,
+                wanted_of_client);
+}
+
+/// What waits in the kernel meanwhile closes the senders' TCP windows.
+void Worker::pause_bridge(BridgeSlot& slot, Instant until) {
+  slot.is_paused = true;
+  bridge_pauses_.set(slot.id.slot, until);
+}
+
+void Worker::resume_bridges() {
+  while (const auto number = bridge_pauses_.pop_due(now_.instant)) {
+    BridgeSlot& slot = bridges_[*number];
+    slot.is_paused = false;
+    move_bytes(slot, {.readable = true}, {.readable = true});
+  }
 }
 
 void Worker::end_overdue_bridges() {
@@ -220,6 +239,7 @@ void Worker::close_bridge(BridgeSlot& slot) {
   if (slot.watched_client != nothing) poller_.remove(bridge.client().descriptor());
   if (bridge.is_bound()) shared_.connections.remove(bridge.client().tuple().client.address);
   bridge_deadlines_.clear(slot.id.slot);
+  bridge_pauses_.clear(slot.id.slot);
   slot = BridgeSlot{};
 }
 

@@ -38,6 +38,73 @@ std::size_t Server::end_all_of(std::string_view user, CloseReason reason, Now no
   return count;
 }
 
+void Server::set_limits(const Limits& limits) {
+  settings_.limits = limits;
+  challenges_.set_rate(limits.challenge_rate);
+  if (discovery_.is_on()) discovery_budget_.set_rate(limits.challenge_rate);
+  use_bandwidth_limits();
+}
+
+void Server::recheck_peers(Now now, Effects& effects) {
+  for (std::uint32_t slot = 0; slot < allocations_.slot_count(); ++slot) {
+    Allocation& allocation = allocations_.at(slot);
+    if (!allocation.in_use) continue;
+    recheck_permissions(allocation, now.instant);
+    recheck_connections(allocation, effects);
+  }
+}
+
+/// What a permission covers and where a channel leads is found out anew.
+void Server::recheck_permissions(Allocation& allocation, Instant now) {
+  allocation.drop_expired(now);
+  allocation.permissions.erase_if([&](const Permission& permission) {
+    return policy_->scope_of(permission.address, allocation.transport) == PermissionScope::nothing;
+  });
+  for (Permission& permission : allocation.permissions.span()) {
+    const auto scope = policy_->scope_of(permission.address, allocation.transport);
+    permission.only_live_relays = scope != PermissionScope::peers;
+  }
+  allocation.channels.erase_if([&](const Channel& channel) {
+    return !policy_->check(channel.peer.endpoint(), allocation.transport);
+  });
+  for (Channel& channel : allocation.channels.span()) {
+    if (const auto peer = policy_->check(channel.peer.endpoint(), allocation.transport)) {
+      channel.peer = *peer;
+    }
+  }
+}
+
+/// A connection that a peer has made: it comes from any port of an address with a permission.
+bool Server::may_have_connected(const Endpoint& peer) const {
+  switch (policy_->scope_of(peer.address, PeerTransport::tcp)) {
+    case PermissionScope::nothing:
+      return false;
+    case PermissionScope::only_live_relays:
+      return ledger_.live_relays().contains(peer, PeerTransport::tcp);
+    case PermissionScope::peers:
+      break;
+  }
+  return true;
+}
+
+void Server::recheck_connections(Allocation& allocation, Effects& effects) {
+  const std::vector<std::uint32_t> slots = allocation.peer_connections;
+  for (const std::uint32_t slot : slots) {
+    PeerConnection& connection = connections_.at(slot);
+    const Endpoint& peer = connection.peer;
+    const bool is_allowed = connection.is_of_peer
+                                ? may_have_connected(peer)
+                                : policy_->check(peer, PeerTransport::tcp).has_value();
+    if (is_allowed) continue;
+    effects.close(connection.id());
+    if (connection.state == PeerConnection::State::connecting) {
+      fail_connect(connection, effects);
+    } else {
+      forget_connection(connection);
+    }
+  }
+}
+
 AllocationView Server::view_of(const Allocation& allocation) const {
   AllocationView view;
   view.name = {settings_.worker, allocation.serial};

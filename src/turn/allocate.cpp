@@ -40,13 +40,18 @@ Reason Server::on_allocate(const Request& request) {
   const auto plan = plan_allocate(request);
   if (!plan) return refuse(request, plan.error());
 
-  // Step 10: quota, by user.
+  // Step 10: quota, by user and by network.
   const auto& principal = request.principal;
-  switch (ledger_.charge(principal.account)) {
+  const NetworkId network = network_of(request.flow.tuple.client.address);
+  switch (ledger_.charge(principal.account, network, principal.limits.max_allocations,
+                         request.now.instant)) {
     case Charge::accepted:
       break;
     case Charge::user_is_full:
       note_rejection(QuotaScope::user);
+      return refuse(request, ErrorCode::allocation_quota_reached);
+    case Charge::network_is_full:
+      note_rejection(QuotaScope::network);
       return refuse(request, ErrorCode::allocation_quota_reached);
     case Charge::server_is_full:
       note_rejection(QuotaScope::total);
@@ -57,6 +62,8 @@ Reason Server::on_allocate(const Request& request) {
   allocation.transaction = request.message.transaction_id();
   allocation.transport = plan->transport;
   allocation.user = users_.acquire(principal.username, principal.account);
+  allocation.network = network;
+  grant_bandwidth(principal, allocation);
   allocation.pending = std::make_unique<PendingAllocate>(
       PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(),
                       plan->wish, plan->token.has_value(), std::nullopt});
@@ -362,7 +369,7 @@ void Server::end_allocation(Allocation& allocation, CloseReason reason, Now now,
   }
   for (const Family family : {Family::ipv4, Family::ipv6}) drop_relay(allocation, family, effects);
   if (allocation.is_open) note_closed(allocation, reason, now.instant, effects);
-  ledger_.release(users_.account(allocation.user));
+  ledger_.release(users_.account(allocation.user), allocation.network, now.instant);
   users_.release(allocation.user);
   allocations_.destroy(allocation);
 }

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "base/bandwidth.h"
 #include "base/inline_vector.h"
+#include "base/network_budget.h"
 #include "turn/allocation_view.h"
 #include "turn/effects.h"
 #include "turn/ledger.h"
@@ -65,6 +67,7 @@ struct Allocation {
   ClientFlow flow;
   stun::TransactionId transaction{};  // of the Allocate that made it, to know it again
   UserId user{};
+  NetworkId network{};       // that it is counted for, wherever its client has moved
   std::uint32_t slot = 0;    // its number in the table
   std::uint64_t serial = 0;  // its number among all that the server ever had
   bool in_use = false;
@@ -76,6 +79,8 @@ struct Allocation {
   std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
   Instant started{};                                // when it was opened
   Traffic traffic;
+  BandwidthMeter bandwidth;
+  TokenBucket new_peers;
   std::array<Relay, 2> relay_pair;
   InlineVector<Permission, 4> permissions;
   InlineVector<Channel, 2> channels;

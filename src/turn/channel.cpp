@@ -47,15 +47,16 @@ Reason Server::on_channel_bind(const Request& request, Allocation& allocation) {
   if (!allocation.has_relay(peer.family())) {
     return refuse(request, ErrorCode::peer_address_family_mismatch);
   }
-  const auto permitted = policy_.check(peer, PeerTransport::udp);
+  const auto permitted = policy_->check(peer, PeerTransport::udp);
   if (!permitted) return refuse(request, ErrorCode::forbidden);
-  const auto scope = policy_.scope_of(peer.address, PeerTransport::udp);
+  const auto scope = policy_->scope_of(peer.address, PeerTransport::udp);
 
   const Limits& limits = settings_.limits;
   const std::array<IpAddress, 1> address{peer.address};
   const bool has_room = (bound != nullptr || allocation.channels.size() < limits.max_channels) &&
                         allocation.permissions_with(address, now) <= limits.max_permissions;
-  if (!has_room) return refuse(request, ErrorCode::insufficient_capacity);
+  if (!has_room) return refuse_peers(request);
+  if (bound == nullptr && !may_add_peers(allocation, 1, now)) return refuse_peers(request);
 
   const Channel binding{number, *permitted, now + limits.channel_lifetime};
   if (bound != nullptr) {
@@ -84,7 +85,7 @@ Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Insta
   // go out either.
   if (allocation->permission(peer.address, now) == nullptr) return Reason::dropped_no_permission;
   if (!allocation->relays(peer.family(), now)) return Reason::dropped_peer_family;
-  if (!policy_.still_permits(channel->peer)) return Reason::dropped_peer_denied;
+  if (!policy_->still_permits(channel->peer)) return Reason::dropped_peer_denied;
   return relay_to_peer(*allocation, RelayPath::channel, channel->peer, message->payload, false,
                        now);
 }

@@ -21,11 +21,24 @@ IpAddress inside(const IpAddress& bind) {
 
 }  // namespace
 
+NetworkId network_of(const IpAddress& client) {
+  if (client.is_loopback()) return NetworkId::uncounted;
+  const bool is_v4 = client.family() == Family::ipv4;
+  std::uint64_t number = is_v4 ? 1 : 2;  // so that it is never 0
+  for (const std::uint8_t byte : client.bytes().first(is_v4 ? 3 : 7)) number = number << 8 | byte;
+  return NetworkId{number};
+}
+
 Ledger::Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits)
     : addresses_(std::move(addresses)),
-      limits_(limits),
       live_(advertised(addresses_)),
+      limits_(limits),
       pools_(addresses_.size(), PortPool{ports}) {}
+
+void Ledger::set_limits(const Limits& limits) {
+  const std::lock_guard lock{mutex_};
+  limits_ = limits;
+}
 
 std::optional<std::uint16_t> Ledger::choose_address(const IpAddress& server, Family family) const {
   std::optional<std::uint16_t> first;
@@ -125,29 +138,77 @@ std::optional<PortLease> Ledger::redeem(std::uint64_t token, std::string_view ac
   return lease;
 }
 
-Charge Ledger::charge(std::string_view account) {
+Charge Ledger::charge(std::string_view account, NetworkId network,
+                      std::optional<std::uint32_t> max_of_user, Instant now) {
   const std::lock_guard lock{mutex_};
-  // The user's own limit first: from a full server one is sent to another, and there the user would
-  // begin anew.
-  const auto found = allocations_of_.find(std::string{account});
-  const std::uint32_t count = found == allocations_of_.end() ? 0 : found->second;
-  if (limits_.max_allocations_per_user != 0 && count >= limits_.max_allocations_per_user) {
-    return Charge::user_is_full;
-  }
+  forget_settled_accounts(now);
+  // The user's own limit first, and the network's: from a full server one is sent to another, and
+  // there the user would begin anew.
+  const std::uint32_t user_max = max_of_user.value_or(limits_.max_allocations_per_user);
+  if (user_max != 0 && count_of(account) >= user_max) return Charge::user_is_full;
+  const std::uint32_t network_max = limits_.max_allocations_per_network;
+  if (network_max != 0 && count_from(network) >= network_max) return Charge::network_is_full;
   if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
     return Charge::server_is_full;
   }
-  ++allocations_of_[std::string{account}];
+  ++accounts_[std::string{account}].allocations;
+  if (network != NetworkId::uncounted) ++allocations_from_[network];
   ++allocations_;
   return Charge::accepted;
 }
 
-void Ledger::release(std::string_view account) {
+void Ledger::release(std::string_view account, NetworkId network, Instant now) {
   const std::lock_guard lock{mutex_};
-  const auto found = allocations_of_.find(std::string{account});
-  TURNPIKE_ASSERT(found != allocations_of_.end() && found->second > 0);
-  if (--found->second == 0) allocations_of_.erase(found);
+  const auto found = accounts_.find(std::string{account});
+  TURNPIKE_ASSERT(found != accounts_.end() && found->second.allocations > 0);
+  if (--found->second.allocations == 0) {
+    // Whoever deletes an allocation to make a new one does not begin with a full bucket.
+    if (found->second.bandwidth.is_paid(now)) {
+      accounts_.erase(found);
+    } else {
+      indebted_.emplace_back(account);
+    }
+  }
   --allocations_;
+  if (network == NetworkId::uncounted) return;
+  const auto from = allocations_from_.find(network);
+  TURNPIKE_ASSERT(from != allocations_from_.end() && from->second > 0);
+  if (--from->second == 0) allocations_from_.erase(from);
+}
+
+void Ledger::forget_settled_accounts(Instant now) {
+  std::erase_if(indebted_, [&](const std::string& name) {
+    const auto found = accounts_.find(name);
+    if (found == accounts_.end() || found->second.allocations > 0) return true;
+    if (!found->second.bandwidth.is_paid(now)) return false;
+    accounts_.erase(found);
+    return true;
+  });
+}
+
+std::uint32_t Ledger::allocations_of(std::string_view account) const {
+  const std::lock_guard lock{mutex_};
+  return count_of(account);
+}
+
+std::uint32_t Ledger::allocations_from(NetworkId network) const {
+  const std::lock_guard lock{mutex_};
+  return count_from(network);
+}
+
+std::uint32_t Ledger::count_of(std::string_view account) const {
+  const auto found = accounts_.find(std::string{account});
+  return found == accounts_.end() ? 0 : found->second.allocations;
+}
+
+SharedBandwidthMeter& Ledger::bandwidth_of(std::string_view account) {
+  const std::lock_guard lock{mutex_};
+  return accounts_.at(std::string{account}).bandwidth;
+}
+
+std::uint32_t Ledger::count_from(NetworkId network) const {
+  const auto found = allocations_from_.find(network);
+  return found == allocations_from_.end() ? 0 : found->second;
 }
 
 std::size_t Ledger::allocations() const {

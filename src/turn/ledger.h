@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/bandwidth.h"
 #include "base/endpoint.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -40,15 +41,24 @@ enum class PortWish : std::uint8_t { any, even, even_and_next };
 /// Whether one more allocation was counted.
 enum class Charge : std::uint8_t {
   accepted,
-  user_is_full,    ///< 486: "using this username" (RFC 8656 §19)
-  server_is_full,  ///< 508
+  user_is_full,     ///< 486: "using this username" (RFC 8656 §19)
+  network_is_full,  ///< 486: a "locally defined allocation quota" (§7.2, step 10)
+  server_is_full,   ///< 508
 };
+
+/// The network of a client as allocations are counted: an IPv4 /24 or an IPv6 /56.
+enum class NetworkId : std::uint64_t {
+  uncounted = 0,  ///< loopback: whoever is there is this host's own, or comes through its proxy
+};
+[[nodiscard]] NetworkId network_of(const IpAddress& client);
 
 /// The shared account of scarce things. Every method may be called from any thread.
 class Ledger {
  public:
   /// `addresses`: where relays may be; `ports`: the range used on each of them.
   Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits);
+  /// From now on; what is there already stays, be it more than that.
+  void set_limits(const Limits& limits);
 
   // ---- addresses ----
   /// The relay address for a client that reached the server at `server`: that same address if it is
@@ -86,10 +96,25 @@ class Ledger {
                                                 Instant now);
 
   // ---- allocation quotas ----
-  /// Counts one more allocation of `account`, or nothing when there are too many.
-  [[nodiscard]] Charge charge(std::string_view account);
-  void release(std::string_view account);
+  /// Counts one more allocation of `account` from `network`, or nothing when there are too many.
+  /// `max_of_user`: instead of the limit for all users; 0: no limit.
+  [[nodiscard]] Charge charge(std::string_view account, NetworkId network = NetworkId::uncounted,
+                              std::optional<std::uint32_t> max_of_user = std::nullopt,
+                              Instant now = {});
+  /// What the account has relayed is remembered for as long as it matters.
+  void release(std::string_view account, NetworkId network = NetworkId::uncounted,
+               Instant now = Instant::max());
   [[nodiscard]] std::size_t allocations() const;
+  [[nodiscard]] std::uint32_t allocations_of(std::string_view account) const;
+  /// 0 for NetworkId::uncounted.
+  [[nodiscard]] std::uint32_t allocations_from(NetworkId network) const;
+
+  // ---- bandwidth: on the packet path, without a lock ----
+  /// What `account` has relayed. Valid until the last of its allocations is released.
+  /// Precondition: it has one.
+  [[nodiscard]] SharedBandwidthMeter& bandwidth_of(std::string_view account);
+  /// What all have relayed.
+  [[nodiscard]] SharedBandwidthMeter& bandwidth() { return bandwidth_; }
 
   /// Connections of peers to TCP relays that wait for their clients.
   [[nodiscard]] ConnectionRegistry& connections() { return connections_; }
@@ -99,23 +124,34 @@ class Ledger {
   [[nodiscard]] const LiveRelays& live_relays() const { return live_; }
 
  private:
+  struct Account {
+    std::uint32_t allocations = 0;
+    SharedBandwidthMeter bandwidth;
+  };
   struct Reservation {
     PortLease lease;
     std::string account;
     Instant expires;
   };
 
-  void drop_expired_reservations(Instant now);  // with mutex_ held
+  // with mutex_ held
+  void drop_expired_reservations(Instant now);
+  void forget_settled_accounts(Instant now);
+  [[nodiscard]] std::uint32_t count_of(std::string_view account) const;
+  [[nodiscard]] std::uint32_t count_from(NetworkId network) const;
 
   const std::vector<RelayAddress> addresses_;
-  const Limits limits_;
   LiveRelays live_;
   ConnectionRegistry connections_;
+  SharedBandwidthMeter bandwidth_;
 
   mutable std::mutex mutex_;
+  Limits limits_;
   std::vector<PortPool> pools_;  // one per address
   std::map<std::uint64_t, Reservation> reservations_;
-  std::unordered_map<std::string, std::uint32_t> allocations_of_;
+  std::unordered_map<std::string, Account> accounts_;  // of those who have allocations, or are
+  std::vector<std::string> indebted_;                  // here: who had, and relayed up to the limit
+  std::unordered_map<NetworkId, std::uint32_t> allocations_from_;
   std::size_t allocations_ = 0;
 };
 

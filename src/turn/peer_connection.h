@@ -30,6 +30,7 @@ struct PeerConnection {
   };
 
   State state = State::absent;
+  bool is_of_peer = false;  // the peer made it, from whatever port
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   std::uint32_t allocation = 0;  // its slot

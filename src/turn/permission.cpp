@@ -37,18 +37,32 @@ Reason Server::on_create_permission(const Request& request, Allocation& allocati
   std::vector<Permission> wanted;
   wanted.reserve(peers->size());
   for (const IpAddress& peer : *peers) {
-    const auto scope = policy_.scope_of(peer, allocation.transport);
+    const auto scope = policy_->scope_of(peer, allocation.transport);
     if (scope == PermissionScope::nothing) return refuse(request, ErrorCode::forbidden);
     wanted.push_back(permission_for(peer, scope, now));
   }
 
   allocation.drop_expired(now);
-  if (allocation.permissions_with(*peers, now) > settings_.limits.max_permissions) {
-    return refuse(request, ErrorCode::insufficient_capacity);
+  const std::size_t count = allocation.permissions_with(*peers, now);
+  const std::size_t added = count - allocation.permissions.size();
+  if (count > settings_.limits.max_permissions || !may_add_peers(allocation, added, now)) {
+    return refuse_peers(request);
   }
   for (const Permission& permission : wanted) allocation.permit(permission);
   succeed(request);
   return Reason::answered_create_permission;
+}
+
+bool Server::may_add_peers(Allocation& allocation, std::size_t count, Instant now) const {
+  const Limits& limits = settings_.limits;
+  if (limits.new_peers_per_second == 0 || count == 0) return true;
+  return allocation.new_peers.spend(static_cast<std::uint32_t>(count), limits.new_peers_per_second,
+                                    limits.new_peers_burst_s, now);
+}
+
+Reason Server::refuse_peers(const Request& request) {
+  note_rejection(QuotaScope::peers);
+  return refuse(request, ErrorCode::insufficient_capacity);
 }
 
 Permission Server::permission_for(const IpAddress& peer, PermissionScope scope, Instant now) const {

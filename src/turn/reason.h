@@ -71,6 +71,7 @@ namespace turnpike::turn {
   X(dropped_peer_family)                                                                   \
   X(dropped_peer_denied)  /* peer policy */                                                \
   X(dropped_too_large)    /* more than a Data indication can hold */                       \
+  X(dropped_bandwidth)    /* beyond what the allocation, the user or all may have */       \
   X(dropped_closed_relay) /* arrived for a relay that is gone */                           \
   X(dropped_client_gone)  /* its connection is lost; it may come back with its ticket */   \
   X(dropped_icmp)         /* ICMP that must not be relayed */

@@ -45,6 +45,8 @@ std::string_view to_string(QuotaScope scope) {
       return "total";
     case QuotaScope::ports:
       return "ports";
+    case QuotaScope::peers:
+      return "peers";
   }
   return "?";
 }

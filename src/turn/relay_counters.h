@@ -20,12 +20,18 @@ enum class RelayPath : std::uint8_t {
   send,     ///< Send and Data indications
   stream,   ///< a data connection (RFC 6062): bytes without packets
 };
-/// Which limit an Allocate ran into.
-enum class QuotaScope : std::uint8_t { user, network, total, ports };
+/// Which limit a request ran into.
+enum class QuotaScope : std::uint8_t {
+  user,     ///< allocations of one user
+  network,  ///< allocations from one network
+  total,    ///< allocations of the server
+  ports,    ///< free relay ports
+  peers,    ///< permissions, channels or connections of one allocation, or new peers a second
+};
 
 inline constexpr std::size_t transport_count = 4;
 inline constexpr std::size_t relay_path_count = 3;
-inline constexpr std::size_t quota_scope_count = 4;
+inline constexpr std::size_t quota_scope_count = 5;
 
 /// "to_peer", "channel", "user", as metrics spell them.
 [[nodiscard]] std::string_view to_string(RelayDirection direction);

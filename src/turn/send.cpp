@@ -37,7 +37,7 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
 
   if (!allocation->relays(peer->family(), now)) return Reason::dropped_peer_family;
   if (allocation->permission(peer->address, now) == nullptr) return Reason::dropped_no_permission;
-  const auto permitted = policy_.check(*peer, PeerTransport::udp);
+  const auto permitted = policy_->check(*peer, PeerTransport::udp);
   if (!permitted) return Reason::dropped_peer_denied;
   // Only IPv4 has the bit; with IPv6 on either side the attribute MUST be ignored (§13).
   const bool both_ipv4 =
@@ -50,6 +50,7 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
 /// network in between, only the checks at its end.
 Handled Server::relay_to_peer(Allocation& allocation, RelayPath path, const PermittedPeer& peer,
                               ByteView payload, bool dont_fragment, Instant now) {
+  if (!has_bandwidth(allocation, payload.size(), now)) return Reason::dropped_bandwidth;
   count_to_peer(allocation, path, payload.size());
   const Family family = peer.endpoint().family();
   const auto place = ledger_.live_relays().find(peer.endpoint());
@@ -97,8 +98,15 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   }
   if (!allocation->has_client) return Reason::dropped_client_gone;
 
+  const Channel* const channel = allocation->channel_to(peer, now);
+  // XOR-PEER-ADDRESS, DATA's header and payload: more than a message's length can say (IPv6 only).
+  const std::size_t indication_bytes =
+      12 + address_bytes(peer.family()) + padded_to_4(datagram.size());
+  if (channel == nullptr && indication_bytes > UINT16_MAX) return Reason::dropped_too_large;
+  if (!has_bandwidth(*allocation, datagram.size(), now)) return Reason::dropped_bandwidth;
+
   const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
-  if (const Channel* const channel = allocation->channel_to(peer, now)) {
+  if (channel != nullptr) {
     count_to_client(*allocation, RelayPath::channel, datagram.size());
     Forward::Header header;
     put_channel_data_header(header.resize(channel_data_header_bytes), channel->number,
@@ -107,10 +115,6 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
     const bool pads = is_stream(allocation->flow.tuple.transport);
     return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram,
                                                           pads ? padding : std::uint8_t{0})};
-  }
-  // XOR-PEER-ADDRESS, DATA's header and payload: more than a message's length can say (IPv6 only).
-  if (12 + address_bytes(peer.family()) + padded_to_4(datagram.size()) > UINT16_MAX) {
-    return Reason::dropped_too_large;
   }
   count_to_client(*allocation, RelayPath::send, datagram.size());
   const auto header = data_indication_header(peer, datagram.size());

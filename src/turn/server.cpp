@@ -111,7 +111,7 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
                Ledger& ledger, Random& random)
     : settings_(settings),
       authenticator_(book, settings.authentication),
-      policy_(policy),
+      policy_(&policy),
       ledger_(ledger),
       random_(random),
       challenges_(settings.limits.challenge_rate, HashSeed{random.next_u64()}),
@@ -119,7 +119,9 @@ Server::Server(const Settings& settings, const auth::CredentialBook& book, const
       discovery_budget_(discovery_.is_on() ? settings.limits.challenge_rate : 0,
                         HashSeed{discovery_.is_on() ? random.next_u64() : 0}),
       allocations_(HashSeed{random.next_u64()}),
-      guests_(HashSeed{random.next_u64()}, settings.limits.max_guests) {}
+      guests_(HashSeed{random.next_u64()}, settings.limits.max_guests) {
+  use_bandwidth_limits();
+}
 
 Handled Server::on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now,
                                    Effects& effects) {

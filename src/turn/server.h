@@ -113,8 +113,11 @@ class Server {
   /// The shell has closed `connection`, because one of its sides did. Not to be called after a
   /// failed connect or a ClosePeerConnection; nothing happens then.
   void on_peer_closed(PeerConnectionId connection);
-  /// So many bytes have gone through `connection` since it was said last.
-  void on_streams_moved(PeerConnectionId connection, std::size_t to_peer, std::size_t to_client);
+  /// So many bytes have gone through `connection` since it was said last. Until when nothing more
+  /// is to be read from either side, for want of bandwidth; nothing: go on.
+  [[nodiscard]] std::optional<Instant> on_streams_moved(PeerConnectionId connection,
+                                                        std::size_t to_peer, std::size_t to_client,
+                                                        Instant now);
 
   /// The client's connection or DTLS association is gone: its allocation ends at once, unless it
   /// has a ticket to come back with. Nothing happens when there is no allocation.
@@ -142,6 +145,16 @@ class Server {
   void on_deadline(Now now, Effects& effects);
   /// When on_deadline() is needed next. O(1).
   [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+  // ---- a changed configuration ----
+  /// From now on; what is there already stays, be it more than that. The ledger has limits too.
+  void set_limits(const Limits& limits);
+  /// Exchanges the policy: `policy` must outlive the server, or be exchanged before its end. Then
+  /// comes recheck_peers().
+  void use_policy(const PeerPolicy& policy) { policy_ = &policy; }
+  /// Ends permissions, channels and connections whose peers the policy does not allow any more
+  /// (HOSTILE.md P12). O(permissions of all allocations).
+  void recheck_peers(Now now, Effects& effects);
 
   // ---- for the operator ----
   /// The allocation of that name; nothing when it has ended. O(allocations).
@@ -260,6 +273,9 @@ class Server {
   [[nodiscard]] seconds granted_lifetime(std::optional<seconds> requested) const;
 
   // administration.cpp
+  void recheck_permissions(Allocation& allocation, Instant now);
+  [[nodiscard]] bool may_have_connected(const Endpoint& peer) const;
+  void recheck_connections(Allocation& allocation, Effects& effects);
   [[nodiscard]] AllocationView view_of(const Allocation& allocation) const;
   [[nodiscard]] AllocationRecord record_of(const Allocation& allocation, Instant now) const;
   void note_opened(Allocation& allocation, Instant now, Effects& effects);
@@ -271,6 +287,21 @@ class Server {
   void note_rejection(QuotaScope scope) {
     ++counters_.quota_rejections[static_cast<std::size_t>(scope)];
   }
+
+  // bandwidth.cpp
+  void use_bandwidth_limits();
+  /// Takes over what the user's credential grants.
+  void grant_bandwidth(const auth::Principal& principal, const Allocation& allocation);
+  [[nodiscard]] const BandwidthLimit& limit_of(const UserBandwidth& user) const {
+    return user.own ? *user.own : user_bandwidth_;
+  }
+  /// Counts payload of an allocation if there is bandwidth for it.
+  [[nodiscard]] bool has_bandwidth(Allocation& allocation, std::size_t bytes, Instant now) {
+    return !is_shaping_ || spend_bandwidth(allocation, bytes, now);
+  }
+  [[nodiscard]] bool spend_bandwidth(Allocation& allocation, std::size_t bytes, Instant now);
+  [[nodiscard]] std::optional<Instant> overdraw_bandwidth(Allocation& allocation, std::size_t bytes,
+                                                          Instant now);
 
   // redirect.cpp
   [[nodiscard]] stun::ErrorCode put_no_room(stun::MessageBuilder& response, const FiveTuple& client,
@@ -307,6 +338,10 @@ class Server {
 
   // permission.cpp
   Reason on_create_permission(const Request& request, Allocation& allocation);
+  /// Takes new peers out of what the allocation may have a second; false when they are too many.
+  [[nodiscard]] bool may_add_peers(Allocation& allocation, std::size_t count, Instant now) const;
+  /// 508: an allocation has all the peers it may (RFC 8656 §10.2, §12.2).
+  Reason refuse_peers(const Request& request);
   /// What is installed for `peer`; only the scope `peers` opens more than other clients' relays.
   [[nodiscard]] Permission permission_for(const IpAddress& peer, PermissionScope scope,
                                           Instant now) const;
@@ -338,9 +373,9 @@ class Server {
   [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
                                                        std::size_t payload_bytes);
 
-  const Settings settings_;
+  Settings settings_;
   auth::Authenticator authenticator_;
-  const PeerPolicy& policy_;
+  const PeerPolicy* policy_;
   Ledger& ledger_;
   Random& random_;
   NetworkBudget challenges_;
@@ -352,6 +387,10 @@ class Server {
   PeerConnectionTable connections_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used
   DeadlineQueue connection_deadlines_;  // of peers' connections, by PeerConnectionId::slot
+  bool is_shaping_ = false;             // once there is any limit of bandwidth
+  BandwidthLimit allocation_bandwidth_;
+  BandwidthLimit user_bandwidth_;
+  BandwidthLimit total_bandwidth_;
   RelayCounters counters_;
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };

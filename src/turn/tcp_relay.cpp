@@ -27,11 +27,10 @@ Reason Server::on_connect(const Request& request, Allocation& allocation) {
   if (!allocation.has_relay(peer->family())) {
     return refuse(request, ErrorCode::peer_address_family_mismatch);
   }
-  const auto permitted = policy_.check(*peer, PeerTransport::tcp);
+  const auto permitted = policy_->check(*peer, PeerTransport::tcp);
   if (!permitted) return refuse(request, ErrorCode::forbidden);
-  if (slots.size() >= settings_.limits.max_peer_connections) {
-    return refuse(request, ErrorCode::insufficient_capacity);
-  }
+  const bool has_room = slots.size() < settings_.limits.max_peer_connections;
+  if (!has_room || !may_add_peers(allocation, 1, request.now.instant)) return refuse_peers(request);
 
   PeerConnection& connection = add_connection(allocation, *peer);
   connection.state = PeerConnection::State::connecting;
@@ -98,6 +97,7 @@ PeerAccepted Server::on_peer_accepted(RelayId relay, const Endpoint& peer, Now n
   }
 
   PeerConnection& connection = add_connection(*allocation, peer);
+  connection.is_of_peer = true;
   await_bind(connection, now.instant);
   stun::TransactionId id{};
   random_.fill(id);
@@ -142,14 +142,16 @@ void Server::on_peer_closed(PeerConnectionId id) {
   if (connection != nullptr) forget_connection(*connection);
 }
 
-void Server::on_streams_moved(PeerConnectionId id, std::size_t to_peer, std::size_t to_client) {
+std::optional<Instant> Server::on_streams_moved(PeerConnectionId id, std::size_t to_peer,
+                                                std::size_t to_client, Instant now) {
   const PeerConnection* const connection = connections_.find(id);
-  if (connection == nullptr) return;
-  Traffic& traffic = allocations_.at(connection->allocation).traffic;
-  traffic.bytes_to_peer += to_peer;
-  traffic.bytes_to_client += to_client;
+  if (connection == nullptr) return std::nullopt;
+  Allocation& allocation = allocations_.at(connection->allocation);
+  allocation.traffic.bytes_to_peer += to_peer;
+  allocation.traffic.bytes_to_client += to_client;
   counters_.volume(RelayDirection::to_peer, RelayPath::stream).bytes += to_peer;
   counters_.volume(RelayDirection::to_client, RelayPath::stream).bytes += to_client;
+  return overdraw_bandwidth(allocation, to_peer + to_client, now);
 }
 
 void Server::on_connection_deadlines(Instant now, Effects& effects) {

@@ -15,7 +15,7 @@ UserId UserTable::acquire(std::string_view username, std::string_view account) {
     index = free_.back();
     free_.pop_back();
   }
-  users_[index] = User{std::string{username}, std::string{account}, 1};
+  users_[index] = User{std::string{username}, std::string{account}, 1, {}};
   ids_.emplace(username, index);
   return UserId{index};
 }

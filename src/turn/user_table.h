@@ -3,13 +3,22 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/bandwidth.h"
+
 namespace turnpike::turn {
 
 enum class UserId : std::uint32_t {};
+
+/// The bandwidth of one user.
+struct UserBandwidth {
+  std::optional<BandwidthLimit> own{};    ///< instead of the limit for all users
+  SharedBandwidthMeter* meter = nullptr;  ///< of the account, for all workers; the ledger's
+};
 
 /// Interns usernames by reference count.
 class UserTable {
@@ -22,6 +31,10 @@ class UserTable {
   /// Valid while the user has references.
   [[nodiscard]] std::string_view username(UserId id) const { return at(id).username; }
   [[nodiscard]] std::string_view account(UserId id) const { return at(id).account; }
+  /// What the user's allocations may relay, and have.
+  [[nodiscard]] UserBandwidth& bandwidth(UserId id) {
+    return users_.at(static_cast<std::uint32_t>(id)).bandwidth;
+  }
   [[nodiscard]] std::size_t size() const { return ids_.size(); }
 
  private:
@@ -29,6 +42,7 @@ class UserTable {
     std::string username;
     std::string account;
     std::uint32_t references = 0;
+    UserBandwidth bandwidth;
   };
 
   [[nodiscard]] const User& at(UserId id) const {

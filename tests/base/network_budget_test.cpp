@@ -103,4 +103,16 @@ TEST_CASE("a rate of zero switches the budget off", "[base]") {
   CHECK(drawn(budget, ip("198.51.100.7"), after(0s), 10'000) == 10'000);
 }
 
+TEST_CASE("a bucket gives several tokens at once, or none", "[base]") {
+  TokenBucket bucket;  // two a second, six at most
+  CHECK_FALSE(bucket.spend(7, 2, 3, after(0s)));
+  CHECK(bucket.spend(4, 2, 3, after(0s)));
+  CHECK_FALSE(bucket.spend(3, 2, 3, after(0s)));
+  CHECK(bucket.spend(2, 2, 3, after(0s)));
+  CHECK_FALSE(bucket.spend(1, 2, 3, after(499ms)));
+  CHECK(bucket.spend(1, 2, 3, after(500ms)));
+  CHECK_FALSE(bucket.spend(6, 2, 3, after(3s)));
+  CHECK(bucket.spend(6, 2, 3, after(3500ms)));
+}
+
 }  // namespace turnpike

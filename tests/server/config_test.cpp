@@ -68,6 +68,28 @@ struct TlsFiles {
   std::string key;
 };
 
+TEST_CASE("bandwidths are written with a unit, and shown as they are written", "[server][config]") {
+  for (const std::string_view text : {"0", "8kbit", "1500kbit", "4mbit", "1gbit", "1000gbit"}) {
+    CHECK(bandwidth_text(parse_bandwidth(text).value()) == text);
+  }
+  CHECK(parse_bandwidth("4mbit").value() == 4'000'000);
+  CHECK(bandwidth_text(parse_bandwidth("1000kbit").value()) == "1mbit");
+  for (const std::string_view text :
+       {"", "4", "mbit", "-4mbit", "4 mbit", "4MB", "4.5mbit", "4mbits", "0mbit", "7kbit",
+        "1001gbit", "99999999999999999999gbit"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_bandwidth(text));
+  }
+  CHECK(refusal("[relay]\nbandwidth_total = 100\n") ==
+        "t.toml:2:19: relay.bandwidth_total: the number 100 has no unit; write \"100mbit\" if "
+        "megabits a second are meant");
+  CHECK(
+      refusal("[relay]\nbandwidth_per_user = \"4mb\"\n") ==
+      "t.toml:2:22: relay.bandwidth_per_user: \"4mb\" is no bandwidth; write a whole number and a "
+      "unit, for example \"4mbit\", or \"0\" for no limit");
+  CHECK(contains(refusal("[relay]\nbandwidth_per_allocation = \"1kbit\"\n"), "out of range"));
+}
+
 }  // namespace
 
 // --- Values
@@ -83,6 +105,13 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK(config.relay.ports == PortRange{49152, 65535});
   CHECK(config.relay.peer_ports == std::vector{PortRange{443, 443}, PortRange{1024, 65535}});
   CHECK(config.relay.max_allocations_per_user == 12);
+  CHECK(config.relay.max_allocations_per_network == 2000);
+  CHECK(config.relay.max_permissions_per_allocation == 64);
+  CHECK(config.relay.max_channels_per_allocation == 64);
+  CHECK(config.relay.new_peers_per_second == 10);
+  CHECK(config.relay.bandwidth_per_allocation == 0);
+  CHECK(config.relay.bandwidth_per_user == 0);
+  CHECK(config.relay.bandwidth_total == 0);
   CHECK(config.relay.max_lifetime == seconds{3600});
   CHECK_FALSE(config.relay.tcp);
   CHECK_FALSE(config.relay.mobility);
@@ -121,6 +150,13 @@ peer_ports = "443, 1024-65535"
 address_family = "follow-client"
 max_allocations = 1000
 max_allocations_per_user = 3
+max_allocations_per_network = 500
+max_permissions_per_allocation = 100
+max_channels_per_allocation = 200
+new_peers_per_second = 20
+bandwidth_per_allocation = "4mbit"
+bandwidth_per_user = "1500kbit"
+bandwidth_total = "2gbit"
 max_lifetime = "90m"
 alternate_servers = ["203.0.113.5:3478", "[2001:db8::5]:3478"]
 alternate_tls_servers = ["203.0.113.5:5349"]
@@ -188,6 +224,13 @@ format = "json"
   CHECK(config.relay.address_family == AddressFamilyPolicy::follow_client);
   CHECK(config.relay.max_allocations == 1000);
   CHECK(config.relay.max_allocations_per_user == 3);
+  CHECK(config.relay.max_allocations_per_network == 500);
+  CHECK(config.relay.max_permissions_per_allocation == 100);
+  CHECK(config.relay.max_channels_per_allocation == 200);
+  CHECK(config.relay.new_peers_per_second == 20);
+  CHECK(config.relay.bandwidth_per_allocation == 4'000'000);
+  CHECK(config.relay.bandwidth_per_user == 1'500'000);
+  CHECK(config.relay.bandwidth_total == 2'000'000'000);
   CHECK(config.relay.max_lifetime == seconds{5400});
   CHECK(config.relay.alternate_servers ==
         std::vector{*Endpoint::parse("203.0.113.5:3478"), *Endpoint::parse("[2001:db8::5]:3478")});
@@ -868,6 +911,10 @@ TEST_CASE("numbers and durations out of range are refused (C06)", "[server][conf
   CHECK(contains(refusal("[auth]\ncredential_ttl = \"25h\"\n"), "out of range"));
   CHECK(contains(refusal("[auth]\nnonce_lifetime = \"59s\"\n"), "use a duration from 1m to 1h"));
   CHECK(contains(refusal("[limits]\ntcp_connections_per_address = -1\n"), "is out of range"));
+  CHECK(refusal("[relay]\nmax_channels_per_allocation = 0\n") ==
+        "t.toml:2:31: relay.max_channels_per_allocation: 0 is out of range; use a number from 1 to "
+        "4096");
+  CHECK(contains(refusal("[relay]\nmax_permissions_per_allocation = 4097\n"), "out of range"));
   CHECK(refusal("[limits]\nunauthenticated_timeout = \"6m\"\n") ==
         "t.toml:2:27: limits.unauthenticated_timeout: \"6m\" is out of range; use a duration from "
         "1s to 5m");

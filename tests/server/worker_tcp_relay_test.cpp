@@ -10,6 +10,7 @@
 #include "auth/credentials.h"
 #include "base/hex.h"
 #include "catch.h"
+#include "net/clock.h"
 #include "net/tcp_client.h"
 #include "net/tls_test_client.h"
 #include "server/worker.h"
@@ -37,6 +38,7 @@ struct RigSettings {
   std::size_t workers = 1;
   std::uint32_t connections_per_address = 0;
   turn::RelayAddress relay{address("127.0.0.1"), address("127.0.0.1")};
+  std::uint64_t bandwidth = 0;  // of an allocation
 };
 
 /// Workers on the same ports, as a Service runs them: the kernel gives a connection to any of them.
@@ -49,6 +51,7 @@ class Rig {
     credentials_.set(net::load_context(net::KeyKind::p256));
     turn::Server::Settings server;
     server.tcp_relays = true;
+    server.limits.bandwidth_per_allocation = settings.bandwidth;
     for (std::uint8_t i = 0; i < settings.workers; ++i) {
       server.worker = turn::WorkerId{i};
       WorkerListeners listeners;
@@ -482,6 +485,25 @@ TEST_CASE("a side that does not read stops the other one", "[server][rfc6062-3]"
   const std::string received = receive(to, text.size());
   sender.join();
   CHECK((received == text));
+}
+
+TEST_CASE("beyond its bandwidth a data connection is read later, and loses nothing",
+          "[server][Q03][rfc6062-3]") {
+  // 10 MB a second, of which 2.5 MB at once
+  Rig rig{{.bandwidth = 80'000'000}};
+  const bool is_to_peer = GENERATE(false, true);
+  Joined joined{rig, any_stream()};
+  const std::string text = pattern(5 << 20);
+  const Instant start = net::read_clock().instant;
+  std::thread sender{[&] {
+    is_to_peer ? joined.data.wire.send(bytes_of(text)) : joined.far.send(bytes_of(text));
+  }};
+  const std::string received =
+      is_to_peer ? receive(joined.far, text.size()) : joined.data.wire.receive(text.size());
+  sender.join();
+  CHECK((received == text));
+  // Never sooner, however fast the host is.
+  CHECK(net::read_clock().instant - start > milliseconds{200});
 }
 
 TEST_CASE("the end of one side is the end of the other, after all that was said",

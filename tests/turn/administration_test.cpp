@@ -156,12 +156,13 @@ TEST_CASE("what goes through a data connection is counted by bytes", "[turn][rfc
   const auto connection = world.connecting().at(0).connection;
   world.answer_connect(turn::ConnectOutcome::connected);
   CHECK(alice.receive()->code() == ok);
-  world.server().on_streams_moved(connection, 1000, 200);
-  world.server().on_streams_moved(connection, 0, 30);
+  const Instant now = world.now().instant;
+  CHECK_FALSE(world.server().on_streams_moved(connection, 1000, 200, now));
+  CHECK_FALSE(world.server().on_streams_moved(connection, 0, 30, now));
   CHECK(world.server().view(named(1))->traffic == Traffic{0, 1000, 0, 230});
   CHECK(world.server().view(named(1))->transport == turn::PeerTransport::tcp);
   world.lose(alice);
-  world.server().on_streams_moved(connection, 1, 1);  // too late to count
+  CHECK_FALSE(world.server().on_streams_moved(connection, 1, 1, now));  // too late to count
   CHECK(world.allocations_closed().at(0).allocation.traffic == Traffic{0, 1000, 0, 230});
 }
 

@@ -341,4 +341,52 @@ TEST_CASE("two threads that share a ledger leave it as they found it", "[turn][t
   CHECK_FALSE(ledger.live_relays().contains_any(ip("192.0.2.2")));
 }
 
+TEST_CASE("[q02] a network's quota is exact and does not touch the next network",
+          "[turn][q02][q08]") {
+  Limits limits = quota(0, 0);
+  limits.max_allocations_per_network = 3;
+  Ledger ledger{{}, small_range, limits};
+  const NetworkId office = network_of(ip("198.51.100.7"));
+  const NetworkId home = network_of(ip("198.51.101.7"));
+  for (int i = 0; i < 3; ++i) CHECK(ledger.charge("alice", office) == Charge::accepted);
+  CHECK(ledger.charge("bob", office) == Charge::network_is_full);
+  CHECK(ledger.allocations_of("bob") == 0);
+  CHECK(ledger.charge("bob", home) == Charge::accepted);
+  CHECK(ledger.charge("bob", NetworkId::uncounted) == Charge::accepted);
+  CHECK(ledger.allocations_from(office) == 3);
+  CHECK(ledger.allocations_from(home) == 1);
+  CHECK(ledger.allocations_from(NetworkId::uncounted) == 0);
+  ledger.release("alice", office);
+  CHECK(ledger.charge("bob", office) == Charge::accepted);
+  CHECK(ledger.charge("bob", office) == Charge::network_is_full);
+}
+
+TEST_CASE("a network is a /24 or a /56, and loopback is none", "[turn]") {
+  const auto same = [](std::string_view a, std::string_view b) {
+    return network_of(ip(a)) == network_of(ip(b));
+  };
+  CHECK(same("198.51.100.0", "198.51.100.255"));
+  CHECK_FALSE(same("198.51.100.0", "198.51.101.0"));
+  CHECK_FALSE(same("198.51.100.0", "198.50.100.0"));
+  CHECK(same("2001:db8:7:100::1", "2001:db8:7:1ff::2"));
+  CHECK_FALSE(same("2001:db8:7:100::1", "2001:db8:7:200::1"));
+  CHECK_FALSE(same("2001:db8:7:100::1", "3001:db8:7:100::1"));
+  CHECK_FALSE(same("0.0.0.1", "::2"));
+  CHECK(network_of(ip("127.0.0.1")) == NetworkId::uncounted);
+  CHECK(network_of(ip("127.255.3.1")) == NetworkId::uncounted);
+  CHECK(network_of(ip("::1")) == NetworkId::uncounted);
+  CHECK(network_of(ip("::2")) != NetworkId::uncounted);
+  CHECK(network_of(ip("0.0.0.0")) != NetworkId::uncounted);
+}
+
+TEST_CASE("[q02] a user's own quota holds instead of that for all", "[turn][q02]") {
+  Ledger ledger{{}, small_range, quota(2, 0)};
+  for (int i = 0; i < 5; ++i) CHECK(ledger.charge("carol", {}, 5) == Charge::accepted);
+  CHECK(ledger.charge("carol", {}, 5) == Charge::user_is_full);
+  CHECK(ledger.charge("carol", {}, 0) == Charge::accepted);  // no limit
+  CHECK(ledger.charge("dave", {}, 1) == Charge::accepted);
+  CHECK(ledger.charge("dave", {}, 1) == Charge::user_is_full);
+  CHECK(ledger.charge("dave") == Charge::accepted);
+}
+
 }  // namespace turnpike::turn

@@ -59,6 +59,7 @@ TEST_CASE("directions, paths and scopes are spelled as metrics spell them", "[tu
   CHECK(to_string(QuotaScope::network) == "network");
   CHECK(to_string(QuotaScope::total) == "total");
   CHECK(to_string(QuotaScope::ports) == "ports");
+  CHECK(to_string(QuotaScope::peers) == "peers");
 }
 
 }  // namespace turnpike::turn

@@ -59,6 +59,7 @@ std::vector<turn::RelayAddress> WorldSettings::default_relays() {
 turn::Limits WorldSettings::default_limits() {
   turn::Limits limits;
   limits.challenge_rate = 0;
+  limits.new_peers_per_second = 0;
   return limits;
 }
 
@@ -379,10 +380,11 @@ World::World(WorldSettings settings)
       server_random_(settings_.seed),
       client_random_(settings_.seed + 1),
       book_(settings_.credentials),
-      ledger_(settings_.relays, settings_.ports, settings_.limits),
-      policy_(settings_.policy, ledger_.live_relays()) {
+      ledger_(settings_.relays, settings_.ports, settings_.limits) {
+  policies_.emplace_back(settings_.policy, ledger_.live_relays());
   for (std::size_t i = 0; i < settings_.workers; ++i) {
-    servers_.emplace_back(server_settings(settings_, i), book_, policy_, ledger_, server_random_);
+    servers_.emplace_back(server_settings(settings_, i), book_, policies_.back(), ledger_,
+                          server_random_);
   }
 }
 
@@ -565,6 +567,21 @@ void World::carry_out(const turn::AllocationClosed& closed) {
   allocations_closed_.push_back({allocation, closed.reason});
 }
 
+void World::use_policy(const turn::PeerPolicy::Settings& settings) {
+  policies_.emplace_back(settings, ledger_.live_relays());
+  for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
+    server(worker_).use_policy(policies_.back());
+    server(worker_).recheck_peers(now(), effects_);
+    carry_out();
+  }
+  worker_ = 0;
+}
+
+void World::set_limits(const turn::Limits& limits) {
+  ledger_.set_limits(limits);
+  for (turn::Server& server : servers_) server.set_limits(limits);
+}
+
 bool World::end(const turn::AllocationName& name, turn::CloseReason reason) {
   worker_ = static_cast<std::size_t>(name.worker);
   const bool was_there = server(worker_).end(name, reason, now(), effects_);
@@ -640,8 +657,9 @@ std::vector<std::string> World::asked() const {
   return names;
 }
 
-Reason World::answer_user(const std::string& username, std::optional<std::string> password) {
-  auth::UserAnswer answer{{}, {}, now().instant + std::chrono::minutes{1}};
+Reason World::answer_user(const std::string& username, std::optional<std::string> password,
+                          const auth::UserLimits& limits) {
+  auth::UserAnswer answer{{}, limits, now().instant + std::chrono::minutes{1}};
   if (password) {
     answer.keys.emplace();
     for (const auto algorithm : {stun::PasswordAlgorithm::md5, stun::PasswordAlgorithm::sha256}) {

@@ -60,7 +60,7 @@ struct WorldSettings {
   /// Bound and advertised alike. The servers' own addresses, 192.0.2.1 and 2001:db8::1.
   std::vector<turn::RelayAddress> relays = default_relays();
   PortRange ports{49152, 65535};
-  turn::Limits limits = default_limits();  ///< challenges without limit
+  turn::Limits limits = default_limits();  ///< challenges, new peers without limit
   auth::CredentialSettings credentials = default_credentials();
   seconds nonce_lifetime{600};
   seconds clock_skew{30};
@@ -317,7 +317,8 @@ class World {
   [[nodiscard]] std::vector<std::string> asked() const;
   /// The answer about `username`, for a minute, and then all its requests again; no password: there
   /// is no such user. The last reason.
-  Reason answer_user(const std::string& username, std::optional<std::string> password);
+  Reason answer_user(const std::string& username, std::optional<std::string> password,
+                     const auth::UserLimits& limits = {});
   /// Every AllocationOpened and AllocationClosed so far.
   [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
     return allocations_opened_;
@@ -325,6 +326,10 @@ class World {
   [[nodiscard]] const std::vector<Closed>& allocations_closed() const {
     return allocations_closed_;
   }
+  /// All servers get this policy in place of theirs, and look again at who is permitted.
+  void use_policy(const turn::PeerPolicy::Settings& settings);
+  /// All servers and the ledger get these limits in place of theirs.
+  void set_limits(const turn::Limits& limits);
   /// Ends the allocation of that name as an operator does.
   bool end(const turn::AllocationName& name, turn::CloseReason reason = turn::CloseReason::killed);
   std::size_t end_all_of(std::string_view user,
@@ -370,10 +375,10 @@ class World {
   SeededRandom client_random_;
   auth::CredentialBook book_;
   turn::Ledger ledger_;
-  turn::PeerPolicy policy_;
-  std::deque<turn::Server> servers_;  // by WorkerId
-  std::size_t worker_ = 0;            // whose turn it is
-  turn::Effects effects_;             // of that worker
+  std::deque<turn::PeerPolicy> policies_;  // the last one is in use
+  std::deque<turn::Server> servers_;       // by WorkerId
+  std::size_t worker_ = 0;                 // whose turn it is
+  turn::Effects effects_;                  // of that worker
   nanoseconds elapsed_{0};
 
   struct Socket {
