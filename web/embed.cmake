@@ -7,24 +7,8 @@ set(externs "")
 set(rows "")
 set(number 0)
 
-# The type that browsers are told, by the end of the name.
-function(type_of path out)
-  set(types "html=text/html" "js=text/javascript" "mjs=text/javascript" "css=text/css"
-            "ts=text/plain" "json=application/json" "svg=image/svg+xml" "png=image/png"
-            "webp=image/webp" "ico=image/x-icon" "map=application/json" "txt=text/plain"
-            "webmanifest=application/manifest+json")
-  string(REGEX REPLACE "^.*\\." "" extension "${path}")
-  set(type "application/octet-stream")
-  foreach(pair IN LISTS types)
-    if(pair MATCHES "^${extension}=(.*)$")
-      set(type "${CMAKE_MATCH_1}")
-    endif()
-  endforeach()
-  if(type MATCHES "^text/|json$|svg")
-    string(APPEND type "; charset=utf-8")
-  endif()
-  set(${out} "${type}" PARENT_SCOPE)
-endfunction()
+# What gets smaller by it. Types are web_files.cpp's.
+set(compressible "\\.(html|js|mjs|css|ts|json|svg|map|txt|webmanifest)$")
 
 # Bytes of `file` under the assembler's name `symbol`.
 function(embed symbol file)
@@ -37,13 +21,12 @@ foreach(line IN LISTS lines)
   list(GET parts 1 file)
   math(EXPR number "${number} + 1")
   set(symbol "turnpike_asset_${number}")
-  type_of("${path}" type)
   embed(${symbol} "${file}")
-  set(row "    {\"${path}\", \"${type}\", bytes(${symbol}, ${symbol}_end)")
+  set(row "    {\"${path}\", {}, bytes(${symbol}, ${symbol}_end)")
   foreach(coding IN ITEMS gzip brotli)
     string(TOUPPER ${coding} program)
     set(compressed "${WORK}/${number}.${coding}")
-    if(${program} AND type MATCHES "text/|json|svg")
+    if(${program} AND path MATCHES "${compressible}")
       if(coding STREQUAL "gzip")
         execute_process(COMMAND "${GZIP}" -9nc "${file}" OUTPUT_FILE "${compressed}" RESULT_VARIABLE failed)
       else()

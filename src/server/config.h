@@ -57,6 +57,13 @@ enum class AddressFamilyPolicy : std::uint8_t {
 /// `signaling.doors`: ways into the rooms.
 enum class DoorName : std::uint8_t { native, socketio, relay, openvidu };
 
+/// `signaling.socketio_profiles`: what events of Socket.IO clients mean.
+enum class SocketIoProfile : std::uint8_t {
+  zoom,
+  codelab,
+  echo,  ///< what the official test suites of both protocols want, /engine.io/ too
+};
+
 /// `log.level`, least to most severe.
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
 
@@ -158,6 +165,9 @@ struct Config {
     std::uint32_t joins_per_minute = 20;       ///< of one address (IPv6: /64); 0: no limit
     std::uint32_t max_peers = 8;               ///< of a room that says nothing else
     std::vector<DoorName> doors{DoorName::native, DoorName::socketio};
+    seconds socketio_ping_interval{25};
+    seconds socketio_ping_timeout{20};
+    std::vector<SocketIoProfile> socketio_profiles{SocketIoProfile::zoom, SocketIoProfile::codelab};
     bool pages = true;           ///< the call page and the NAT page
     std::string webhook;         ///< where joins are asked for, with JoinAuth::webhook
     std::string webhook_secret;  ///< signs what is sent there; never logged

@@ -520,6 +520,8 @@ constexpr std::array join_auths{signaling::JoinAuth::open, signaling::JoinAuth::
                                 signaling::JoinAuth::webhook};
 constexpr std::array door_names{DoorName::native, DoorName::socketio, DoorName::relay,
                                 DoorName::openvidu};
+constexpr std::array profile_names{SocketIoProfile::zoom, SocketIoProfile::codelab,
+                                   SocketIoProfile::echo};
 
 std::string_view name_of(signaling::JoinAuth auth) {
   constexpr std::array<std::string_view, 3> names{"open", "token", "webhook"};
@@ -533,6 +535,15 @@ std::string_view name_of_door(DoorName door) {
 
 Parsed<DoorName> parse_door(std::string_view text) {
   return parse_enum(text, door_names, name_of_door);
+}
+
+std::string_view name_of_profile(SocketIoProfile profile) {
+  constexpr std::array<std::string_view, 3> names{"zoom", "codelab", "echo"};
+  return names.at(static_cast<std::size_t>(profile));
+}
+
+Parsed<SocketIoProfile> parse_profile(std::string_view text) {
+  return parse_enum(text, profile_names, name_of_profile);
 }
 
 void apply_join_auth(Config& config, const ConfigValue& value, KeyProblems& problems) {
@@ -593,7 +604,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 67> keys{{
+const std::array<ConfigKey, 70> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -1177,6 +1188,44 @@ const std::array<ConfigKey, 67> keys{{
            with_list(value, problems, parse_door, config.signaling.doors);
          },
      .show = [](const Config& config) { return shown_list(config.signaling.doors, name_of_door); }},
+    {.path = "signaling.socketio_profiles",
+     .type = ConfigType::text_list,
+     .example = R"(["zoom", "codelab"])",
+     .meaning = "What events of Socket.IO clients mean: zoom, codelab, echo (for test suites).",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_list(value, problems, parse_profile, config.signaling.socketio_profiles);
+         },
+     .show =
+         [](const Config& config) {
+           return shown_list(config.signaling.socketio_profiles, name_of_profile);
+         }},
+    {.path = "signaling.socketio_ping_interval",
+     .type = ConfigType::text,
+     .example = R"("25s")",
+     .meaning = "How often Socket.IO clients are pinged.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{1}, seconds{300}, problems,
+                         config.signaling.socketio_ping_interval);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(duration_text(config.signaling.socketio_ping_interval));
+         }},
+    {.path = "signaling.socketio_ping_timeout",
+     .type = ConfigType::text,
+     .example = R"("20s")",
+     .meaning = "How long a Socket.IO client may take to answer a ping.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{1}, seconds{300}, problems,
+                         config.signaling.socketio_ping_timeout);
+         },
+     .show =
+         [](const Config& config) {
+           return shown(duration_text(config.signaling.socketio_ping_timeout));
+         }},
     {.path = "signaling.pages",
      .type = ConfigType::boolean,
      .example = "true",

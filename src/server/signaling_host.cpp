@@ -57,6 +57,29 @@ signaling::OpenViduDoor::Settings openvidu_settings(const Config& config, Random
   return settings;
 }
 
+signaling::SocketIoDoor::Settings socketio_settings(const Config& config) {
+  const Config::Signaling& chosen = config.signaling;
+  signaling::SocketIoDoor::Settings settings;
+  settings.engine.ping_interval = chosen.socketio_ping_interval;
+  settings.engine.ping_timeout = chosen.socketio_ping_timeout;
+  settings.profiles.clear();
+  for (const SocketIoProfile profile : chosen.socketio_profiles) {
+    switch (profile) {
+      case SocketIoProfile::zoom:
+        settings.profiles.push_back(signaling::zoom_profile());
+        break;
+      case SocketIoProfile::codelab:
+        settings.profiles.push_back(signaling::codelab_profile());
+        break;
+      case SocketIoProfile::echo:
+        settings.profiles.push_back(signaling::echo_profile());
+        settings.engineio_echo = true;
+        break;
+    }
+  }
+  return settings;
+}
+
 signaling::OriginPolicy origin_policy(const Config& config) {
   std::string wrong;  // none: the configuration has been checked
   auto policy = signaling::make_origin_policy(config.signaling.allowed_origins, wrong);
@@ -75,6 +98,7 @@ SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Lis
       ice_(config),
       api_keys_(api_keys_of(config)),
       rooms_(room_settings(config, random_), api_keys_, ice_, random_),
+      socketio_(doors_, random_, socketio_settings(config)),
       openvidu_(doors_, openvidu_settings(config, random_), random_),
       rest_(rest_settings(config, now_.instant), api_keys_, ice_, doors_),
       metrics_(doors_, std::move(numbers)) {

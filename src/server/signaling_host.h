@@ -134,7 +134,7 @@ class SignalingHost {
   signaling::Rooms rooms_;
   signaling::Doors doors_{rooms_};
   signaling::NativeDoor native_{doors_};
-  signaling::SocketIoDoor socketio_{doors_, random_, {}};
+  signaling::SocketIoDoor socketio_;
   signaling::RelayDoor relay_{doors_, {}, random_};
   signaling::OpenViduDoor openvidu_;
   signaling::RestDoor rest_;

@@ -36,12 +36,14 @@ bool is_page(std::string_view path) {
 }
 
 std::string_view type_of(const fs::path& path) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 17> types{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 19> types{{
       {".html", "text/html; charset=utf-8"},
       {".js", "text/javascript; charset=utf-8"},
       {".mjs", "text/javascript; charset=utf-8"},
       {".css", "text/css; charset=utf-8"},
       {".json", "application/json; charset=utf-8"},
+      {".map", "application/json; charset=utf-8"},
+      {".webmanifest", "application/manifest+json; charset=utf-8"},
       {".txt", "text/plain; charset=utf-8"},
       {".svg", "image/svg+xml; charset=utf-8"},
       {".png", "image/png"},
@@ -55,6 +57,7 @@ std::string_view type_of(const fs::path& path) {
       {".mp4", "video/mp4"},
       {".webm", "video/webm"},
   }};
+  if (path.native().ends_with(".d.ts")) return "text/plain; charset=utf-8";  // not a video
   const std::string extension = path.extension().string();
   const auto found = std::find_if(types.begin(), types.end(),
                                   [&](const auto& type) { return type.first == extension; });
@@ -116,6 +119,7 @@ signaling::StaticFiles web_files(const Config& config) {
   };
   std::vector<signaling::Asset> embedded = embedded_assets();
   for (signaling::Asset& asset : embedded) {
+    asset.type = type_of(asset.path);
     asset.policy = own_policy;
     if (is_own(asset.path) || (is_page(asset.path) && !config.signaling.pages)) continue;
     assets.push_back(asset);

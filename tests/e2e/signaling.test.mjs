@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { io } from 'socket.io-client';
+import { WebSocket } from 'ws';
 import { localCertificate } from './lib/certificate.mjs';
 import { Connection } from './lib/connection.mjs';
 import { explained } from './lib/logs.mjs';
@@ -307,6 +309,8 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       allowed: '{"allow":true,"name":"From the hook","role":"owner"}',
       denied: '{"allow":false}',
       garbled: 'no JSON',
+      relay: '{"allow":true}',
+      zoom: '{"allow":true}',
     };
     async function startHook() {
       hook = http.createServer(async (request, response) => {
@@ -327,7 +331,9 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       return `${httpAt(hook.address().port)}/turnpike`;
     }
     const on = withServer(async () => ({
-      signaling: { auth: 'webhook', webhook: await startHook(), webhook_secret: webhookSecret },
+      signaling: {
+        auth: 'webhook', webhook: await startHook(), webhook_secret: webhookSecret, doors: ['native', 'relay', 'socketio'],
+      },
     }));
     after(() => {
       hook?.closeAllConnections();
@@ -354,7 +360,48 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
         assert.equal((await member.heard('error')).code, code);
         assert.equal(await member.closed(), closeCode);
       }));
+
+      it(`so it is at the raw relay: ${closeCode}`, explained(async () => {
+        const socket = new WebSocket(`${on.ws}/r/${room}?token=t`);
+        const [given] = await within(15_000, 'the relay to close it', once(socket, 'close'));
+        assert.equal(given, closeCode);
+      }));
+
+      it(`and for Socket.IO: ${code}`, explained(async () => {
+        const client = io(on.url, { forceNew: true, auth: { token: 't' } });
+        try {
+          assert.deepEqual(await client.timeout(15_000).emitWithAck('join_room', room), { error: code });
+        } finally {
+          client.disconnect();
+        }
+      }));
     }
+
+    it('it lets in who comes by the raw relay', explained(async () => {
+      const [first, second] = [1, 2].map(() => new WebSocket(`${on.ws}/r/relay?token=t`));
+      const heard = once(first, 'message');
+      second.on('open', () => second.send('early'));
+      const inside = () => told.filter(({ type, room }) => type === 'peer.joined' && room === 'relay').length === 2;
+      await until('both to be in', inside);
+      second.send('hello');
+      const [text] = await within(15_000, 'the other to hear it', heard);
+      assert.match(text.toString(), /^(early|hello)$/, 'the early one, if the other was in first');
+      for (const socket of [first, second]) socket.terminate();
+    }));
+
+    it('and who comes by Socket.IO', explained(async () => {
+      const [mina, omar] = [1, 2].map(() => io(on.url, { forceNew: true, auth: { token: 't' } }));
+      try {
+        assert.equal(await mina.timeout(15_000).emitWithAck('join_room', 'zoom'), undefined);
+        const heard = Promise.all(['welcome', 'offer'].map((event) => once(mina, event)));
+        omar.emit('join_room', 'zoom');
+        omar.emit('offer', 'sdp', 'zoom');
+        const [, [offer]] = await within(15_000, 'the offer', heard);
+        assert.equal(offer, 'sdp');
+      } finally {
+        for (const client of [mina, omar]) client.disconnect();
+      }
+    }));
   });
 
   describe('Metrics', () => {

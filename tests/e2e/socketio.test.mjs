@@ -43,9 +43,9 @@ describe('the echo', () => {
   let server;
   before(async () => {
     // Patient: a busy machine must not look like a client that is gone.
-    server = await startSocketIoServer({ echo: true, pingTimeoutMs: 20_000 });
+    server = await startSocketIoServer({ echo: true, pingTimeout: '20s' });
   });
-  after(() => server.stop());
+  after(() => server?.discard());
 
   for (const list of transports) {
     test(`answers events, acks and bytes over ${list.join(' then ')}`, async () => {
@@ -100,7 +100,7 @@ describe('the profiles of tutorials', () => {
   before(async () => {
     server = await startSocketIoServer();
   });
-  after(() => server.stop());
+  after(() => server?.discard());
 
   for (const list of transports) {
     test(`zoom: two negotiate over ${list.join(' then ')}`, async () => {
@@ -136,18 +136,20 @@ describe('the profiles of tutorials', () => {
 });
 
 test('clients come back by themselves after the server did', async () => {
-  const first = await startSocketIoServer();
-  const sockets = await Promise.all(transports.map((list) => settled(first.url, { transports: list })));
-  const lost = Promise.all(sockets.map((socket) => next(socket, 'disconnect')));
-  await first.stop();
-  await lost;
-  const back = Promise.all(sockets.map((socket) => next(socket, 'connect')));
-  const second = await startSocketIoServer({ port: first.port });
-  await back;
-  const room = 'after';
-  await Promise.all(sockets.map((socket) => ask(socket, 'join_room', room)));
-  sockets[0].emit('offer', 'x', room);
-  await Promise.all([next(sockets[1], 'offer'), next(sockets[2], 'offer')]);
-  sockets.forEach((socket) => socket.disconnect());
-  await second.stop();
+  const server = await startSocketIoServer();
+  try {
+    const sockets = await Promise.all(transports.map((list) => settled(server.url, { transports: list })));
+    const lost = Promise.all(sockets.map((socket) => next(socket, 'disconnect')));
+    const back = Promise.all(sockets.map((socket) => next(socket, 'connect')));
+    await server.restart();
+    await lost;
+    await back;
+    const room = 'after';
+    await Promise.all(sockets.map((socket) => ask(socket, 'join_room', room)));
+    sockets[0].emit('offer', 'x', room);
+    await Promise.all([next(sockets[1], 'offer'), next(sockets[2], 'offer')]);
+    sockets.forEach((socket) => socket.disconnect());
+  } finally {
+    await server.discard();
+  }
 });

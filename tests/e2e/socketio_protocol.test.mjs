@@ -15,7 +15,7 @@ let server;
 before(async () => {
   server = await startSocketIoServer({ echo: true });
 });
-after(() => server.stop());
+after(() => server?.discard());
 
 /// A client of one path, over polling.
 class Poller {
@@ -104,7 +104,7 @@ async function upgraded(path) {
   return { poller, socket };
 }
 
-const handshakeOf = (upgrades, sid) => ({ sid, upgrades, pingInterval: 300, pingTimeout: 200, maxPayload: 1_000_000 });
+const handshakeOf = (upgrades, sid) => ({ sid, upgrades, pingInterval: 1000, pingTimeout: 1000, maxPayload: 1_000_000 });
 
 for (const path of ['/engine.io/', '/socket.io/']) {
   describe(`a session at ${path}`, () => {

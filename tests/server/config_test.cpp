@@ -973,6 +973,12 @@ TEST_CASE("signaling that cannot be meant is refused", "[server][config]") {
         "host, as in \"https://app.example.com\", or \"*\"");
   CHECK(refusal("signaling.max_peers = 1\n") ==
         "t.toml:1:23: signaling.max_peers: 1 is out of range; use a number from 2 to 64");
+  CHECK(refusal("signaling.socketio_profiles = [\"chat\"]\n") ==
+        "t.toml:1:32: signaling.socketio_profiles: \"chat\" is not known; use \"zoom\", "
+        "\"codelab\" or \"echo\"");
+  CHECK(refusal("signaling.socketio_ping_timeout = \"1h\"\n") ==
+        "t.toml:1:35: signaling.socketio_ping_timeout: \"1h\" is out of range; use a duration "
+        "from 1s to 5m");
   CHECK(refusal("signaling.doors = [\"ftp\"]\n") ==
         "t.toml:1:20: signaling.doors: \"ftp\" is not known; use \"native\", \"socketio\", "
         "\"relay\" or \"openvidu\"");

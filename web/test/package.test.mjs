@@ -69,6 +69,7 @@ describe('The package', () => {
       'client/stats.js',
       'client/timers.js',
       'client/transfer.js',
+      'compat/openvidu-browser.js',
       'package.json',
       'turnpike.d.ts',
       'turnpike.js',
@@ -91,6 +92,14 @@ describe('The package', () => {
     `);
     const said = await run(process.execPath, ['main.mjs'], directory);
     assert.equal(said.trim(), 'function true unreachable');
+
+    // The classic script for OpenVidu's tutorials finds the library from where it lies itself.
+    await writeFile(path.join(directory, 'shim.mjs'), `
+      import { existsSync } from 'node:fs';
+      const shim = import.meta.resolve('turnpike-client/compat/openvidu-browser.js');
+      console.log(existsSync(new URL(shim)), existsSync(new URL('../turnpike.js', shim)));
+    `);
+    assert.equal((await run(process.execPath, ['shim.mjs'], directory)).trim(), 'true true');
   });
 
   it('refers to its own files only, and by paths that a browser understands', async () => {

@@ -13,6 +13,29 @@ import { parseUrl, readPasted, splitServers } from '../nat/servers.js';
 import { readFragment, writeFragment } from '../assets/ui/fragment.js';
 import { claimsOf } from '../assets/ui/token.js';
 
+/** The modules that `module` imports, and those that these import; paths in URLs. */
+async function importsOf(module, found = new Set()) {
+  const text = await readFile(new URL(`..${module}`, import.meta.url), 'utf8');
+  for (const [, target] of text.matchAll(/^(?:import|export)\s[^;]*?'(\.[^']+)';/gm)) {
+    const { pathname } = new URL(target, `http://any${module}`);
+    if (found.has(pathname)) continue;
+    found.add(pathname);
+    await importsOf(pathname, found);
+  }
+  return found;
+}
+
+describe('A page', () => {
+  for (const [page, main] of [['index.html', '/call/main.js'], ['nat/index.html', '/nat/main.js']]) {
+    it(`names all of its modules ahead, so that they come at once: ${page}`, async () => {
+      const html = await readFile(new URL(`../${page}`, import.meta.url), 'utf8');
+      const named = [...html.matchAll(/<link rel="modulepreload" href="([^"]+)">/g)].map(([, href]) => href);
+      assert.ok(html.includes(`<script type="module" src="${main}">`));
+      assert.deepEqual(named, [...await importsOf(main)].toSorted());
+    });
+  }
+});
+
 describe('Strings', () => {
   it('are there in both languages, with the same values to fill in', () => {
     assert.deepEqual(Object.keys(ko), Object.keys(en));

@@ -11,9 +11,8 @@ import { openLog } from './logs.mjs';
 
 const pageFile = new URL('../pages/call.html', import.meta.url);
 
-const flags = [
-  // A camera with a moving picture and a microphone that beeps, granted without a question.
-  '--use-fake-device-for-media-stream',
+const commonFlags = [
+  // What there is below, a screen among it, is granted without a question.
   '--use-fake-ui-for-media-stream',
   // Host candidates are addresses: there is nobody to resolve names of mDNS.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
@@ -41,9 +40,12 @@ async function executableInside(host, executable) {
 }
 
 /// Starts the browser alone. It trusts the key of `certificate`, whatever the name; `inside` is a
-/// host of a NAT laboratory, loopback unless given.
-export async function launchBrowser({ certificate, inside } = {}) {
+/// host of a NAT laboratory, loopback unless given. `devices` are Chromium's words for other ones than
+/// a camera with a moving picture and a microphone that beeps.
+export async function launchBrowser({ certificate, inside, devices } = {}) {
   const executable = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  const standIns = `--use-fake-device-for-media-stream${devices ? `=${devices}` : ''}`;
+  const flags = [...commonFlags, standIns];
   const trust = certificate ? [`--ignore-certificate-errors-spki-list=${certificate.spkiHash}`] : [];
   if (!inside) return chromium.launch({ executablePath: executable, args: [...flags, loopbackFlag, ...trust] });
 

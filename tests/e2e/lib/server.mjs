@@ -168,7 +168,8 @@ export async function startServer({
   const flags = allowPeers.flatMap((cidr) => ['--insecure-allow-peers', cidr]);
   const command = ['serve', '--config', config, ...flags, ...options];
   const env = { ...cleanEnvironment(), ...environment };
-  const server = start('server', binary ?? turnpike(), command, { env });
+  const program = binary ?? turnpike();
+  let server = start('server', program, command, { env });
 
   async function discard() {
     server.kill('SIGKILL');
@@ -184,14 +185,17 @@ export async function startServer({
     return answersBinding({ address, port });
   }
 
-  try {
-    for (const address of ['127.0.0.1', '::1']) {
-      await until(`the server to answer on ${address}`, () => answersOn(address), { everyMs: 20 });
+  async function untilItAnswers() {
+    try {
+      for (const address of ['127.0.0.1', '::1']) {
+        await until(`the server to answer on ${address}`, () => answersOn(address), { everyMs: 20 });
+      }
+    } catch (error) {
+      await discard();
+      throw error;
     }
-  } catch (error) {
-    await discard();
-    throw error;
   }
+  await untilItAnswers();
 
   return {
     /// The port for UDP and TCP.
@@ -224,8 +228,18 @@ export async function startServer({
       return countersIn(server.log.text);
     },
 
+    /// Kills it, as a crash would, and starts it again on the same ports.
+    async restart() {
+      server.kill('SIGKILL');
+      await server.ended;
+      server = start('server', program, command, { env });
+      await untilItAnswers();
+    },
+
     /// Its process, for what `stop` does not do.
-    process: server,
+    get process() {
+      return server;
+    },
 
     /// Its relay ports, {first, last}.
     relay: settings.relay,
