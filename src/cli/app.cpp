@@ -20,6 +20,7 @@ constexpr const char* footer = R"(Examples:
   turnpike credential mint --secret @secret.txt   credentials for a browser
   turnpike room token --key @web.key --room demo  an invitation to a room
   turnpike stun turn.example.com                  what address does the server see?
+  turnpike doctor                                 is everything right with this server?
   turnpike nat-test turn.example.com              what does this network do to calls?
   turnpike conformance turn:turn.example.com --user alice --password @secret.txt
 
@@ -46,6 +47,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_key(app, context);
   add_room(app, context);
   add_stun(app, context);
+  add_doctor(app, context);
   add_nat_test(app, context);
   add_conformance(app, context);
   add_version(app, context);
