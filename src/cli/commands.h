@@ -29,6 +29,8 @@ void add_secret(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_room(CLI::App& app, Context& context);
 void add_stun(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_nat_test(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 

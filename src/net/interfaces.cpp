@@ -50,6 +50,18 @@ std::vector<IpAddress> interface_addresses() {
   return addresses;
 }
 
+std::optional<std::string> interface_with(const IpAddress& address) {
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return std::nullopt;
+  const std::unique_ptr<ifaddrs, FreeInterfaces> list{first};
+  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
+    std::vector<IpAddress> one;
+    append_address(entry->ifa_addr, one);
+    if (!one.empty() && one.front() == address) return entry->ifa_name;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::uint32_t> interface_index(const std::string& name) {
   if (const unsigned index = if_nametoindex(name.c_str()); index != 0) return index;
   std::uint32_t index = 0;

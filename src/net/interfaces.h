@@ -20,6 +20,9 @@ namespace turnpike::net {
 /// §11.2). Nothing when this host has no such interface.
 [[nodiscard]] std::optional<std::uint32_t> interface_index(const std::string& name);
 
+/// The name of the interface that has `address`; nothing when none has.
+[[nodiscard]] std::optional<std::string> interface_with(const IpAddress& address);
+
 /// The addresses that `host`, a name or an address, stands for, each once, the preferred ones first
 /// (RFC 6724). Never empty. Blocks for as long as DNS takes: for the command line only.
 /// Error: a sentence that names `host` and the reason.

@@ -11,8 +11,8 @@ import { answersBinding } from './stun.mjs';
 import { until } from './until.mjs';
 
 /// Starts turnserver on loopback with static users, and peers on loopback; it answers when this
-/// returns.
-export async function startCoturn({ users }) {
+/// returns. `moreAddresses` are listened at too: with a second IPv4 address it does NAT discovery.
+export async function startCoturn({ users, moreAddresses = [] }) {
   // coturn takes the port after each of the two as well.
   const port = await freePort({ following: 3 });
   const tlsPort = port + 2;
@@ -23,7 +23,7 @@ export async function startCoturn({ users }) {
   const lines = [
     `listening-port=${port}`,
     `tls-listening-port=${tlsPort}`,
-    ...['127.0.0.1', '::1'].flatMap((address) => [`listening-ip=${address}`, `relay-ip=${address}`]),
+    ...['127.0.0.1', ...moreAddresses, '::1'].flatMap((address) => [`listening-ip=${address}`, `relay-ip=${address}`]),
     `min-port=${relay.first}`,
     `max-port=${relay.last}`,
     'lt-cred-mech',

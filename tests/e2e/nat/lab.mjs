@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rulesOf } from './boxes.mjs';
+import { isTransparent, rulesOf } from './boxes.mjs';
 
 /// Addresses of the server's host, which is also the router of the public segment. They are from a
 /// range that looks public, so that the server's default peer policy judges them as it would judge
@@ -13,7 +13,7 @@ export const serverAddresses = ['11.22.0.1', '11.22.0.2'];
 
 const publicPrefix = '/16';
 const boxAddress = (number) => `11.22.${number}.1`;
-const homeNetwork = (kind, number) => (kind === 'direct' ? `11.24.${number}` : `192.168.${number}`);
+const homeNetwork = (kind, number) => (isTransparent(kind) ? `11.24.${number}` : `192.168.${number}`);
 
 // In a process group of its own: a Ctrl-C is for this process, and must not end what cleans up.
 const commandOptions = { stdio: 'pipe', detached: true };
@@ -131,12 +131,13 @@ class Lab {
     box.raise('lan', `${network}.1/24`);
     home.raise('up0', `${network}.2/24`);
     home.ip('route', 'add', 'default', 'via', `${network}.1`);
-    if (kind === 'direct') this.server.ip('route', 'add', `${network}.0/24`, 'via', boxAddress(number));
+    if (isTransparent(kind)) this.server.ip('route', 'add', `${network}.0/24`, 'via', boxAddress(number));
 
-    box.run('nft', ['-f', '-'], { input: rulesOf(kind) });
-    box.forwardsPackets();
     const address = `${network}.2`;
-    return Object.assign(home, { kind, address, publicAddress: kind === 'direct' ? address : boxAddress(number) });
+    const rules = rulesOf(kind, { home: address, box: boxAddress(number), secondServer: serverAddresses[1] });
+    box.run('nft', ['-f', '-'], { input: rules });
+    box.forwardsPackets();
+    return Object.assign(home, { kind, address, publicAddress: isTransparent(kind) ? address : boxAddress(number) });
   }
 
   /// Takes everything down, also what is only half there.
@@ -146,7 +147,7 @@ class Lab {
   }
 }
 
-/// Builds a lab. `kinds` are the homes: {name: 'direct' | 'easy' | 'symmetric'}.
+/// Builds a lab. `kinds` are the homes, each with the kind of its box (boxes.mjs).
 export const makeLab = (kinds) => new Lab(kinds);
 
 /// Why this machine cannot have labs, or false if it can.

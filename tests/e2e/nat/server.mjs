@@ -18,7 +18,7 @@ const turnUri = `turn:${stunServers[0]}?transport=udp`;
 const metricsAddress = '127.0.0.1:9100';
 
 // Default policy for peers, default limits: the browsers come from the addresses of their boxes.
-const configurationWith = ({ certificate, key }) => [
+const configurationWith = ({ certificate, key }, discovery) => [
   'realm = "e2e.turnpike.test"',
   '[tls]',
   `certificate = "${certificate}"`,
@@ -29,6 +29,9 @@ const configurationWith = ({ certificate, key }) => [
   `tls = ["${serverAddresses[0]}:443"]`,
   '[relay]',
   `addresses = ["${serverAddresses[0]}"]`,
+  ...(discovery
+    ? ['[nat_discovery]', `addresses = ${JSON.stringify(serverAddresses)}`, 'ports = [3478, 3479]']
+    : []),
   '[auth]',
   `secrets = [{ id = "t", value = "${restSecret}" }]`,
   '[signaling]',
@@ -49,11 +52,11 @@ function valueIn(text, metric) {
   return Number(line.slice(metric.length));
 }
 
-/// Starts it in `lab` and returns once it listens.
-export async function startLabServer(lab) {
+/// Starts it in `lab` and returns once it listens. `discovery` switches RFC 5780 on.
+export async function startLabServer(lab, { discovery = false } = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));
   const file = path.join(directory, 'turnpike.toml');
-  await writeFile(file, configurationWith(await localCertificate()), { mode: 0o600 });
+  await writeFile(file, configurationWith(await localCertificate(), discovery), { mode: 0o600 });
   const server = start('server', ...lab.server.command(turnpike(), ['serve', '--config', file]));
 
   async function discard() {
@@ -73,6 +76,9 @@ export async function startLabServer(lab) {
 
   return {
     turnUri,
+
+    /// Its configuration.
+    file,
 
     /// Where its pages are, with `localCertificate()`.
     origin: `https://${serverAddresses[0]}`,
