@@ -23,7 +23,7 @@ constexpr const char* footer = R"(Examples:
   turnpike conformance turn:turn.example.com --user alice --password @secret.txt
 
 `turnpike COMMAND --help` says more. Exit codes: 0 ok, 1 the answer is no, 2 usage,
-4 refused (credentials), 69 unavailable, 78 configuration.)";
+3 degraded, 4 refused (credentials), 69 unavailable, 78 configuration.)";
 
 /// CLI11 speaks for itself; its many exit codes become 0 or 2.
 int report(const CLI::App& app, const CLI::ParseError& error, const Io& io) {
@@ -46,6 +46,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_room(app, context);
   add_stun(app, context);
   add_conformance(app, context);
+  add_import(app, context);
   add_version(app, context);
   app.set_version_flag("--version", std::string{"turnpike "} + TURNPIKE_VERSION);
 

@@ -11,6 +11,7 @@ enum class ExitCode : int {
   ok = 0,
   no = 1,              ///< the answer is no
   usage = 2,           ///< the command line makes no sense
+  degraded = 3,         ///< it works, but not all of it
   refused = 4,         ///< credentials were refused
   internal = 70,       ///< a bug (EX_SOFTWARE)
   unavailable = 69,    ///< a service or the network cannot be reached (EX_UNAVAILABLE)
