@@ -47,6 +47,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_stun(app, context);
   add_conformance(app, context);
   add_import(app, context);
+  add_completion(app, context);
   add_version(app, context);
   app.set_version_flag("--version", std::string{"turnpike "} + TURNPIKE_VERSION);
 

@@ -31,6 +31,7 @@ void add_room(CLI::App& app, Context& context);
 void add_stun(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 /// How a command prints: for people or for programs.
