@@ -19,6 +19,7 @@ struct Context {
 };
 
 void add_serve(CLI::App& app, Context& context);
+void add_quickstart(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 /// The parts of `credential` that need the store.
