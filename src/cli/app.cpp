@@ -14,6 +14,7 @@ namespace {
 constexpr const char* footer = R"(Examples:
   turnpike serve                                  a safe server on loopback, nothing to configure
   turnpike serve --config /etc/turnpike/turnpike.toml
+  turnpike quickstart --domain turn.example.com   a public server
   turnpike config check                           is the configuration right?
   turnpike user add alice                         a user with a password
   turnpike secret add                             a secret to make credentials with
@@ -40,6 +41,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   app.failure_message(CLI::FailureMessage::simple);
   Context context{io};
   add_serve(app, context);
+  add_quickstart(app, context);
   add_config(app, context);
   add_credential(app, context);
   add_user(app, context);
@@ -50,6 +52,8 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_doctor(app, context);
   add_nat_test(app, context);
   add_conformance(app, context);
+  add_import(app, context);
+  add_completion(app, context);
   add_version(app, context);
   app.set_version_flag("--version", std::string{"turnpike "} + TURNPIKE_VERSION);
 

@@ -19,6 +19,7 @@ struct Context {
 };
 
 void add_serve(CLI::App& app, Context& context);
+void add_quickstart(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 /// The parts of `credential` that need the store.
@@ -32,6 +33,8 @@ void add_stun(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_nat_test(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
+void add_import(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 /// How a command prints: for people or for programs.

@@ -1,4 +1,4 @@
-// `turnpike config check` and `turnpike config show`
+// `turnpike config check`, `turnpike config show` and `turnpike config schema`
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/configuration.h"
+#include "server/config_sources.h"
 
 namespace turnpike::cli {
 namespace {
@@ -158,10 +159,67 @@ int show(const Options& options, const Io& io) {
   return 0;
 }
 
+// --- config schema -------------------------------------------------------------------------------
+
+Json type_schema(server::ConfigType type) {
+  const Json texts{{"type", "array"}, {"items", {{"type", "string"}}}};
+  switch (type) {
+    case server::ConfigType::text:
+      return {{"type", "string"}};
+    case server::ConfigType::integer:
+      return {{"type", "integer"}, {"minimum", 0}};
+    case server::ConfigType::boolean:
+      return {{"type", "boolean"}};
+    case server::ConfigType::integer_list:
+      return {{"type", "array"}, {"items", {{"type", "integer"}}}};
+    case server::ConfigType::text_list:
+      return texts;
+    case server::ConfigType::text_or_list:
+      return {{"anyOf", Json::array({{{"type", "string"}}, texts})}};
+    case server::ConfigType::table_list:
+      return {{"type", "array"}, {"items", {{"type", "object"}}}};
+  }
+  return Json::object();
+}
+
+Json schema_of(const server::ConfigKey& key) {
+  Json schema = type_schema(key.type);
+  schema["description"] = key.meaning;
+  schema["default"] = json_of(key.show(server::Config{}));
+  if (const auto example = server::toml_value(key.example, {})) {
+    schema["examples"] = Json::array({json_of(*example)});
+  }
+  return schema;
+}
+
+/// The key table as JSON Schema. It knows names and types; `config check` knows the rest.
+Json schema_of_keys() {
+  Json root{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+            {"title", "turnpike.toml"},
+            {"description", "The configuration of Turnpike, a STUN and TURN server."},
+            {"type", "object"},
+            {"additionalProperties", false},
+            {"properties", Json::object()}};
+  for (const server::ConfigKey& key : server::config_keys()) {
+    const std::string section{section_of(key.path)};
+    if (section.empty()) {
+      root["properties"][std::string{key.path}] = schema_of(key);
+      continue;
+    }
+    Json& parent = root["properties"][section];
+    if (parent.is_null()) {
+      parent = {
+          {"type", "object"}, {"additionalProperties", false}, {"properties", Json::object()}};
+    }
+    parent["properties"][std::string{key.path.substr(section.size() + 1)}] = schema_of(key);
+  }
+  return root;
+}
+
 }  // namespace
 
 void add_config(CLI::App& app, Context& context) {
-  auto* config = app.add_subcommand("config", "Check or show the configuration");
+  auto* config = app.add_subcommand("config", "Check, show or describe the configuration");
   config->require_subcommand(1);
 
   auto* check_command = config->add_subcommand(
@@ -188,6 +246,12 @@ Example:
 Examples:
   turnpike config show --origin
   turnpike config show --output json | jq .relay.ports)text");
+  auto* schema_command =
+      config->add_subcommand("schema", "Print the JSON Schema of the configuration, for editors");
+  schema_command->footer(R"(Example:
+  turnpike config schema > turnpike.schema.json)");
+  schema_command->callback([&context] { print_json(schema_of_keys(), context.io); });
+
   show_command->callback(
       [show_options, &context] { context.exit_code = show(*show_options, context.io); });
 }

@@ -1,5 +1,6 @@
 // `turnpike serve`
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -52,6 +53,7 @@ int serve(const Options& options, const Io& io) {
   serve_options.config_origin = found.origin;
   serve_options.quickstart = found.quickstart;
   serve_options.read_again = [&options, &io] { return read_again(options.config, io); };
+  serve_options.manager = server::ServiceManagerSettings::from(io.environment, ::getpid());
   return server::run(found.loaded.config, serve_options);
 }
 

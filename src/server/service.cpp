@@ -20,6 +20,7 @@
 #include "server/config_value.h"
 #include "server/credentials.h"
 #include "server/log.h"
+#include "server/pulse.h"
 #include "server/quickstart.h"
 #include "server/reload.h"
 #include "server/signaling_host.h"
@@ -311,6 +312,10 @@ class Service {
   /// Binds all sockets. Throws StartError.
   void open();
   void start();
+  /// True when all threads have made progress since the last true.
+  [[nodiscard]] bool is_alive() { return pulse_.beats(); }
+  /// One line for people.
+  [[nodiscard]] std::string status() const;
   /// Asks everybody in a room to go elsewhere, while their calls go on.
   void begin_stop();
   /// True while some of them are still there.
@@ -360,6 +365,7 @@ class Service {
   std::thread signaling_thread_;
   std::atomic<int> reload_succeeded_{-1};  // the last one; -1: there was none
   WallTime started_ = net::read_clock().wall;
+  Pulse pulse_;
 };
 
 /// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server
@@ -595,10 +601,18 @@ unsigned Service::worker_count() const {
 }
 
 void Service::start() {
-  if (signaling_) signaling_thread_ = std::thread{[this] { signaling_->run(); }};
+  if (signaling_) {
+    pulse_.watch(signaling_->turns(), [this] { signaling_->wake(); });
+    signaling_thread_ = std::thread{[this] { signaling_->run(); }};
+  }
   for (const auto& worker : workers_) {
+    pulse_.watch(worker->turns(), [&worker = *worker] { worker.wake(); });
     threads_.emplace_back([&worker = *worker] { worker.run(); });
   }
+}
+
+std::string Service::status() const {
+  return fmt::format("Serving on {} listeners with {} workers", listen_.size(), workers_.size());
 }
 
 void Service::begin_stop() {
@@ -820,6 +834,34 @@ ReloadReport reload(Service& service, const ServeOptions& options, const Config&
   return report;
 }
 
+/// Tells the service manager often enough that the service is alive, as long as it is.
+class Heartbeat {
+ public:
+  Heartbeat(const ServiceManager& manager, std::optional<milliseconds> watchdog)
+      : manager_(manager), watchdog_(watchdog) {}
+
+  /// Between ticks: at most a second.
+  [[nodiscard]] milliseconds longest_wait() const {
+    return watchdog_ ? std::clamp<milliseconds>(*watchdog_ / checks_per_watchdog, milliseconds{1},
+                                                seconds{1})
+                     : seconds{1};
+  }
+  void tick(Service& service) {
+    if (!watchdog_) return;
+    const Instant now = net::read_clock().instant;
+    if (now < next_check_) return;
+    next_check_ = now + *watchdog_ / checks_per_watchdog;
+    if (service.is_alive()) manager_.alive();
+  }
+
+ private:
+  static constexpr int checks_per_watchdog = 6;  // a wake-up is seen one check later
+
+  const ServiceManager& manager_;
+  std::optional<milliseconds> watchdog_;
+  Instant next_check_{};
+};
+
 }  // namespace
 
 int run(const Config& configured, const ServeOptions& options) {
@@ -837,14 +879,23 @@ int run(const Config& configured, const ServeOptions& options) {
     service.start();
     service.log_start(options);
     log_event(LogLevel::info, "started", {{"configuration", options.config_origin}});
-    auto signal = signals.wait(seconds{1});
-    for (; !signal || *signal == SIGHUP; signal = signals.wait(seconds{1})) {
-      if (signal) reload(service, options, config);
+    const ServiceManager manager{options.manager};
+    Heartbeat heartbeat{manager, options.manager.watchdog};
+    manager.ready(service.status());
+    auto signal = signals.wait(heartbeat.longest_wait());
+    for (; !signal || *signal == SIGHUP; signal = signals.wait(heartbeat.longest_wait())) {
+      if (signal) {
+        manager.reloading(net::read_clock().instant);
+        reload(service, options, config);
+        manager.ready(service.status());
+      }
+      heartbeat.tick(service);
       service.on_time();
     }
     log_event(LogLevel::info, "stopping", {{"signal", *signal}});
+    manager.stopping("Asking those in rooms to go elsewhere");
     service.begin_stop();
-    while (service.is_draining() && !signals.wait(milliseconds{20})) continue;
+    while (service.is_draining() && !signals.wait(milliseconds{20})) heartbeat.tick(service);
     service.stop();
     service.log_counters();
     return exit_ok;

@@ -8,6 +8,7 @@
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "server/config.h"
+#include "server/service_manager.h"
 
 namespace turnpike::server {
 
@@ -20,6 +21,8 @@ struct ServeOptions {
   std::string config_origin;
   /// Reads the configuration again, for a reload; every sentence of what is wrong with it.
   std::function<Result<Config, std::vector<std::string>>()> read_again;
+  /// Who is told that the server is ready, alive and stopping.
+  ServiceManagerSettings manager{};
   /// No configuration was found: print quickstart_banner() once the listeners are up.
   bool quickstart = false;
 };

@@ -148,6 +148,7 @@ void SignalingHost::run() {
     on_deadlines();
     flush();
     tell_webhook();
+    ++turns_;
   }
   has_ended_ = true;
 }

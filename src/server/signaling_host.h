@@ -13,6 +13,7 @@
 
 #include "base/crypto.h"
 #include "base/deadline_queue.h"
+#include "base/relaxed_counter.h"
 #include "net/poller.h"
 #include "net/tcp.h"
 #include "server/config.h"
@@ -70,6 +71,10 @@ class SignalingHost {
   void stop();
   /// The same, without asking anyone. From any thread.
   void stop_at_once();
+  /// Makes run() take a turn, for turns(). From any thread.
+  void wake() { poller_.wake(); }
+  /// Turns of run(). From any thread.
+  [[nodiscard]] const RelaxedCounter& turns() const { return turns_; }
   /// True when run() is about to return. From any thread.
   [[nodiscard]] bool has_ended() const { return has_ended_; }
 
@@ -159,6 +164,7 @@ class SignalingHost {
   std::unique_ptr<Webhooks> webhooks_;     // before what its thread writes to is gone
 
   Counters counters_;
+  RelaxedCounter turns_;
   std::optional<Instant> drained_by_;  // set once it is stopping
   std::atomic<bool> stopping_{false};
   std::atomic<bool> stopping_at_once_{false};

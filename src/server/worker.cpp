@@ -58,6 +58,7 @@ void Worker::run() {
     on_dtls_deadlines();
     give_up_parked();
     deliver_mail();
+    ++turns_;
   }
 }
 

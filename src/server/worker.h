@@ -112,6 +112,11 @@ class Worker {
   /// Makes run() return soon. From any thread.
   void stop();
 
+  /// Makes run() take a turn, for turns(). From any thread.
+  void wake() { poller_.wake(); }
+  /// Turns of run(). From any thread.
+  [[nodiscard]] const RelaxedCounter& turns() const { return turns_; }
+
   /// From any thread.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
   [[nodiscard]] const turn::RelayCounters& relay_counters() const { return server_.counters(); }
@@ -306,6 +311,7 @@ class Worker {
   std::size_t awaiting_proxy_ = 0;  // sessions with awaits_proxy
 
   ReasonCounters counters_{};
+  RelaxedCounter turns_;
   StreamCounters stream_counters_;
   std::uint64_t lost_mail_ = 0;
   Instant relay_warning_after_{};

@@ -1,0 +1,81 @@
+// What coturn's turnserver.conf says, as Turnpike's configuration, and what becomes of each line.
+// Reads no file itself but those the configuration names (certificates), by the rules of the key
+// table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/coturn_database.h"
+#include "server/config_value.h"
+
+namespace turnpike::cli::coturn {
+
+/// One line of turnserver.conf that says something.
+struct Option {
+  unsigned line = 0;  ///< 0: from the database
+  std::string name;
+  std::optional<std::string> value;
+};
+
+/// The options of a configuration file as coturn 4.6 reads it: a name, then "=" or blanks, then a
+/// value, perhaps in double quotes; "#" at the start of a line begins a comment.
+[[nodiscard]] std::vector<Option> parse_options(std::string_view text);
+
+/// What became of an option.
+enum class Fate : std::uint8_t {
+  mapped,    ///< a key says the same
+  unneeded,  ///< Turnpike does so anyway, or has nothing that would need it
+  stricter,  ///< Turnpike refuses on purpose what coturn allows
+  lost,      ///< has no counterpart: somebody has to look at it
+};
+
+[[nodiscard]] std::string_view to_string(Fate fate);
+
+/// One line of the report. Holds no secret.
+struct Remark {
+  unsigned line = 0;   ///< 0: what coturn does unless told otherwise, or from its database
+  std::string option;  ///< as in turnserver.conf
+  Fate fate = Fate::mapped;
+  std::string key;   ///< of turnpike.toml; may be empty
+  std::string text;  ///< why, and what to do
+};
+
+/// `key = value` of the new configuration.
+struct Setting {
+  std::string key;
+  server::ConfigValue value;
+  std::string origin;  ///< "min-port, max-port"
+};
+
+/// A user of whom only the key is known. No configuration file holds those; the store does.
+struct KeyedUser {
+  std::string name;
+  std::string realm;
+  std::string key_hex;  ///< 32 digits (MD5) or 64 (SHA-256)
+};
+
+/// Everything there is to import.
+struct Source {
+  std::vector<Option> options;
+  std::string directory{};  ///< of the file: relative paths start here
+  std::optional<Database> database{};
+  std::string fresh_secret{};  ///< for a configuration that lets nobody in, or everybody
+};
+
+struct Import {
+  std::vector<Setting> settings;  ///< in the order of the key table
+  std::vector<Remark> remarks;    ///< by line; every option has one
+  std::vector<KeyedUser> users;
+};
+
+/// Never a weaker policy: what cannot be said in Turnpike's configuration is left denied.
+[[nodiscard]] Import convert(const Source& source);
+
+/// `settings` as a configuration file; `name` is that of the file they come from.
+[[nodiscard]] std::string to_toml(const std::vector<Setting>& settings, std::string_view name);
+
+}  // namespace turnpike::cli::coturn
