@@ -123,6 +123,10 @@ class Server {
     return guests_.flow_of(tuple, home);
   }
 
+  /// True: new clients are sent elsewhere (300), or away (508) when there is nowhere; what lives
+  /// lives on, and reservations are honoured.
+  void set_draining(bool is_draining) { is_draining_ = is_draining; }
+
   /// Ends what has run out. Call it when next_deadline() has come.
   void on_deadline(Now now, Effects& effects);
   /// When on_deadline() is needed next. O(1).
@@ -295,6 +299,7 @@ class Server {
   PeerConnectionTable connections_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used
   DeadlineQueue connection_deadlines_;  // of peers' connections, by PeerConnectionId::slot
+  bool is_draining_ = false;
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };
 
