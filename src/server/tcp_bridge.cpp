@@ -33,7 +33,7 @@ void TcpBridge::read_peer(MutableByteView scratch, bool hung_up) {
   if (client_finished_) return;  // read and forgotten: a close with unread input is a reset
   const bool has_room = client_->queue(scratch.first(*count), {}, 0);
   TURNPIKE_ASSERT(has_room);
-  moved_bytes_ += *count;
+  to_client_bytes_ += *count;
 }
 
 void TcpBridge::write_peer() {
@@ -45,7 +45,7 @@ void TcpBridge::write_peer() {
       break;
     }
     client_->take_data(*count);
-    moved_bytes_ += *count;
+    to_peer_bytes_ += *count;
   }
   if (client_ended_ && !peer_finished_) {
     peer_.finish_writing();

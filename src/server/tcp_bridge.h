@@ -52,7 +52,9 @@ class TcpBridge {
     return client_ended_ && client_finished_ && peer_ended_ && peer_finished_;
   }
   /// Grows as long as anything gets on.
-  [[nodiscard]] std::uint64_t moved_bytes() const { return moved_bytes_; }
+  [[nodiscard]] std::uint64_t moved_bytes() const { return to_peer_bytes_ + to_client_bytes_; }
+  [[nodiscard]] std::uint64_t to_peer_bytes() const { return to_peer_bytes_; }
+  [[nodiscard]] std::uint64_t to_client_bytes() const { return to_client_bytes_; }
 
  private:
   void read_client(MutableByteView scratch, bool hung_up);
@@ -62,7 +64,8 @@ class TcpBridge {
 
   net::TcpSocket peer_;
   std::optional<StreamSession> client_;
-  std::uint64_t moved_bytes_ = 0;
+  std::uint64_t to_peer_bytes_ = 0;
+  std::uint64_t to_client_bytes_ = 0;
   bool client_ended_ = false;     // nothing more comes from it
   bool client_finished_ = false;  // nothing more goes to it
   bool peer_ended_ = false;

@@ -10,16 +10,17 @@
 #include <vector>
 
 #include "base/crypto.h"
+#include "base/relaxed_counter.h"
 #include "net/poller.h"
 #include "net/send_queue.h"
 #include "net/udp_port.h"
+#include "server/allocation_observer.h"
 #include "server/connection_limits.h"
 #include "server/dtls_sessions.h"
 #include "server/handshake_budget.h"
 #include "server/http_inbox.h"
 #include "server/mailbox.h"
 #include "server/poll_token.h"
-#include "server/relaxed_counter.h"
 #include "server/stream_session.h"
 #include "server/tcp_bridge.h"
 #include "server/tls_credentials.h"
@@ -56,7 +57,8 @@ struct WorkerShared {
   seconds unauthenticated_timeout;
   std::vector<IpPrefix> proxy_trusted{};  ///< the balancers whose PROXY headers are believed
   HandshakeRates handshakes{};
-  HttpInbox* http = nullptr;  ///< who serves HTTP; nullptr: nobody
+  HttpInbox* http = nullptr;                  ///< who serves HTTP; nullptr: nobody
+  AllocationObserver* allocations = nullptr;  ///< nullptr: nobody
 };
 
 /// What is spoken on a UDP port (RFC 7983).
@@ -103,6 +105,7 @@ class Worker {
 
   /// From any thread.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
+  [[nodiscard]] const turn::RelayCounters& relay_counters() const { return server_.counters(); }
   /// Read these after run() has returned.
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
   [[nodiscard]] const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
@@ -166,6 +169,9 @@ class Worker {
   void apply(const turn::BindStreams& effect);
   void apply(const turn::ReleaseGuest& effect);
   void apply(const turn::ReportGone& effect);
+  // worker_allocations.cpp
+  void apply(const turn::AllocationOpened& effect);
+  void apply(const turn::AllocationClosed& effect);
   [[nodiscard]] std::optional<turn::RelayOpenError> open_relay(const turn::OpenRelay& effect);
   [[nodiscard]] std::error_code open_udp_relay(const turn::OpenRelay& effect);
 

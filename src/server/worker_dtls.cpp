@@ -29,7 +29,7 @@ void Worker::on_dtls_datagram(const turn::ClientFlow& arrived, ByteView datagram
   const auto outcome = dtls_.receive(tuple, arrived.listener, datagram, now_.instant);
   send_dtls_output(tuple, arrived.listener);
   if (outcome.has_replaced) {
-    server_.on_client_gone(tuple, effects_);
+    server_.on_client_gone(tuple, now_, effects_);
     apply_effects();
   }
   if (!outcome.session) return;
@@ -66,7 +66,7 @@ void Worker::send_dtls_output(const FiveTuple& tuple, turn::ListenerId id) {
 
 void Worker::end_dtls_session(std::uint32_t slot) {
   const FiveTuple tuple = dtls_.tuple(slot);
-  server_.on_client_gone(tuple, effects_);
+  server_.on_client_gone(tuple, now_, effects_);
   apply_effects();  // before the slot is free
   dtls_.forget(slot);
 }

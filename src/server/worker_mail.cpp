@@ -33,7 +33,7 @@ void Worker::read(const GuestOverLetter& letter) {
 }
 
 void Worker::read(const ClientGoneLetter& letter) {
-  server_.on_client_gone(letter.client, effects_);
+  server_.on_client_gone(letter.client, now_, effects_);
   apply_effects();
 }
 

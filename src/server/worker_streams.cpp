@@ -249,7 +249,7 @@ void Worker::close_session(std::uint32_t number) {
   poller_.remove(slot.session->descriptor());
   free_session(number);
   if (is_proxied) return;  // end_claim() has told the server
-  server_.on_client_gone(tuple, effects_);
+  server_.on_client_gone(tuple, now_, effects_);
   apply_effects();
 }
 

@@ -170,11 +170,15 @@ void Worker::read(StreamLetter& letter) {
 void Worker::move_bytes(BridgeSlot& slot, TcpBridge::Ready client, TcpBridge::Ready peer) {
   scratch_.resize(read_bytes);
   TcpBridge& bridge = *slot.bridge;
-  const std::uint64_t moved_before = bridge.moved_bytes();
+  const std::uint64_t to_peer_before = bridge.to_peer_bytes();
+  const std::uint64_t to_client_before = bridge.to_client_bytes();
   const bool was_ending = bridge.is_ending();
   bridge.move(client, peer, scratch_);
+  const std::uint64_t to_peer = bridge.to_peer_bytes() - to_peer_before;
+  const std::uint64_t to_client = bridge.to_client_bytes() - to_client_before;
+  server_.on_streams_moved(slot.id, to_peer, to_client);
   if (bridge.is_over() || !watch(slot)) return end_bridge(slot);
-  const bool gets_on = bridge.moved_bytes() != moved_before || !was_ending;
+  const bool gets_on = to_peer + to_client > 0 || !was_ending;
   if (bridge.is_ending() && gets_on) {
     bridge_deadlines_.set(slot.id.slot, now_.instant + ending_time);
   }

@@ -48,8 +48,10 @@ Reason Server::on_allocate(const Request& request) {
     case Charge::accepted:
       break;
     case Charge::user_is_full:
+      note_rejection(QuotaScope::user);
       return refuse(request, ErrorCode::allocation_quota_reached);
     case Charge::server_is_full:
+      note_rejection(QuotaScope::total);
       return refuse_for_room(request);
   }
 
@@ -62,7 +64,7 @@ Reason Server::on_allocate(const Request& request) {
                       plan->wish, plan->token.has_value(), std::nullopt});
   if (plan->with_ticket) give_ticket(allocation);
   if (const auto error = take_relays(*plan, request, allocation)) {
-    end_allocation(allocation, request.effects);
+    end_allocation(allocation, CloseReason::failed, request.now, request.effects);
     // A reservation is here and nowhere else.
     const bool has_no_room = *error == ErrorCode::insufficient_capacity && !plan->token;
     return has_no_room ? refuse_for_room(request) : refuse(request, *error);
@@ -208,6 +210,7 @@ std::optional<ErrorCode> Server::take_relay(Allocation& allocation, Family famil
   const auto lease = ledger_.take_port(*address, wish, random_, now);
   if (!lease) {
     relay.state = Relay::State::failed;
+    note_rejection(QuotaScope::ports);
     return ErrorCode::insufficient_capacity;
   }
   relay.state = Relay::State::opening;
@@ -277,13 +280,14 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
   const auto pending = std::move(allocation.pending);
   const auth::Principal signer{{}, {}, &pending->key, pending->integrity};
   const bool any_open = allocation.has_any_relay();
+  ErrorCode code = ErrorCode::insufficient_capacity;  // unless any_open
   const auto message_class = any_open ? stun::Class::success : stun::Class::error;
   stun::MessageBuilder response{scratch_, message_class, stun::Method::allocate,
                                 allocation.transaction};
   if (!any_open && pending->is_redeemed) {
-    response.put_error_code(ErrorCode::insufficient_capacity);
+    response.put_error_code(code);
   } else if (!any_open) {
-    static_cast<void>(put_no_room(response, allocation.flow.tuple, pending->integrity));
+    code = put_no_room(response, allocation.flow.tuple, pending->integrity);
   } else {
     if (pending->wish == PortWish::even_and_next) {
       const PortLease lease = allocation.has_relay(Family::ipv4)
@@ -299,7 +303,10 @@ void Server::answer_pending(Allocation& allocation, Now now, Effects& effects) {
   signer.sign(response);
   if (pending->with_fingerprint) response.put_fingerprint();
   effects.send(allocation.flow, response.bytes());
-  if (!any_open) end_allocation(allocation, effects);
+  if (any_open) return note_opened(allocation, now.instant, effects);
+  note_answer(stun::Method::allocate, allocation.flow.tuple.transport,
+              static_cast<std::uint16_t>(code));
+  end_allocation(allocation, CloseReason::failed, now, effects);
 }
 
 void Server::put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
@@ -332,6 +339,7 @@ void Server::drop_relay(Allocation& allocation, Family family, Effects& effects)
   if (relay.state == Relay::State::open) {
     ledger_.live_relays().erase(relay.relayed);
     effects.close(AllocationTable::relay_id(allocation, family));
+    if (allocation.is_open) --live_relays_of(allocation, family);
   }
   if (has_port) {
     ledger_.give_back(relay.lease);
@@ -343,17 +351,19 @@ void Server::drop_relay(Allocation& allocation, Family family, Effects& effects)
   }
   deadlines_.clear(AllocationTable::relay_id(allocation, family).slot);
   allocation.drop_peers(family);
-  const std::uint32_t next_generation = relay.generation + 1;
-  relay = Relay{};
-  relay.generation = next_generation;
+  Relay gone;
+  gone.generation = relay.generation + 1;
+  if (allocation.is_open) gone.relayed = relay.relayed;  // for its record
+  relay = gone;
 }
 
-void Server::end_allocation(Allocation& allocation, Effects& effects) {
+void Server::end_allocation(Allocation& allocation, CloseReason reason, Now now, Effects& effects) {
   if (allocation.has_client) release(allocation.flow, effects);
   if (allocation.mobility && allocation.mobility->next) {
     release(*allocation.mobility->next, effects);
   }
   for (const Family family : {Family::ipv4, Family::ipv6}) drop_relay(allocation, family, effects);
+  if (allocation.is_open) note_closed(allocation, reason, now.instant, effects);
   ledger_.release(users_.account(allocation.user));
   users_.release(allocation.user);
   allocations_.destroy(allocation);

@@ -8,6 +8,7 @@
 
 #include "auth/authenticator.h"
 #include "base/inline_vector.h"
+#include "turn/allocation_view.h"
 #include "turn/effects.h"
 #include "turn/ledger.h"
 #include "turn/mobility_ticket.h"
@@ -53,7 +54,6 @@ struct PendingAllocate {
 
 /// What the allocation of a client with a ticket has besides (RFC 8016).
 struct Mobility {
-  std::uint64_t serial = 0;  // no two allocations of a server have the same
   std::uint32_t number = 0;  // of the ticket
   Ticket ticket{};
   Instant previous_until{};        // as long the ticket before this one is known again
@@ -65,12 +65,17 @@ struct Allocation {
   ClientFlow flow;
   stun::TransactionId transaction{};  // of the Allocate that made it, to know it again
   UserId user{};
-  std::uint32_t slot = 0;  // its number in the table
+  std::uint32_t slot = 0;    // its number in the table
+  std::uint64_t serial = 0;  // its number among all that the server ever had
   bool in_use = false;
+  bool is_open = false;                          // the client was told of it
+  Transport opened_over = Transport::udp;        // what the client came with
   PeerTransport transport = PeerTransport::udp;  // REQUESTED-TRANSPORT
   bool has_client = true;  // false: its connection is gone, and it has a ticket to come back with
   std::optional<std::uint64_t> reservation_token;   // repeated in repeated answers
   std::optional<stun::ErrorCode> additional_error;  // why a dual allocation has only one relay
+  Instant started{};                                // when it was opened
+  Traffic traffic;
   std::array<Relay, 2> relay_pair;
   InlineVector<Permission, 4> permissions;
   InlineVector<Channel, 2> channels;

@@ -27,6 +27,7 @@ Allocation& AllocationTable::create(const ClientFlow& flow) {
   free_.pop_back();
   Allocation& allocation = slots_[slot];
   allocation.slot = slot;
+  allocation.serial = ++last_serial_;
   allocation.flow = flow;
   allocation.in_use = true;
   by_flow_.insert(flow.tuple, slot);
@@ -36,7 +37,7 @@ Allocation& AllocationTable::create(const ClientFlow& flow) {
 Allocation* AllocationTable::find_mobile(std::uint32_t slot, std::uint64_t serial) {
   if (slot >= slots_.size()) return nullptr;
   Allocation& allocation = slots_[slot];
-  const bool is_it = allocation.mobility && allocation.mobility->serial == serial;
+  const bool is_it = allocation.mobility && allocation.serial == serial;
   return is_it ? &allocation : nullptr;
 }
 

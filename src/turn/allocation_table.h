@@ -18,8 +18,13 @@ class AllocationTable {
   /// The allocation that `relay` belongs to; null when that relay has been closed.
   [[nodiscard]] Allocation* find(RelayId relay);
   [[nodiscard]] Allocation& at(std::uint32_t slot) { return slots_[slot]; }
+  [[nodiscard]] const Allocation& at(std::uint32_t slot) const { return slots_[slot]; }
+  /// Slots in use or not; each is less than this.
+  [[nodiscard]] std::uint32_t slot_count() const {
+    return static_cast<std::uint32_t>(slots_.size());
+  }
 
-  /// A fresh allocation for `flow`. Precondition: find(flow.tuple) is null.
+  /// A fresh allocation for `flow`, with the next serial. Precondition: find(flow.tuple) is null.
   Allocation& create(const ClientFlow& flow);
   /// The allocation `serial` in `slot`, if it is still there and its client has a ticket.
   [[nodiscard]] Allocation* find_mobile(std::uint32_t slot, std::uint64_t serial);
@@ -55,6 +60,7 @@ class AllocationTable {
 
   std::deque<Allocation> slots_;
   std::vector<std::uint32_t> free_;
+  std::uint64_t last_serial_ = 0;
   FlowTable by_flow_;
 };
 

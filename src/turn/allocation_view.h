@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ enum class CloseReason : std::uint8_t {
   failed,       ///< no relay could be opened: it never lived
 };
 
+inline constexpr std::size_t close_reason_count = static_cast<std::size_t>(CloseReason::failed) + 1;
+
 /// "client_gone", as logs, metrics and the REST API spell it.
 [[nodiscard]] std::string_view to_string(CloseReason reason);
 
@@ -62,6 +65,19 @@ struct AllocationView {
   Instant expires{};
   std::size_t permissions = 0;
   std::size_t channels = 0;
+  Traffic traffic;
+};
+
+/// What is kept of an allocation beyond the moment, with strings of its own.
+struct AllocationRecord {
+  AllocationName name;
+  std::string username;
+  std::string account;
+  FiveTuple client;  ///< where it was at last
+  PeerTransport transport = PeerTransport::udp;
+  std::array<std::optional<Endpoint>, 2> relayed{};  ///< all it had, given up or not
+  Instant started{};
+  nanoseconds duration{0};  ///< up to now, or to its end
   Traffic traffic;
 };
 

@@ -85,7 +85,8 @@ Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Insta
   if (allocation->permission(peer.address, now) == nullptr) return Reason::dropped_no_permission;
   if (!allocation->relays(peer.family(), now)) return Reason::dropped_peer_family;
   if (!policy_.still_permits(channel->peer)) return Reason::dropped_peer_denied;
-  return relay_to_peer(*allocation, channel->peer, message->payload, false, now);
+  return relay_to_peer(*allocation, RelayPath::channel, channel->peer, message->payload, false,
+                       now);
 }
 
 }  // namespace turnpike::turn

@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/endpoint.h"
+#include "turn/allocation_view.h"
 #include "turn/ids.h"
 #include "turn/peer_policy.h"
 #include "turn/reason.h"
@@ -161,8 +163,20 @@ struct ReportGone {
   FiveTuple tuple;
 };
 
-using Effect = std::variant<SendToClient, OpenRelay, CloseRelay, ConnectToPeer, ClosePeerConnection,
-                            BindStreams, ReleaseGuest, ReportGone>;
+/// A client has an allocation and was told so. It is read with Effects::record_of().
+struct AllocationOpened {
+  std::size_t record;
+};
+
+/// An allocation of which there was an AllocationOpened has ended. Comes once.
+struct AllocationClosed {
+  std::size_t record;
+  CloseReason reason;
+};
+
+using Effect =
+    std::variant<SendToClient, OpenRelay, CloseRelay, ConnectToPeer, ClosePeerConnection,
+                 BindStreams, ReleaseGuest, ReportGone, AllocationOpened, AllocationClosed>;
 
 /// Collects effects in order. Made once and cleared after use, so that in the steady state nothing
 /// is allocated: not for answers to strangers in particular.
@@ -182,6 +196,15 @@ class Effects {
     list_.emplace_back(ReportGone{home, tuple});
   }
 
+  void opened(AllocationRecord record) {
+    list_.emplace_back(AllocationOpened{records_.size()});
+    records_.push_back(std::move(record));
+  }
+  void closed(AllocationRecord record, CloseReason reason) {
+    list_.emplace_back(AllocationClosed{records_.size(), reason});
+    records_.push_back(std::move(record));
+  }
+
   /// In the order in which they were asked for. Carrying one out may append further ones, so walk
   /// by index.
   [[nodiscard]] const std::vector<Effect>& list() const { return list_; }
@@ -189,14 +212,21 @@ class Effects {
   [[nodiscard]] ByteView bytes_of(const SendToClient& effect) const {
     return ByteView{bytes_}.subspan(effect.offset, effect.size);
   }
+  /// Valid until the next opened(), closed() or clear().
+  template <class OpenedOrClosed>
+  [[nodiscard]] const AllocationRecord& record_of(const OpenedOrClosed& effect) const {
+    return records_.at(effect.record);
+  }
   void clear() {
     list_.clear();
     bytes_.clear();
+    records_.clear();
   }
 
  private:
   std::vector<Effect> list_;
   std::vector<std::uint8_t> bytes_;
+  std::vector<AllocationRecord> records_;
 };
 
 }  // namespace turnpike::turn

@@ -106,9 +106,8 @@ Result<Server::TicketClaim, ErrorCode> Server::read_ticket(const ClientFlow& flo
 void Server::give_ticket(Allocation& allocation) {
   allocation.mobility = std::make_unique<Mobility>();
   Mobility& mobility = *allocation.mobility;
-  mobility.serial = next_serial_++;
   mobility.ticket = seal_ticket(*settings_.ticket_key,
-                                {settings_.worker, allocation.slot, mobility.serial, 0}, random_);
+                                {settings_.worker, allocation.slot, allocation.serial, 0}, random_);
 }
 
 void Server::begin_move(const Request& request, Allocation& allocation) {
@@ -116,7 +115,7 @@ void Server::begin_move(const Request& request, Allocation& allocation) {
   ++mobility.number;
   mobility.ticket =
       seal_ticket(*settings_.ticket_key,
-                  {settings_.worker, allocation.slot, mobility.serial, mobility.number}, random_);
+                  {settings_.worker, allocation.slot, allocation.serial, mobility.number}, random_);
   mobility.previous_until = request.now.instant + previous_ticket_lifetime;
   if (!allocation.has_client) return allocations_.set_flow(allocation, request.flow);
   if (mobility.next) {  // it has moved on before it sent anything from there

@@ -45,7 +45,9 @@ Reason Server::carry_out(const RefreshPlan& plan, const Request& request, Alloca
       set_expiry(allocation, family, request.now.instant + plan.lifetime);
     }
   }
-  if (!allocation.has_any_relay()) end_allocation(allocation, request.effects);
+  if (!allocation.has_any_relay()) {
+    end_allocation(allocation, CloseReason::deleted, request.now, request.effects);
+  }
   return plan.is_delete ? Reason::answered_delete : Reason::answered_refresh;
 }
 

@@ -43,13 +43,14 @@ Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message
   const bool both_ipv4 =
       peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
   const bool dont_fragment = both_ipv4 && message.has(AttributeType::dont_fragment);
-  return relay_to_peer(*allocation, *permitted, *payload, dont_fragment, now);
+  return relay_to_peer(*allocation, RelayPath::send, *permitted, *payload, dont_fragment, now);
 }
 
 /// The last step of Send and ChannelData. A peer that is another allocation of this server needs no
 /// network in between, only the checks at its end.
-Handled Server::relay_to_peer(const Allocation& allocation, const PermittedPeer& peer,
+Handled Server::relay_to_peer(Allocation& allocation, RelayPath path, const PermittedPeer& peer,
                               ByteView payload, bool dont_fragment, Instant now) {
+  count_to_peer(allocation, path, payload.size());
   const Family family = peer.endpoint().family();
   const auto place = ledger_.live_relays().find(peer.endpoint());
   if (!place) {
@@ -65,10 +66,26 @@ Handled Server::relay_to_peer(const Allocation& allocation, const PermittedPeer&
   return handled;
 }
 
+void Server::count_to_peer(Allocation& allocation, RelayPath path, std::size_t bytes) {
+  ++allocation.traffic.packets_to_peer;
+  allocation.traffic.bytes_to_peer += bytes;
+  auto& volume = counters_.volume(RelayDirection::to_peer, path);
+  ++volume.packets;
+  volume.bytes += bytes;
+}
+
+void Server::count_to_client(Allocation& allocation, RelayPath path, std::size_t bytes) {
+  ++allocation.traffic.packets_to_client;
+  allocation.traffic.bytes_to_client += bytes;
+  auto& volume = counters_.volume(RelayDirection::to_client, path);
+  ++volume.packets;
+  volume.bytes += bytes;
+}
+
 Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram,
                                  Instant now) {
   const Family family = AllocationTable::family_of(relay);
-  const Allocation* const allocation = allocations_.find(relay);
+  Allocation* const allocation = allocations_.find(relay);
   if (allocation == nullptr || !allocation->relays(family, now))
     return Reason::dropped_closed_relay;
   const Permission* const permission = allocation->permission(peer.address, now);
@@ -82,6 +99,7 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
 
   const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   if (const Channel* const channel = allocation->channel_to(peer, now)) {
+    count_to_client(*allocation, RelayPath::channel, datagram.size());
     Forward::Header header;
     put_channel_data_header(header.resize(channel_data_header_bytes), channel->number,
                             datagram.size());
@@ -94,6 +112,7 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   if (12 + address_bytes(peer.family()) + padded_to_4(datagram.size()) > UINT16_MAX) {
     return Reason::dropped_too_large;
   }
+  count_to_client(*allocation, RelayPath::send, datagram.size());
   const auto header = data_indication_header(peer, datagram.size());
   return {Reason::relayed_to_client,
           Forward::to_client(allocation->flow, header, datagram, padding)};

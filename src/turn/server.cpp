@@ -251,7 +251,9 @@ void Server::on_deadline(Now now, Effects& effects) {
   while (const auto slot = deadlines_.pop_due(now.instant)) {
     Allocation& allocation = allocations_.at(*slot / 2);
     drop_relay(allocation, AllocationTable::family_of({*slot, 0}), effects);
-    if (allocation.pending || !allocation.has_any_relay()) end_allocation(allocation, effects);
+    if (allocation.pending || !allocation.has_any_relay()) {
+      end_allocation(allocation, CloseReason::expired, now, effects);
+    }
   }
   on_connection_deadlines(now.instant, effects);
 }
@@ -264,7 +266,7 @@ std::optional<Instant> Server::next_deadline() const {
   return earliest;
 }
 
-void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {
+void Server::on_client_gone(const FiveTuple& tuple, Now now, Effects& effects) {
   const auto home = guests_.home_of(tuple);
   guests_.erase(tuple);
   if (home) return effects.report_gone(*home, tuple);
@@ -272,7 +274,7 @@ void Server::on_client_gone(const FiveTuple& tuple, Effects& effects) {
   if (allocation == nullptr) return;
   const bool may_come_back = allocation->mobility && !allocation->pending;
   if (may_come_back) return lose_flow(*allocation, tuple);
-  end_allocation(*allocation, effects);
+  end_allocation(*allocation, CloseReason::client_gone, now, effects);
 }
 
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
@@ -282,7 +284,9 @@ Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, au
     return Reason::dropped_challenge_budget;
   }
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
-  response.put_error_code(auth::error_code_of(denial));
+  const ErrorCode code = auth::error_code_of(denial);
+  response.put_error_code(code);
+  note_answer(message.method(), flow.tuple.transport, static_cast<std::uint16_t>(code));
   if (auth::is_challenge(denial)) {
     authenticator_.put_challenge(response, flow.tuple.client, now.instant);
   }
@@ -296,6 +300,8 @@ Reason Server::refuse(const Request& request, ErrorCode code) {
                                 request.message.transaction_id()};
   response.put_error_code(code);
   finish(request, response);
+  note_answer(request.message.method(), request.flow.tuple.transport,
+              static_cast<std::uint16_t>(code));
   return reason_of(code);
 }
 
@@ -315,6 +321,8 @@ Reason Server::refuse_stranger(const ClientFlow& flow, const stun::MessageView& 
 Reason Server::refuse_unknown_attributes(const Request& request) {
   auto response = begin_unknown_attributes(request.message);
   finish(request, response);
+  note_answer(request.message.method(), request.flow.tuple.transport,
+              static_cast<std::uint16_t>(ErrorCode::unknown_attribute));
   return Reason::refused_unknown_attribute;
 }
 

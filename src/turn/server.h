@@ -2,7 +2,9 @@
 // This file is the dispatch; each RFC procedure has a file of its own beside it.
 #pragma once
 
+#include <algorithm>
 #include <optional>
+#include <string_view>
 #include <variant>
 
 #include "auth/authenticator.h"
@@ -20,6 +22,7 @@
 #include "turn/peer_policy.h"
 #include "turn/reason.h"
 #include "turn/redirect.h"
+#include "turn/relay_counters.h"
 
 namespace turnpike::turn {
 
@@ -110,10 +113,12 @@ class Server {
   /// The shell has closed `connection`, because one of its sides did. Not to be called after a
   /// failed connect or a ClosePeerConnection; nothing happens then.
   void on_peer_closed(PeerConnectionId connection);
+  /// So many bytes have gone through `connection` since it was said last.
+  void on_streams_moved(PeerConnectionId connection, std::size_t to_peer, std::size_t to_client);
 
   /// The client's connection or DTLS association is gone: its allocation ends at once, unless it
   /// has a ticket to come back with. Nothing happens when there is no allocation.
-  void on_client_gone(const FiveTuple& tuple, Effects& effects);
+  void on_client_gone(const FiveTuple& tuple, Now now, Effects& effects);
 
   /// The worker `home` has done with the client at `tuple` (ReleaseGuest).
   void on_guest_over(const FiveTuple& tuple, WorkerId home, Instant now);
@@ -131,6 +136,31 @@ class Server {
   void on_deadline(Now now, Effects& effects);
   /// When on_deadline() is needed next. O(1).
   [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+  // ---- for the operator ----
+  /// The allocation of that name; nothing when it has ended. O(allocations).
+  [[nodiscard]] std::optional<AllocationView> view(const AllocationName& name) const;
+  /// Hands the open allocations among `count` slots from `first` on to `show`, in the order of the
+  /// slots. Where to go on; nothing when that was all. An allocation keeps its slot.
+  template <class Show>
+  std::optional<std::uint32_t> for_each_allocation(std::uint32_t first, std::uint32_t count,
+                                                   Show&& show) const {
+    const std::uint32_t all = allocations_.slot_count();
+    const std::uint32_t end = first < all ? first + std::min(count, all - first) : all;
+    for (std::uint32_t slot = first; slot < end; ++slot) {
+      const Allocation& allocation = allocations_.at(slot);
+      if (allocation.is_open) show(view_of(allocation));
+    }
+    if (end == all) return std::nullopt;
+    return end;
+  }
+  /// Ends an allocation. False when there is none of that name any more.
+  bool end(const AllocationName& name, CloseReason reason, Now now, Effects& effects);
+  /// Ends all allocations of a user, by the name that clients send or by that which quotas count,
+  /// also those of which the client has not been told yet. How many there were.
+  std::size_t end_all_of(std::string_view user, CloseReason reason, Now now, Effects& effects);
+  /// From any thread.
+  [[nodiscard]] const RelayCounters& counters() const { return counters_; }
 
   [[nodiscard]] std::size_t allocation_count() const { return allocations_.size(); }
   [[nodiscard]] std::size_t peer_connection_count() const { return connections_.size(); }
@@ -217,9 +247,22 @@ class Server {
   static void put_allocate_success(stun::MessageBuilder& response, const Allocation& allocation,
                                    const Endpoint& client, Instant now);
   void drop_relay(Allocation& allocation, Family family, Effects& effects);
-  void end_allocation(Allocation& allocation, Effects& effects);
+  void end_allocation(Allocation& allocation, CloseReason reason, Now now, Effects& effects);
   void set_expiry(Allocation& allocation, Family family, Instant expires);
   [[nodiscard]] seconds granted_lifetime(std::optional<seconds> requested) const;
+
+  // administration.cpp
+  [[nodiscard]] AllocationView view_of(const Allocation& allocation) const;
+  [[nodiscard]] AllocationRecord record_of(const Allocation& allocation, Instant now) const;
+  void note_opened(Allocation& allocation, Instant now, Effects& effects);
+  void note_closed(const Allocation& allocation, CloseReason reason, Instant now, Effects& effects);
+  /// How many relays of its kind there are: of that family, and of clients that came like this one.
+  [[nodiscard]] RelaxedCounter& live_relays_of(const Allocation& allocation, Family family);
+  /// Counts how an Allocate was answered; other methods are not counted.
+  void note_answer(stun::Method method, Transport transport, std::uint16_t code);
+  void note_rejection(QuotaScope scope) {
+    ++counters_.quota_rejections[static_cast<std::size_t>(scope)];
+  }
 
   // redirect.cpp
   [[nodiscard]] stun::ErrorCode put_no_room(stun::MessageBuilder& response, const FiveTuple& client,
@@ -279,8 +322,11 @@ class Server {
   // send.cpp
   Handled on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now,
                   Effects& effects);
-  [[nodiscard]] Handled relay_to_peer(const Allocation& allocation, const PermittedPeer& peer,
-                                      ByteView payload, bool dont_fragment, Instant now);
+  [[nodiscard]] Handled relay_to_peer(Allocation& allocation, RelayPath path,
+                                      const PermittedPeer& peer, ByteView payload,
+                                      bool dont_fragment, Instant now);
+  void count_to_peer(Allocation& allocation, RelayPath path, std::size_t bytes);
+  void count_to_client(Allocation& allocation, RelayPath path, std::size_t bytes);
   [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
                                                        std::size_t payload_bytes);
 
@@ -294,11 +340,11 @@ class Server {
   NetworkBudget discovery_budget_;  // its own: nobody loses a challenge to a discovery
   AllocationTable allocations_;
   GuestTable guests_;
-  std::uint64_t next_serial_ = 0;  // of an allocation with a ticket
   UserTable users_;
   PeerConnectionTable connections_;
   DeadlineQueue deadlines_;  // of relays, by RelayId::slot; all else is checked when it is used
   DeadlineQueue connection_deadlines_;  // of peers' connections, by PeerConnectionId::slot
+  RelayCounters counters_;
   bool is_draining_ = false;
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };

@@ -142,6 +142,16 @@ void Server::on_peer_closed(PeerConnectionId id) {
   if (connection != nullptr) forget_connection(*connection);
 }
 
+void Server::on_streams_moved(PeerConnectionId id, std::size_t to_peer, std::size_t to_client) {
+  const PeerConnection* const connection = connections_.find(id);
+  if (connection == nullptr) return;
+  Traffic& traffic = allocations_.at(connection->allocation).traffic;
+  traffic.bytes_to_peer += to_peer;
+  traffic.bytes_to_client += to_client;
+  counters_.volume(RelayDirection::to_peer, RelayPath::stream).bytes += to_peer;
+  counters_.volume(RelayDirection::to_client, RelayPath::stream).bytes += to_client;
+}
+
 void Server::on_connection_deadlines(Instant now, Effects& effects) {
   while (const auto slot = connection_deadlines_.pop_due(now)) {
     PeerConnection& connection = connections_.at(*slot);

@@ -78,6 +78,13 @@ class Rig {
     }
     return sum;
   }
+  /// Stops; what went through data connections.
+  std::uint64_t stream_bytes(turn::RelayDirection direction) {
+    stop();
+    turn::RelayTotals totals;
+    for (const auto& worker : workers_) totals += worker->relay_counters();
+    return totals.volume(direction, turn::RelayPath::stream).bytes;
+  }
   /// Stops; how many connections each worker accepted.
   std::vector<std::uint64_t> accepted() {
     stop();
@@ -352,6 +359,8 @@ TEST_CASE("a client reaches a peer from its relayed address", "[server][rfc6062-
   CHECK(joined.control.permit(address("127.0.0.1")) == ok);
   CHECK(rig.count(Reason::answered_connected) == 1);
   CHECK(rig.count(Reason::answered_connection_bind) == 1);
+  CHECK(rig.stream_bytes(turn::RelayDirection::to_peer) == 4 + request.size());
+  CHECK(rig.stream_bytes(turn::RelayDirection::to_client) == 4);
 }
 
 TEST_CASE("a peer reaches a client at its relayed address", "[server][rfc6062-5.3][c61]") {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -341,6 +342,33 @@ class Peer {
 
 // --- The server ----------------------------------------------------------------------------------
 
+/// Keeps what workers tell of allocations.
+class AllocationNotes : public AllocationObserver {
+ public:
+  struct Closed {
+    turn::AllocationRecord allocation;
+    turn::CloseReason reason;
+  };
+
+  void on_opened(const turn::AllocationRecord& allocation, Now now) override {
+    const std::lock_guard lock{mutex_};
+    CHECK(allocation.started == now.instant);
+    opened.push_back(allocation);
+  }
+  void on_closed(const turn::AllocationRecord& allocation, turn::CloseReason reason,
+                 Now now) override {
+    const std::lock_guard lock{mutex_};
+    CHECK(allocation.started + allocation.duration == now.instant);
+    closed.push_back({allocation, reason});
+  }
+
+  std::vector<turn::AllocationRecord> opened;
+  std::vector<Closed> closed;
+
+ private:
+  std::mutex mutex_;
+};
+
 struct RigSettings {
   std::string udp = "127.0.0.1:0";
   turn::RelayAddress relay{address("127.0.0.1"), address("127.0.0.1")};
@@ -389,7 +417,9 @@ class Rig {
                                 credentials_,
                                 settings.unauthenticated_timeout,
                                 {},
-                                settings.handshakes};
+                                settings.handshakes,
+                                nullptr,
+                                &observer_};
       workers_.push_back(std::make_unique<Worker>(worker_settings, shared, open_doors(settings)));
     }
     udp = doors[0].udp;
@@ -438,6 +468,18 @@ class Rig {
     stop();
     return workers_[0]->dtls_counters();
   }
+  /// Stops; what was told of allocations.
+  const AllocationNotes& allocations() {
+    stop();
+    return observer_;
+  }
+  /// Stops; of all workers.
+  turn::RelayTotals relay_totals() {
+    stop();
+    turn::RelayTotals totals;
+    for (const auto& worker : workers_) totals += worker->relay_counters();
+    return totals;
+  }
   void renew_certificate(net::KeyKind kind) { credentials_.set(net::load_context(kind)); }
 
   std::vector<Doors> doors;  ///< of each worker
@@ -485,6 +527,7 @@ class Rig {
   Mailboxes mailboxes_;
   ConnectionLimits connections_;
   TlsCredentials credentials_;
+  AllocationNotes observer_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::unique_ptr<UdpCaller> control_;
@@ -568,6 +611,35 @@ TEST_CASE("behind a 1:1 NAT two clients of the server meet without leaving it",
   const auto indication = stun::MessageView::parse(bytes).value();
   CHECK((stun::decode_xor_address(indication.find(AttributeType::xor_peer_address).value(),
                                   indication.transaction_id()) == of_bob));
+}
+
+TEST_CASE("the observer is told of every allocation, when it comes and when it goes", "[server]") {
+  Rig rig{{.workers = 2}};
+  Peer peer;
+  UdpCaller alice{rig.doors[0].udp};
+  TcpCaller bob{rig.doors[1].tcp};
+  const Endpoint relayed = alice.allocate();
+  bob.allocate();
+  alice.permit(peer.at().address);
+  alice.send(peer.at(), "12345");
+  CHECK(peer.receive().text == "12345");
+  CHECK(alice.refresh(0s) == ok);
+  const auto& told = rig.allocations();
+
+  REQUIRE(told.opened.size() == 2);
+  CHECK(told.opened[0].name == turn::AllocationName{turn::WorkerId{0}, 1});
+  CHECK(told.opened[1].name == turn::AllocationName{turn::WorkerId{1}, 1});
+  CHECK(told.opened[0].username == "alice");
+  CHECK(told.opened[1].client.transport == Transport::tcp);
+  REQUIRE(told.closed.size() == 1);  // the other one lives on
+  CHECK(told.closed[0].reason == turn::CloseReason::deleted);
+  CHECK(told.closed[0].allocation.name == told.opened[0].name);
+  CHECK(told.closed[0].allocation.relayed[0] == relayed);
+  CHECK(told.closed[0].allocation.traffic == turn::Traffic{1, 5, 0, 0});
+  const auto totals = rig.relay_totals();
+  CHECK(totals.relays.at(static_cast<std::size_t>(Transport::udp))[0] == 0);
+  CHECK(totals.relays.at(static_cast<std::size_t>(Transport::tcp))[0] == 1);
+  CHECK(totals.volume(turn::RelayDirection::to_peer, turn::RelayPath::send).bytes == 5);
 }
 
 TEST_CASE("two clients of one worker meet without a second pass through the kernel", "[server]") {

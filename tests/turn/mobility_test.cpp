@@ -686,7 +686,7 @@ TEST_CASE("a guest whose home has forgotten it is let go with its next datagram"
   journey.move_to(cafe);
   // As if the letter that said so had been lost, or not been read yet.
   turn::Effects lost;
-  world.server(0).on_client_gone(cafe.flow().tuple, lost);
+  world.server(0).on_client_gone(cafe.flow().tuple, world.now(), lost);
   REQUIRE(world.balance().guests == 1);
   SECTION("data") { CHECK(cafe.send(peer, "hi") == Reason::dropped_no_allocation); }
   SECTION("a request, which is answered: over a stream nobody repeats it") {
@@ -707,7 +707,7 @@ TEST_CASE("a guest that is never heard of again is forgotten", "[turn][c66]") {
   world.advance(500s);
   CHECK(cafe.refresh(3600s).code() == ok);
   turn::Effects lost;
-  world.server(0).on_client_gone(cafe.flow().tuple, lost);  // and nobody is told
+  world.server(0).on_client_gone(cafe.flow().tuple, world.now(), lost);  // and nobody is told
   world.advance(3599s);
   CHECK(world.balance().guests == 1);
   world.advance(1s);

@@ -494,7 +494,7 @@ Reason World::icmp(std::string_view peer, const Client& to, const stun::Icmp& ic
 
 void World::lose(const Client& client) {
   worker_ = static_cast<std::size_t>(client.flow().worker);
-  server(worker_).on_client_gone(client.flow().tuple, effects_);
+  server(worker_).on_client_gone(client.flow().tuple, now(), effects_);
   carry_out();
   worker_ = 0;
 }
@@ -542,10 +542,44 @@ void World::carry_out(const turn::ReportGone& gone) {
   CHECK(home != worker_);
   const std::size_t guest_of = std::exchange(worker_, home);
   turn::Effects effects_of_guest = std::exchange(effects_, {});
-  server(worker_).on_client_gone(FiveTuple{gone.tuple}, effects_);
+  server(worker_).on_client_gone(FiveTuple{gone.tuple}, now(), effects_);
   carry_out();
   worker_ = guest_of;
   effects_ = std::move(effects_of_guest);
+}
+
+void World::carry_out(const turn::AllocationOpened& opened) {
+  allocations_opened_.push_back(effects_.record_of(opened));
+}
+
+/// Each is closed once, and none that was not opened.
+void World::carry_out(const turn::AllocationClosed& closed) {
+  const turn::AllocationRecord& allocation = effects_.record_of(closed);
+  const auto is_same = [&](const turn::AllocationRecord& other) {
+    return other.name == allocation.name;
+  };
+  CHECK(std::count_if(allocations_opened_.begin(), allocations_opened_.end(), is_same) == 1);
+  CHECK(std::none_of(allocations_closed_.begin(), allocations_closed_.end(),
+                     [&](const Closed& other) { return is_same(other.allocation); }));
+  allocations_closed_.push_back({allocation, closed.reason});
+}
+
+bool World::end(const turn::AllocationName& name, turn::CloseReason reason) {
+  worker_ = static_cast<std::size_t>(name.worker);
+  const bool was_there = server(worker_).end(name, reason, now(), effects_);
+  carry_out();
+  worker_ = 0;
+  return was_there;
+}
+
+std::size_t World::end_all_of(std::string_view user, turn::CloseReason reason) {
+  std::size_t count = 0;
+  for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
+    count += server(worker_).end_all_of(user, reason, now(), effects_);
+    carry_out();
+  }
+  worker_ = 0;
+  return count;
 }
 
 void World::carry_out(const turn::OpenRelay& open) {

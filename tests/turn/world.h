@@ -159,6 +159,12 @@ struct Balance {
   }
 };
 
+/// The end of an allocation.
+struct Closed {
+  turn::AllocationRecord allocation;
+  turn::CloseReason reason;
+};
+
 class World;
 
 /// How a client chooses and uses a password algorithm (RFC 8489 §9.2.5).
@@ -305,6 +311,18 @@ class World {
   /// Every OpenRelay so far.
   [[nodiscard]] const std::vector<turn::OpenRelay>& opened() const { return opened_; }
 
+  /// Every AllocationOpened and AllocationClosed so far.
+  [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
+    return allocations_opened_;
+  }
+  [[nodiscard]] const std::vector<Closed>& allocations_closed() const {
+    return allocations_closed_;
+  }
+  /// Ends the allocation of that name as an operator does.
+  bool end(const turn::AllocationName& name, turn::CloseReason reason = turn::CloseReason::killed);
+  std::size_t end_all_of(std::string_view user,
+                         turn::CloseReason reason = turn::CloseReason::revoked);
+
   [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
   [[nodiscard]] turn::Ledger& ledger() { return ledger_; }
@@ -331,6 +349,8 @@ class World {
   void carry_out(const turn::BindStreams& streams);
   void carry_out(const turn::ReleaseGuest& over);
   void carry_out(const turn::ReportGone& gone);
+  void carry_out(const turn::AllocationOpened& opened);
+  void carry_out(const turn::AllocationClosed& closed);
   /// Would the worker whose effects are carried out reach that client?
   [[nodiscard]] bool reaches(const turn::ClientFlow& flow) const;
   [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -360,6 +380,8 @@ class World {
   std::vector<turn::PeerConnectionId> peers_;  // connections that the shell keeps
   std::deque<turn::ConnectToPeer> connecting_;
   std::optional<turn::BindStreams> bound_;
+  std::vector<turn::AllocationRecord> allocations_opened_;
+  std::vector<Closed> allocations_closed_;
   bool hold_relays_ = false;
   std::optional<turn::RelayOpenError> relay_error_;
   std::set<std::uint16_t> occupied_;

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace turnpike::server {
+namespace turnpike {
 
 /// Counting costs what it costs without threads: there is one writer, so no locked instruction.
 /// Readers see every value late but none torn.
@@ -15,8 +15,10 @@ class RelaxedCounter {
   RelaxedCounter& operator=(const RelaxedCounter&) = delete;
 
   /// By its thread alone.
-  RelaxedCounter& operator++() {
-    value_.store(value() + 1, std::memory_order_relaxed);
+  RelaxedCounter& operator++() { return *this += 1; }
+  RelaxedCounter& operator--() { return *this += UINT64_MAX; }
+  RelaxedCounter& operator+=(std::uint64_t more) {
+    value_.store(value() + more, std::memory_order_relaxed);
     return *this;
   }
   [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
@@ -25,4 +27,4 @@ class RelaxedCounter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-}  // namespace turnpike::server
+}  // namespace turnpike

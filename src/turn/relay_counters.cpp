@@ -1,0 +1,78 @@
+#include "turn/relay_counters.h"
+
+#include <algorithm>
+
+namespace turnpike::turn {
+namespace {
+
+void add(std::uint64_t& total, const RelaxedCounter& some) { total += some.value(); }
+
+void add(RelayTotals::Volume& total, const RelayCounters::Volume& some) {
+  add(total.packets, some.packets);
+  add(total.bytes, some.bytes);
+}
+
+template <class Total, class Some, std::size_t Size>
+void add(std::array<Total, Size>& totals, const std::array<Some, Size>& some) {
+  for (std::size_t i = 0; i < Size; ++i) add(totals[i], some[i]);
+}
+
+}  // namespace
+
+std::string_view to_string(RelayDirection direction) {
+  return direction == RelayDirection::to_peer ? "to_peer" : "to_client";
+}
+
+std::string_view to_string(RelayPath path) {
+  switch (path) {
+    case RelayPath::channel:
+      return "channel";
+    case RelayPath::send:
+      return "send";
+    case RelayPath::stream:
+      return "stream";
+  }
+  return "?";
+}
+
+std::string_view to_string(QuotaScope scope) {
+  switch (scope) {
+    case QuotaScope::user:
+      return "user";
+    case QuotaScope::network:
+      return "network";
+    case QuotaScope::total:
+      return "total";
+    case QuotaScope::ports:
+      return "ports";
+  }
+  return "?";
+}
+
+std::size_t allocate_code_index(std::uint16_t code) {
+  auto found = std::find(allocate_codes.begin(), allocate_codes.end(), code);
+  if (found == allocate_codes.end()) {
+    found = std::find(allocate_codes.begin(), allocate_codes.end(), 500);
+  }
+  return static_cast<std::size_t>(found - allocate_codes.begin());
+}
+
+std::size_t duration_class(nanoseconds duration) {
+  const auto bound =
+      std::find_if(duration_bounds_s.begin(), duration_bounds_s.end(),
+                   [&](std::uint32_t bound_s) { return duration <= seconds{bound_s}; });
+  return static_cast<std::size_t>(bound - duration_bounds_s.begin());
+}
+
+RelayTotals& operator+=(RelayTotals& totals, const RelayCounters& some) {
+  add(totals.relays, some.relays);
+  add(totals.answers, some.answers);
+  add(totals.closed, some.closed);
+  add(totals.durations, some.durations);
+  add(totals.duration_seconds, some.duration_seconds);
+  add(totals.relayed, some.relayed);
+  add(totals.quota_rejections, some.quota_rejections);
+  return totals;
+}
+
+}  // namespace turnpike::turn
