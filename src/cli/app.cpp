@@ -17,6 +17,8 @@ constexpr const char* footer = R"(Examples:
   turnpike config check                           is the configuration right?
   turnpike credential mint --secret @secret.txt   credentials for a browser
   turnpike room token --key @web.key --room demo  an invitation to a room
+  turnpike status                                 what does the running server do?
+  turnpike allocation list --user alice           who is relayed?
   turnpike stun turn.example.com                  what address does the server see?
   turnpike conformance turn:turn.example.com --user alice --password @secret.txt
 
@@ -39,6 +41,11 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_config(app, context);
   add_credential(app, context);
   add_room(app, context);
+  add_allocation(app, context);
+  add_status(app, context);
+  add_drain(app, context);
+  add_reload(app, context);
+  add_top(app, context);
   add_stun(app, context);
   add_conformance(app, context);
   add_version(app, context);

@@ -22,6 +22,13 @@ void add_serve(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 void add_room(CLI::App& app, Context& context);
+/// list, show, end and kick, beside `room token`.
+void add_room_administration(CLI::App& room, Context& context);
+void add_allocation(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_drain(CLI::App& app, Context& context);
+void add_reload(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
 void add_stun(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

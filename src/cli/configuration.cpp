@@ -37,9 +37,13 @@ std::string file_to_read(const ConfigOptions& options, const Io& io) {
 }
 
 server::Config quickstart(QuickstartSecret secret, const Io& io) {
-  if (secret == QuickstartSecret::leave_out)
-    return server::quickstart_listeners(server::has_ipv6_loopback());
-  auto config = server::quickstart_config(server::state_directory(io.environment, io.is_root));
+  const std::string state = server::state_directory(io.environment, io.is_root);
+  if (secret == QuickstartSecret::leave_out) {
+    server::Config config = server::quickstart_listeners(server::has_ipv6_loopback());
+    config.control.socket = server::quickstart_socket(state);
+    return config;
+  }
+  auto config = server::quickstart_config(state);
   if (!config) throw CommandFailure{ExitCode::configuration, config.error()};
   return std::move(*config);
 }

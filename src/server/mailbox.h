@@ -1,4 +1,5 @@
-// How workers speak to one another: letters, collected for a turn and delivered together.
+// How workers speak to one another, and how they are spoken to: letters, collected for a turn and
+// delivered together.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include "base/endpoint.h"
 #include "net/poller.h"
 #include "server/stream_session.h"
+#include "server/worker_order.h"
 #include "turn/effects.h"
 
 namespace turnpike::server {
@@ -57,7 +59,7 @@ struct ClientGoneLetter {
 };
 
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter>;
+                            ClientGoneLetter, OrderLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {
@@ -72,6 +74,8 @@ class Mail {
     letters_.emplace_back(GuestOverLetter{client, home});
   }
   void add_client_gone(const FiveTuple& client) { letters_.emplace_back(ClientGoneLetter{client}); }
+
+  void add_order(OrderLetter letter) { letters_.emplace_back(std::move(letter)); }
 
   [[nodiscard]] bool empty() const { return letters_.empty(); }
   [[nodiscard]] std::vector<Letter>& letters() { return letters_; }

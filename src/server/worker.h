@@ -16,6 +16,7 @@
 #include "net/udp_port.h"
 #include "server/allocation_observer.h"
 #include "server/connection_limits.h"
+#include "server/control_inbox.h"
 #include "server/dtls_sessions.h"
 #include "server/handshake_budget.h"
 #include "server/http_inbox.h"
@@ -24,6 +25,7 @@
 #include "server/stream_session.h"
 #include "server/tcp_bridge.h"
 #include "server/tls_credentials.h"
+#include "server/traffic_samples.h"
 #include "turn/server.h"
 
 namespace turnpike::server {
@@ -59,6 +61,7 @@ struct WorkerShared {
   HandshakeRates handshakes{};
   HttpInbox* http = nullptr;                  ///< who serves HTTP; nullptr: nobody
   AllocationObserver* allocations = nullptr;  ///< nullptr: nobody
+  ControlInbox* control = nullptr;            ///< who gives orders; nullptr: nobody
 };
 
 /// What is spoken on a UDP port (RFC 7983).
@@ -169,6 +172,13 @@ class Worker {
   void apply(const turn::BindStreams& effect);
   void apply(const turn::ReleaseGuest& effect);
   void apply(const turn::ReportGone& effect);
+  // worker_orders.cpp
+  void carry_out(const ListOrder& order, WorkerAnswer& answer);
+  void carry_out(const ShowOrder& order, WorkerAnswer& answer);
+  void carry_out(const EndOrder& order, WorkerAnswer& answer);
+  void carry_out(const EndAllOrder& order, WorkerAnswer& answer);
+  void carry_out(const DrainOrder& order, WorkerAnswer& answer);
+  [[nodiscard]] AllocationRow row_of(const turn::AllocationView& allocation);
   // worker_allocations.cpp
   void apply(const turn::AllocationOpened& effect);
   void apply(const turn::AllocationClosed& effect);
@@ -183,6 +193,7 @@ class Worker {
   void read(const ClientLetter& letter);
   void read(const GuestOverLetter& letter);
   void read(const ClientGoneLetter& letter);
+  void read(const OrderLetter& letter);
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
                    std::size_t padding_bytes);
   [[nodiscard]] Mail& outbox(turn::WorkerId worker);
@@ -284,6 +295,7 @@ class Worker {
   std::unordered_map<FiveTuple, std::uint32_t, TupleHash> claims_;
   std::size_t awaiting_proxy_ = 0;  // sessions with awaits_proxy
 
+  TrafficSamples samples_;
   ReasonCounters counters_{};
   StreamCounters stream_counters_;
   std::uint64_t lost_mail_ = 0;

@@ -53,7 +53,8 @@ CONFINED = [
      "OpenSSL is used only in src/base/crypto*, src/net/tls* and src/net/dtls_endpoint*: call base/crypto.h"),
     (r"<asio[./]", r"(net|server|cli)/.*", "Asio is used only in net, server and cli"),
     (r"<spdlog/", r"(server|cli)/.*", "spdlog is used only in server and cli"),
-    (r"<curl/", r"server/webhooks[^/]*", "libcurl is used only in src/server/webhooks*"),
+    (r"<curl/", r"server/webhooks[^/]*|cli/control_client[^/]*",
+     "libcurl is used only in src/server/webhooks* and src/cli/control_client*"),
 ]
 
 SOURCE_SUFFIXES = {".h", ".hpp", ".cpp", ".cc", ".inc"}
