@@ -30,8 +30,8 @@ struct Options {
 };
 
 std::string list_path(const Options& options) {
-  std::string path = fmt::format("/v1/allocations?limit={}&sort={}", options.limit,
-                                 percent_encoded(options.sort));
+  std::string path =
+      fmt::format("/v1/allocations?limit={}&sort={}", options.limit, percent_encoded(options.sort));
   const auto add = [&path](std::string_view name, const std::string& value) {
     if (!value.empty()) path += fmt::format("&{}={}", name, percent_encoded(value));
   };
@@ -141,8 +141,9 @@ void add_kill(CLI::App& parent, Context& context) {
   command->add_option("--user", options->user, "All of this user")->type_name("NAME");
   add_control_options(*command, options->control);
   add_output_option(*command, options->output);
-  command->footer("To keep a user from coming back, revoke the credential: turnpike credential "
-                  "revoke --help");
+  command->footer(
+      "To keep a user from coming back, revoke the credential: turnpike credential "
+      "revoke --help");
   command->callback([options, &context] { context.exit_code = kill(*options, context.io); });
 }
 

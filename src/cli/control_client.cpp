@@ -134,10 +134,10 @@ void add_control_options(CLI::App& command, ControlOptions& options) {
       .add_option("-c,--config", options.config.file,
                   "Configuration that names the socket; default: /etc/turnpike/turnpike.toml")
       ->type_name("FILE");
-  auto* const url = command
-                        .add_option("--url", options.url,
-                                    "A server elsewhere, as in https://turn.example.com")
-                        ->type_name("URL");
+  auto* const url =
+      command
+          .add_option("--url", options.url, "A server elsewhere, as in https://turn.example.com")
+          ->type_name("URL");
   command.add_option("--key", options.key, "Its API key: a file, or - for standard input")
       ->type_name("@FILE|-")
       ->needs(url);

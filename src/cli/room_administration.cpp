@@ -88,8 +88,7 @@ CLI::App& add_command(CLI::App& room, const char* name, const char* meaning, Run
   auto* const command = room.add_subcommand(name, meaning);
   add_control_options(*command, options->control);
   add_output_option(*command, options->output);
-  command->callback(
-      [options, run, &context] { context.exit_code = run(*options, context.io); });
+  command->callback([options, run, &context] { context.exit_code = run(*options, context.io); });
   return *command;
 }
 
@@ -110,9 +109,9 @@ void add_room_administration(CLI::App& room, Context& context) {
       add_command(room, "show", "A room and who is in it", &show, show_options, context),
       *show_options);
   const auto end_options = std::make_shared<Options>();
-  add_room_option(add_command(room, "end", "Send everybody out of a room", &end, end_options,
-                              context),
-                  *end_options);
+  add_room_option(
+      add_command(room, "end", "Send everybody out of a room", &end, end_options, context),
+      *end_options);
   const auto kick_options = std::make_shared<Options>();
   CLI::App& kicking =
       add_command(room, "kick", "Send one peer out of a room", &kick, kick_options, context);

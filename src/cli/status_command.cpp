@@ -61,8 +61,7 @@ std::string status_text(const Json& status) {
                                  : fmt::format("{} of {}", number(status, "allocations"), limit)},
       {"relay ports", fmt::format("{} of {} free", number(status, "freeRelayPorts"),
                                   number(status, "relayPorts"))},
-      {"rooms", fmt::format("{}, with {} peers", number(status, "rooms"),
-                            number(status, "peers"))},
+      {"rooms", fmt::format("{}, with {} peers", number(status, "rooms"), number(status, "peers"))},
       {"connections", std::to_string(number(status, "connections"))},
       {"store", store_text(status)},
   });
@@ -154,8 +153,8 @@ void add_drain(CLI::App& app, Context& context) {
 }
 
 void add_reload(CLI::App& app, Context& context) {
-  auto* const command = app.add_subcommand(
-      "reload", "Read the configuration again; a broken one changes nothing");
+  auto* const command =
+      app.add_subcommand("reload", "Read the configuration again; a broken one changes nothing");
   const auto options = std::make_shared<Options>();
   add_control_options(*command, options->control);
   add_output_option(*command, options->output);

@@ -59,9 +59,7 @@ std::string table_text(const std::vector<TableRow>& rows) {
   return text;
 }
 
-std::string size_text(std::uint64_t bytes) {
-  return scaled(bytes, {"B", "kB", "MB", "GB", "TB"});
-}
+std::string size_text(std::uint64_t bytes) { return scaled(bytes, {"B", "kB", "MB", "GB", "TB"}); }
 
 std::string rate_text(std::uint64_t bits_a_second) {
   if (bits_a_second == 0) return "0";

@@ -108,8 +108,7 @@ Json most_active(const ControlClient& server, std::size_t rows) {
 std::string picture(const ControlClient& server, const Size& size) {
   const std::size_t rows = size.lines > lines_around ? size.lines - lines_around : 1;
   const Json list = most_active(server, std::min<std::size_t>(rows, 1000));
-  return top_frame(server.ask("GET", "/v1/status"), list, size.lines - 1, size.columns) +
-         "q: quit";
+  return top_frame(server.ask("GET", "/v1/status"), list, size.lines - 1, size.columns) + "q: quit";
 }
 
 int show_once(const ControlClient& server, const Options& options, const Io& io) {

@@ -97,8 +97,7 @@ Result<LocalListener, std::error_code> LocalListener::open(const std::string& pa
 
 Result<LocalAccepted, std::error_code> LocalListener::accept() {
   for (;;) {
-    const int descriptor =
-        ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
       if (errno == ECONNABORTED || errno == EINTR) continue;
       return Failure{last_error()};

@@ -141,8 +141,7 @@ std::vector<signaling::RestOperation> ControlDoor::operations() {
 
 std::vector<signaling::Route> ControlDoor::routes() const {
   std::vector<signaling::Route> all = signaling::routes_of(operations());
-  signaling::Route ready{
-      std::string{ready_path}, signaling::RouteKind::application, {Method::get}};
+  signaling::Route ready{std::string{ready_path}, signaling::RouteKind::application, {Method::get}};
   ready.is_for_operators = true;
   all.push_back(std::move(ready));
   return all;
@@ -204,8 +203,7 @@ std::string ControlDoor::store_json() const {
 }
 
 ControlDoor::Reply ControlDoor::get_status(const Call& call) {
-  const auto uptime =
-      std::chrono::floor<seconds>(call.now.instant - settings_.started.instant);
+  const auto uptime = std::chrono::floor<seconds>(call.now.instant - settings_.started.instant);
   const Capacity capacity = hooks_.capacity();
   ObjectWriter out;
   out.text("version", settings_.version).boolean("draining", is_draining_);
@@ -450,8 +448,9 @@ void ControlDoor::summarise_failures(Now now) {
 }
 
 std::optional<Instant> ControlDoor::next_deadline() const {
-  const bool is_idle = events_.empty() && questions_.empty() &&
-                       std::all_of(is_told_.begin(), is_told_.end(), [](bool told) { return told; });
+  const bool is_idle =
+      events_.empty() && questions_.empty() &&
+      std::all_of(is_told_.begin(), is_told_.end(), [](bool told) { return told; });
   if (is_idle) return std::nullopt;
   return tick_at_;
 }

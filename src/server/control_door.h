@@ -186,7 +186,7 @@ class ControlDoor final : public signaling::Door {
   EventStreams events_{doors_};
 
   std::uint64_t last_question_ = 0;
-  std::map<std::uint64_t, Question> questions_;                       // to workers
+  std::map<std::uint64_t, Question> questions_;  // to workers
   std::map<std::uint64_t, StoreQuestion> store_questions_;
   std::vector<bool> is_told_;  // by worker: it knows is_draining_
   bool is_draining_ = false;

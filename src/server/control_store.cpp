@@ -153,10 +153,13 @@ void ControlDoor::on(StoreAnswer& answer, Now now) {
   if (question.revoked_user.empty() || answer.response.status >= 300) {
     return respond(question.client, std::move(answer.response), now);
   }
-  auto refusal = ask_workers(
-      {question.client, EndAllOrder{question.revoked_user, turn::CloseReason::revoked}, 0, {}, {},
-       true},
-      now);
+  auto refusal = ask_workers({question.client,
+                              EndAllOrder{question.revoked_user, turn::CloseReason::revoked},
+                              0,
+                              {},
+                              {},
+                              true},
+                             now);
   if (refusal) respond(question.client, *std::move(refusal), now);
 }
 
@@ -180,8 +183,8 @@ ControlDoor::Reply ControlDoor::revoke_user(const Call& call) {
   }
   const std::string& name = call.parameters[0];
   if (store_ == nullptr) {
-    return ask_workers(
-        {call.id, EndAllOrder{name, turn::CloseReason::revoked}, 0, {}, {}, false}, call.now);
+    return ask_workers({call.id, EndAllOrder{name, turn::CloseReason::revoked}, 0, {}, {}, false},
+                       call.now);
   }
   store::Revocation revocation;
   revocation.name = name;
@@ -194,12 +197,12 @@ ControlDoor::Reply ControlDoor::revoke_user(const Call& call) {
 }
 
 ControlDoor::Reply ControlDoor::restore_user(const Call& call) {
-  return change_store(call, [name = call.parameters[0],
-                             author = author_of(call)](store::Store& store) {
-    const auto done = store.restore(store::RevokedName::account, name, author);
-    if (!done) return failed(done.error());
-    return *done ? Response{204} : error_response(404, "That user is not revoked.");
-  });
+  return change_store(
+      call, [name = call.parameters[0], author = author_of(call)](store::Store& store) {
+        const auto done = store.restore(store::RevokedName::account, name, author);
+        if (!done) return failed(done.error());
+        return *done ? Response{204} : error_response(404, "That user is not revoked.");
+      });
 }
 
 ControlDoor::Reply ControlDoor::list_revocations(const Call& call) {
@@ -231,8 +234,7 @@ ControlDoor::Reply ControlDoor::create_user(const Call& call) {
   }
   const auto name = text_field(call.body, "name");
   const auto prepared = name ? auth::opaque_string(*name) : std::nullopt;
-  if (!prepared || prepared->size() > longest_name ||
-      prepared->find(':') != std::string::npos) {
+  if (!prepared || prepared->size() > longest_name || prepared->find(':') != std::string::npos) {
     return bad_request("name must be text of at most 508 bytes, without colons.");
   }
   const auto password = text_field(call.body, "password");
@@ -268,12 +270,12 @@ ControlDoor::Reply ControlDoor::get_user(const Call& call) {
 
 /// It cannot come back; what it has goes on until it is revoked or ended.
 ControlDoor::Reply ControlDoor::remove_user(const Call& call) {
-  return change_store(call, [name = call.parameters[0],
-                             author = author_of(call)](store::Store& store) {
-    const auto removed = store.remove_user(name, author);
-    if (!removed) return failed(removed.error());
-    return *removed ? Response{204} : error_response(404, "There is no such user.");
-  });
+  return change_store(
+      call, [name = call.parameters[0], author = author_of(call)](store::Store& store) {
+        const auto removed = store.remove_user(name, author);
+        if (!removed) return failed(removed.error());
+        return *removed ? Response{204} : error_response(404, "There is no such user.");
+      });
 }
 
 // --- Secrets and API keys ------------------------------------------------------------------------
@@ -302,23 +304,23 @@ ControlDoor::Reply ControlDoor::rotate_secret(const Call& call) {
   secret.id = *id;
   secret.value = random_hex();
   secret.not_before = call.now.wall;
-  return change_store(call, [secret, end = call.now.wall + overlap,
-                             author = author_of(call)](store::Store& store) {
-    const auto rotated = store.rotate_secret(secret, end, author);
-    if (!rotated) return failed(rotated.error());
-    if (!*rotated) return error_response(409, "There is a secret with that id.");
-    ObjectWriter out;
-    return json_response(201, out.text("id", secret.id).text("value", secret.value).finish());
-  });
+  return change_store(
+      call, [secret, end = call.now.wall + overlap, author = author_of(call)](store::Store& store) {
+        const auto rotated = store.rotate_secret(secret, end, author);
+        if (!rotated) return failed(rotated.error());
+        if (!*rotated) return error_response(409, "There is a secret with that id.");
+        ObjectWriter out;
+        return json_response(201, out.text("id", secret.id).text("value", secret.value).finish());
+      });
 }
 
 ControlDoor::Reply ControlDoor::remove_secret(const Call& call) {
-  return change_store(call, [id = call.parameters[0],
-                             author = author_of(call)](store::Store& store) {
-    const auto removed = store.remove_secret(id, author);
-    if (!removed) return failed(removed.error());
-    return *removed ? Response{204} : error_response(404, "There is no such secret.");
-  });
+  return change_store(
+      call, [id = call.parameters[0], author = author_of(call)](store::Store& store) {
+        const auto removed = store.remove_secret(id, author);
+        if (!removed) return failed(removed.error());
+        return *removed ? Response{204} : error_response(404, "There is no such secret.");
+      });
 }
 
 ControlDoor::Reply ControlDoor::list_keys(const Call& call) {
@@ -343,12 +345,12 @@ ControlDoor::Reply ControlDoor::create_key(const Call& call) {
 }
 
 ControlDoor::Reply ControlDoor::revoke_key(const Call& call) {
-  return change_store(call, [id = call.parameters[0],
-                             author = author_of(call)](store::Store& store) {
-    const auto revoked = store.revoke_api_key(id, author);
-    if (!revoked) return failed(revoked.error());
-    return *revoked ? Response{204} : error_response(404, "There is no such key.");
-  });
+  return change_store(
+      call, [id = call.parameters[0], author = author_of(call)](store::Store& store) {
+        const auto revoked = store.revoke_api_key(id, author);
+        if (!revoked) return failed(revoked.error());
+        return *revoked ? Response{204} : error_response(404, "There is no such key.");
+      });
 }
 
 // --- What was used, and what was changed ---------------------------------------------------------

@@ -27,8 +27,7 @@ bool EventStreams::open(signaling::ConnectionId id, Now now) {
 void EventStreams::publish(std::string_view event, std::string_view json, Now now) {
   ++last_event_;
   if (streams_.empty()) return;
-  const std::string text =
-      "id: " + std::to_string(last_event_) + "\n" + event_text(event, json);
+  const std::string text = "id: " + std::to_string(last_event_) + "\n" + event_text(event, json);
   for (auto& [id, stream] : streams_) {
     stream.said_at = now.instant;
     // After a gap nothing more is sent: the last word says how much is missing.

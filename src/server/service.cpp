@@ -445,7 +445,7 @@ std::optional<net::LocalListener> Service::open_control() const {
   if (listener) return std::move(*listener);
   const std::error_code& error = listener.error();
   if (config_.control.is_default) {
-    log_event(LogLevel::warn, "no_control_socket", {{"path", path}, {"error", error.message()}});
+    log_event(LogLevel::info, "no_control_socket", {{"path", path}, {"error", error.message()}});
     return std::nullopt;
   }
   std::string remedy = "make its directory, writable for this server, or change control.socket";

@@ -15,12 +15,12 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;   // of one read
-constexpr std::size_t write_bytes = 64 * 1024;  // handed to a session at one time
-constexpr int connections_per_turn = 64;        // of one listener
-constexpr milliseconds accept_pause{200};       // when the host has no descriptors left
-constexpr seconds closing_time{2};              // to take the last answer and go
-constexpr seconds drain_margin{1};              // beyond the last goaway
+constexpr std::size_t read_bytes = 64 * 1024;       // of one read
+constexpr std::size_t write_bytes = 64 * 1024;      // handed to a session at one time
+constexpr int connections_per_turn = 64;            // of one listener
+constexpr milliseconds accept_pause{200};           // when the host has no descriptors left
+constexpr seconds closing_time{2};                  // to take the last answer and go
+constexpr seconds drain_margin{1};                  // beyond the last goaway
 constexpr std::uint32_t control_slot = 0xffffffff;  // of its listener, among the listeners
 
 signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
@@ -174,6 +174,7 @@ void SignalingHost::run() {
     note_touched_by_doors();
     flush();
   }
+  take_news();  // what has ended by now is used, and to be kept
   has_ended_ = true;
 }
 

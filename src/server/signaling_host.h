@@ -50,8 +50,8 @@ class SignalingHost {
 
   /// Sockets of its own.
   struct Listeners {
-    std::vector<net::TcpListener> http;     ///< `listen.http`
-    std::vector<net::TcpListener> metrics;  ///< `metrics.listen`
+    std::vector<net::TcpListener> http;           ///< `listen.http`
+    std::vector<net::TcpListener> metrics;        ///< `metrics.listen`
     std::optional<net::LocalListener> control{};  ///< `control.socket`
   };
 
@@ -59,8 +59,8 @@ class SignalingHost {
   struct Surroundings {
     ConnectionLimits& connections;
     Mailboxes& workers;
-    store::Store* store = nullptr;        ///< nullptr: none
-    ControlDoor::Hooks hooks;             ///< called by run()
+    store::Store* store = nullptr;         ///< nullptr: none
+    ControlDoor::Hooks hooks;              ///< called by run()
     std::vector<std::string> listeners{};  ///< as ControlDoor::Settings has them
   };
 

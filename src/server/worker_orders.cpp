@@ -47,8 +47,7 @@ void Worker::carry_out(const ShowOrder& order, WorkerAnswer& answer) {
 }
 
 void Worker::carry_out(const EndOrder& order, WorkerAnswer& answer) {
-  const bool was_there =
-      server_.end(order.name, turn::CloseReason::killed, now_, effects_);
+  const bool was_there = server_.end(order.name, turn::CloseReason::killed, now_, effects_);
   answer.count = was_there ? 1 : 0;
 }
 
@@ -73,8 +72,7 @@ AllocationRow Worker::row_of(const turn::AllocationView& allocation) {
   row.permissions = allocation.permissions;
   row.channels = allocation.channels;
   row.traffic = allocation.traffic;
-  row.bitrate =
-      samples_.bitrate(row.name.serial, row.bytes(), allocation.started, now_.instant);
+  row.bitrate = samples_.bitrate(row.name.serial, row.bytes(), allocation.started, now_.instant);
   return row;
 }
 

@@ -48,7 +48,7 @@ class RestDoor final : public Door {
   /// A request that may be answered.
   struct Call {
     const Request& request;
-    const ApiKey* key;  // nullptr: the operator of this host
+    const ApiKey* key;                    // nullptr: the operator of this host
     std::vector<std::string> parameters;  // of the path
     Json body;                            // an object, of POST and PATCH
     Now now;

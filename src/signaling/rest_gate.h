@@ -32,8 +32,7 @@ class RestGate {
   /// The key that `request` on `id` brings; nullptr: the operator of this host. Error: the 401 or
   /// 429 to answer.
   [[nodiscard]] Result<const ApiKey*, Response> admit(ConnectionId id, const Request& request,
-                                                      Now now,
-                                                      KeyPlace place = KeyPlace::header);
+                                                      Now now, KeyPlace place = KeyPlace::header);
 
  private:
   [[nodiscard]] std::optional<Response> spend(const ApiKey& key, Now now);
