@@ -1,6 +1,7 @@
 // The Socket.IO door with its rooms: each line of the input is one thing that a client does, its
 // first character says what. Everything that is sent must be a packet that the reader of packets
-// takes, and when the clients are gone nothing may be left.
+// takes, and when the clients are gone nothing may be left. With the first line "?" a webhook is
+// asked about joins, which "+" and "-" answer.
 
 #include <cstdint>
 #include <set>
@@ -67,6 +68,8 @@ class FrameChecker {
 
 class Run {
  public:
+  explicit Run(JoinAuth auth) : bench_{settings(), auth} {}
+
   void line(char what, std::string_view rest) {
     switch (what) {
       case 's':
@@ -98,6 +101,11 @@ class Run {
         break;
       case 'n':
         ++turn_;
+        break;
+      case '+':
+      case '-':
+        if (!bench_.house.asked().empty())
+          bench_.house.answer(WebhookAnswer{what == '+', "", Role::member, {}, {}});
         break;
       default:
         bench_.house.advance(seconds{what & 0x1f});
@@ -134,7 +142,7 @@ class Run {
     for (const std::uint64_t client : clients_) checkers_[client].push(bench_.house.read(client));
   }
 
-  SocketIoBench bench_{settings()};
+  SocketIoBench bench_;
   std::string sid_;
   std::uint64_t sockets_[2]{};
   std::size_t turn_ = 0;
@@ -146,7 +154,7 @@ class Run {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::string_view input = text_of({bytes, size});
-  Run run;
+  Run run{input.starts_with("?\n") ? JoinAuth::webhook : JoinAuth::open};
   while (!input.empty()) {
     const std::size_t end = std::min(input.find('\n'), input.size());
     const std::string_view line = input.substr(0, end);

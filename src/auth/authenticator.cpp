@@ -16,11 +16,11 @@ bool integrity_matches(const stun::MessageView& request, const stun::IntegrityKe
   return stun::verify_message_integrity(request, key.sha1);
 }
 
-SecurityFeatures features_of(const CredentialBook& book) {
+SecurityFeatures features_of(const CredentialBook& book, bool asks_for_users) {
   // A client that sees the anonymity bit sends USERHASH, from which a time-limited username cannot
   // be recovered: so it is offered only where all users are known by name.
-  return {.password_algorithms = true,
-          .username_anonymity = book.has_static_users() && !book.has_secrets()};
+  const bool knows_all = book.has_static_users() && !book.has_secrets() && !asks_for_users;
+  return {.password_algorithms = true, .username_anonymity = knows_all};
 }
 
 }  // namespace
@@ -33,6 +33,8 @@ struct Authenticator::Claim {
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
   bool algorithm_was_explicit = false;
   bool is_time_limited = false;
+  const UserAnswer* answer = nullptr;  // of a user who is not in the book
+  bool is_wanted = false;              // nothing is known of the user yet
 };
 
 void Principal::sign(stun::MessageBuilder& response) const {
@@ -54,6 +56,7 @@ stun::ErrorCode error_code_of(Denial denial) {
     case Denial::no_credentials:
     case Denial::unknown_user:
     case Denial::expired_user:
+    case Denial::revoked_user:
     case Denial::wrong_password:
       break;
   }
@@ -63,16 +66,30 @@ stun::ErrorCode error_code_of(Denial denial) {
 bool is_challenge(Denial denial) { return error_code_of(denial) != stun::ErrorCode::bad_request; }
 
 Authenticator::Authenticator(const CredentialBook& book, const Settings& settings)
-    : book_(book),
-      nonces_(settings.nonce_key, settings.nonce_lifetime, features_of(book)),
-      cache_(settings.cached_keys, settings.hash_seed),
+    : book_(&book),
+      nonce_key_(settings.nonce_key),
+      nonce_lifetime_(settings.nonce_lifetime),
+      nonces_(nonce_key_, nonce_lifetime_, features_of(book, settings.asks_for_users)),
+      derived_(settings.cached_keys, settings.hash_seed),
+      answers_(settings.asks_for_users ? settings.cached_keys : 0, settings.hash_seed),
+      asks_for_users_(settings.asks_for_users),
       decoy_(settings.nonce_key),
       clock_skew_(settings.clock_skew),
       max_credential_age_(settings.max_credential_age) {}
 
-std::variant<Principal, Denial> Authenticator::check(const stun::MessageView& request,
-                                                     const Endpoint& client, Now now,
-                                                     ExpiryRule expiry) {
+void Authenticator::use(const CredentialBook& book) {
+  book_ = &book;
+  nonces_ = NonceIssuer{nonce_key_, nonce_lifetime_, features_of(book, asks_for_users_)};
+  derived_.clear();
+}
+
+void Authenticator::remember(std::string_view username, UserAnswer answer) {
+  answers_.insert(username, std::move(answer));
+}
+
+std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::MessageView& request,
+                                                                 const Endpoint& client, Now now,
+                                                                 ExpiryRule expiry) {
   if (!request.message_integrity() && !request.message_integrity_sha256()) {
     return Denial::no_credentials;
   }
@@ -82,6 +99,10 @@ std::variant<Principal, Denial> Authenticator::check(const stun::MessageView& re
 
   // Who does not exist or is over is told so only after a MAC has been computed all the same.
   const auto account_denial = check_account(claim, now, expiry);
+  if (claim.is_wanted) {
+    if (!nonces_.is_valid(claim.nonce, client, now.instant)) return Denial::stale_nonce;
+    return UserWanted{claim.username};
+  }
   const stun::IntegrityKey* key = matching_key(request, claim);
   if (account_denial) return *account_denial;
   if (key == nullptr) return Denial::wrong_password;
@@ -89,14 +110,15 @@ std::variant<Principal, Denial> Authenticator::check(const stun::MessageView& re
 
   const auto integrity =
       claim.algorithm_was_explicit ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
-  return Principal{claim.username, claim.account, key, integrity, {}};
+  return Principal{claim.username, claim.account, key, integrity,
+                   claim.answer != nullptr ? claim.answer->limits : UserLimits{}};
 }
 
 void Authenticator::put_challenge(stun::MessageBuilder& response, const Endpoint& client,
                                   Instant now) const {
-  response.put_text(AttributeType::realm, book_.realm())
+  response.put_text(AttributeType::realm, book_->realm())
       .put_text(AttributeType::nonce, nonces_.issue(client, now).text())
-      .put_password_algorithms(book_.algorithms());
+      .put_password_algorithms(book_->algorithms());
 }
 
 /// USERNAME or USERHASH, REALM and NONCE: all there, and of a size that can be (§9.2.4).
@@ -111,7 +133,7 @@ std::optional<Denial> Authenticator::read_claim(const stun::MessageView& request
   if (realm->size() > max_text_bytes || nonce->size() > max_text_bytes) return Denial::oversized;
   if (username && username->size() > max_text_bytes) return Denial::oversized;
   claim.nonce = text_of(*nonce);
-  claim.username = username ? text_of(*username) : book_.username_of(*hash).value_or("");
+  claim.username = username ? text_of(*username) : book_->username_of(*hash).value_or("");
   claim.account = claim.username;
   return std::nullopt;
 }
@@ -141,35 +163,59 @@ std::optional<Denial> Authenticator::read_algorithm(const stun::MessageView& req
   return std::nullopt;
 }
 
-std::optional<Denial> Authenticator::check_account(Claim& claim, Now now, ExpiryRule expiry) const {
+/// Whose the name is: a user's in the book, a time-limited one, or one to ask for, in this order.
+std::optional<Denial> Authenticator::check_account(Claim& claim, Now now, ExpiryRule expiry) {
   if (claim.username.empty()) return Denial::unknown_user;
-  if (book_.static_key(claim.username, claim.algorithm) != nullptr) return std::nullopt;
+  if (book_->is_revoked(claim.username, claim.username, now.wall)) return Denial::revoked_user;
+  if (book_->static_key(claim.username, claim.algorithm) != nullptr) return std::nullopt;
   const auto user = parse_time_limited_username(claim.username);
-  if (!user || !book_.has_secrets()) return Denial::unknown_user;
+  if (user && book_->has_secrets()) return check_time_limited(claim, *user, now, expiry);
+  return asks_for_users_ ? check_answer(claim, now.instant) : Denial::unknown_user;
+}
+
+std::optional<Denial> Authenticator::check_time_limited(Claim& claim, const TimeLimitedUser& user,
+                                                        Now now, ExpiryRule expiry) const {
   claim.is_time_limited = true;
-  claim.account = user->account;
-  if (user->expires > now.wall + max_credential_age_ + clock_skew_) return Denial::expired_user;
-  const bool is_over = user->expires + clock_skew_ < now.wall;
+  claim.account = user.account;
+  if (book_->is_revoked(claim.username, claim.account, now.wall)) return Denial::revoked_user;
+  if (user.expires > now.wall + max_credential_age_ + clock_skew_) return Denial::expired_user;
+  const bool is_over = user.expires + clock_skew_ < now.wall;
   if (is_over && expiry == ExpiryRule::enforce) return Denial::expired_user;
+  return std::nullopt;
+}
+
+std::optional<Denial> Authenticator::check_answer(Claim& claim, Instant now) {
+  const UserAnswer* const answer = answers_.find(claim.username);
+  if (answer == nullptr || answer->valid_until <= now) {
+    claim.is_wanted = true;
+    return std::nullopt;
+  }
+  if (!answer->keys) return Denial::unknown_user;
+  claim.answer = answer;
   return std::nullopt;
 }
 
 /// The key under which the integrity attribute is right; null when there is none.
 const stun::IntegrityKey* Authenticator::matching_key(const stun::MessageView& request,
                                                       const Claim& claim) {
-  if (const auto* key = book_.static_key(claim.username, claim.algorithm)) {
-    return integrity_matches(request, *key) ? key : nullptr;
-  }
-  if (!claim.is_time_limited) {
-    static_cast<void>(integrity_matches(request, decoy_));
-    return nullptr;
-  }
-  const auto* const cached = cache_.find(claim.username, claim.algorithm);
-  if (cached != nullptr && integrity_matches(request, *cached)) return cached;
+  if (claim.is_time_limited) return matching_derived_key(request, claim);
+  const auto* key = claim.answer != nullptr ? claim.answer->keys->of(claim.algorithm)
+                                            : book_->static_key(claim.username, claim.algorithm);
+  const bool matches = integrity_matches(request, key != nullptr ? *key : decoy_);
+  return matches ? key : nullptr;
+}
+
+const stun::IntegrityKey* Authenticator::matching_derived_key(const stun::MessageView& request,
+                                                              const Claim& claim) {
+  UserKeys* const cached = derived_.find(claim.username);
+  const auto* const known = cached != nullptr ? cached->of(claim.algorithm) : nullptr;
+  if (known != nullptr && integrity_matches(request, *known)) return known;
   // Not the last word: two issuers with different secrets may mint the same username.
-  for (std::size_t i = 0; i < book_.secret_count(); ++i) {
-    const auto key = book_.time_limited_key(i, claim.username, claim.algorithm);
-    if (integrity_matches(request, key)) return cache_.insert(claim.username, claim.algorithm, key);
+  for (std::size_t i = 0; i < book_->secret_count(); ++i) {
+    const auto key = book_->time_limited_key(i, claim.username, claim.algorithm);
+    if (!integrity_matches(request, key)) continue;
+    UserKeys& keys = cached != nullptr ? *cached : derived_.insert(claim.username, {});
+    return &keys.set(claim.algorithm, key);
   }
   return nullptr;
 }
@@ -178,13 +224,13 @@ const stun::IntegrityKey* Authenticator::matching_key(const stun::MessageView& r
 bool Authenticator::is_offered_list(ByteView list) const {
   std::array<std::uint8_t, 128> buffer{};
   stun::MessageBuilder offer{buffer, stun::Class::indication, stun::Method::binding, {}};
-  offer.put_password_algorithms(book_.algorithms());
+  offer.put_password_algorithms(book_->algorithms());
   const ByteView offered = offer.bytes().subspan(stun::header_bytes + 4);
   return std::equal(list.begin(), list.end(), offered.begin(), offered.end());
 }
 
 bool Authenticator::offers(std::uint16_t algorithm) const {
-  const auto& offered = book_.algorithms();
+  const auto& offered = book_->algorithms();
   return std::any_of(offered.begin(), offered.end(), [algorithm](PasswordAlgorithm a) {
     return static_cast<std::uint16_t>(a) == algorithm;
   });

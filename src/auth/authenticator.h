@@ -6,9 +6,9 @@
 #include <variant>
 
 #include "auth/credential_book.h"
-#include "auth/key_cache.h"
+#include "auth/name_cache.h"
 #include "auth/nonce.h"
-#include "auth/user_limits.h"
+#include "auth/user_answer.h"
 #include "base/endpoint.h"
 #include "stun/builder.h"
 #include "stun/message.h"
@@ -39,6 +39,7 @@ enum class Denial : std::uint8_t {
   bad_algorithms,  ///< 400: PASSWORD-ALGORITHM(S) do not add up: somebody bids us down
   unknown_user,    ///< 401
   expired_user,    ///< 401: the time-limited username is over, or too far ahead
+  revoked_user,    ///< 401: the operator does not want to see that name any more
   wrong_password,  ///< 401
   stale_nonce,     ///< 438
 };
@@ -47,6 +48,13 @@ enum class Denial : std::uint8_t {
 [[nodiscard]] stun::ErrorCode error_code_of(Denial denial);
 /// True for 401 and 438, which carry REALM, NONCE and PASSWORD-ALGORITHMS.
 [[nodiscard]] bool is_challenge(Denial denial);
+
+/// Nothing is known of the user of this request yet. Ask for the name, remember() the answer, and
+/// check the request again. Asked only for requests with a nonce of ours: whoever forges his
+/// address causes no questions.
+struct UserWanted {
+  std::string_view username;  ///< points into the message
+};
 
 /// Whether a time-limited username that has run out is refused: always for new allocations, only
 /// with `strict_expiry` for the upkeep of existing ones.
@@ -60,18 +68,26 @@ class Authenticator {
     seconds nonce_lifetime{600};
     HashSeed hash_seed;
     std::size_t cached_keys = 4096;
+    bool asks_for_users = false;        ///< there are users that are not in the book
     seconds clock_skew{30};             ///< grace for expiry times
     seconds max_credential_age{86400};  ///< a time-limited username may not outlive this
   };
 
-  /// `book` must outlive the authenticator.
+  /// `book` must outlive the authenticator, or be exchanged before its end.
   Authenticator(const CredentialBook& book, const Settings& settings);
 
   /// Runs the checks of RFC 8489 §9.2.4 in their order. Nothing is remembered of a sender whose
   /// integrity is not proved.
-  [[nodiscard]] std::variant<Principal, Denial> check(const stun::MessageView& request,
-                                                      const Endpoint& client, Now now,
-                                                      ExpiryRule expiry);
+  [[nodiscard]] std::variant<Principal, Denial, UserWanted> check(const stun::MessageView& request,
+                                                                  const Endpoint& client, Now now,
+                                                                  ExpiryRule expiry);
+
+  /// Exchanges the book. What was derived from the old one is forgotten.
+  void use(const CredentialBook& book);
+  /// Keeps the answer to UserWanted until it runs out, or until many others have come.
+  void remember(std::string_view username, UserAnswer answer);
+  /// The answers are not true any more.
+  void forget_answers() { answers_.clear(); }
 
   /// Puts REALM, NONCE and PASSWORD-ALGORITHMS into a 401 or 438.
   void put_challenge(stun::MessageBuilder& response, const Endpoint& client, Instant now) const;
@@ -83,15 +99,24 @@ class Authenticator {
                                                  Claim& claim) const;
   [[nodiscard]] std::optional<Denial> read_algorithm(const stun::MessageView& request,
                                                      Claim& claim) const;
-  [[nodiscard]] std::optional<Denial> check_account(Claim& claim, Now now, ExpiryRule expiry) const;
+  [[nodiscard]] std::optional<Denial> check_account(Claim& claim, Now now, ExpiryRule expiry);
+  [[nodiscard]] std::optional<Denial> check_time_limited(Claim& claim, const TimeLimitedUser& user,
+                                                         Now now, ExpiryRule expiry) const;
+  [[nodiscard]] std::optional<Denial> check_answer(Claim& claim, Instant now);
   [[nodiscard]] const stun::IntegrityKey* matching_key(const stun::MessageView& request,
                                                        const Claim& claim);
+  [[nodiscard]] const stun::IntegrityKey* matching_derived_key(const stun::MessageView& request,
+                                                               const Claim& claim);
   [[nodiscard]] bool is_offered_list(ByteView list) const;
   [[nodiscard]] bool offers(std::uint16_t algorithm) const;
 
-  const CredentialBook& book_;
+  const CredentialBook* book_;
+  NonceIssuer::Key nonce_key_;
+  seconds nonce_lifetime_;
   NonceIssuer nonces_;
-  KeyCache cache_;
+  NameCache<UserKeys> derived_;    // of time-limited users who have proved that they hold them
+  NameCache<UserAnswer> answers_;  // about users that are not in the book
+  bool asks_for_users_;
   stun::IntegrityKey decoy_;  // verified against for unknown users, so that they cost the same time
   seconds clock_skew_;
   seconds max_credential_age_;

@@ -1,5 +1,7 @@
 #include "auth/credential_book.h"
 
+#include <algorithm>
+
 #include "auth/opaque_string.h"
 
 namespace turnpike::auth {
@@ -17,7 +19,7 @@ CredentialBook::CredentialBook(const CredentialSettings& settings)
   for (const StaticUser& user : settings.users) {
     const std::string name = normalised(user.name);
     const std::string password = normalised(user.password);
-    Keys keys;
+    UserKeys keys;
     for (const stun::PasswordAlgorithm algorithm : algorithms_) {
       auto& key = algorithm == stun::PasswordAlgorithm::md5 ? keys.md5 : keys.sha256;
       key.emplace(ByteView{long_term_key(algorithm, name, realm_, password)});
@@ -26,15 +28,26 @@ CredentialBook::CredentialBook(const CredentialSettings& settings)
     usernames_by_hash_.emplace(text_of(hash), name);
     users_.emplace(name, keys);
   }
+  for (const Revocation& revocation : settings.revocations) {
+    auto& names = revocation.is_account ? revoked_accounts_ : revoked_usernames_;
+    WallTime& until = names[normalised(revocation.name)];
+    until = std::max(until, revocation.until);
+  }
 }
 
 const stun::IntegrityKey* CredentialBook::static_key(std::string_view username,
                                                      stun::PasswordAlgorithm algorithm) const {
   const auto found = users_.find(username);
-  if (found == users_.end()) return nullptr;
-  const auto& key =
-      algorithm == stun::PasswordAlgorithm::md5 ? found->second.md5 : found->second.sha256;
-  return key ? &*key : nullptr;
+  return found == users_.end() ? nullptr : found->second.of(algorithm);
+}
+
+bool CredentialBook::is_revoked(std::string_view username, std::string_view account,
+                                WallTime now) const {
+  const auto holds = [now](const TextMap<WallTime>& names, std::string_view name) {
+    const auto found = names.find(name);
+    return found != names.end() && now < found->second;
+  };
+  return holds(revoked_usernames_, username) || holds(revoked_accounts_, account);
 }
 
 stun::IntegrityKey CredentialBook::time_limited_key(std::size_t index, std::string_view username,

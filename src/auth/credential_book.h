@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/credentials.h"
+#include "auth/user_answer.h"
 #include "stun/integrity.h"
 
 namespace turnpike::auth {
@@ -17,19 +18,31 @@ namespace turnpike::auth {
 struct StaticUser {
   std::string name;
   std::string password;
+
+  friend bool operator==(const StaticUser&, const StaticUser&) = default;
 };
 
 /// A secret that time-limited users are derived from. `id` is for people.
 struct Secret {
   std::string id;
   std::string value;
+
+  friend bool operator==(const Secret&, const Secret&) = default;
 };
 
-/// What the operator configured.
+/// A name that is not believed any more.
+struct Revocation {
+  std::string name;
+  bool is_account = true;  ///< false: of this very username, and not of others of the account
+  WallTime until{};        ///< when the last credential of that name will have run out anyway
+};
+
+/// What the operator configured, and what the store adds to it.
 struct CredentialSettings {
   std::string realm;
   std::vector<StaticUser> users;
   std::vector<Secret> secrets;
+  std::vector<Revocation> revocations{};
   std::vector<stun::PasswordAlgorithm> algorithms{stun::PasswordAlgorithm::sha256,
                                                   stun::PasswordAlgorithm::md5};
 };
@@ -56,6 +69,9 @@ class CredentialBook {
   /// The key of a time-limited username under secret number `index`.
   [[nodiscard]] stun::IntegrityKey time_limited_key(std::size_t index, std::string_view username,
                                                     stun::PasswordAlgorithm algorithm) const;
+  /// True when `username` or `account` is not believed any more.
+  [[nodiscard]] bool is_revoked(std::string_view username, std::string_view account,
+                                WallTime now) const;
   /// The static user whose USERHASH is `hash` (RFC 8489 §14.4); lives as long as the book.
   [[nodiscard]] std::optional<std::string_view> username_of(ByteView hash) const;
 
@@ -70,15 +86,12 @@ class CredentialBook {
   template <class Value>
   using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
-  struct Keys {
-    std::optional<stun::IntegrityKey> md5;
-    std::optional<stun::IntegrityKey> sha256;
-  };
-
   std::string realm_;
   std::vector<stun::PasswordAlgorithm> algorithms_;
   std::vector<std::string> secrets_;
-  TextMap<Keys> users_;
+  TextMap<UserKeys> users_;
+  TextMap<WallTime> revoked_usernames_;  // until when
+  TextMap<WallTime> revoked_accounts_;
   TextMap<std::string> usernames_by_hash_;
 };
 

@@ -21,7 +21,10 @@ class RelaxedCounter {
     value_.store(value() + more, std::memory_order_relaxed);
     return *this;
   }
+  /// Any thread.
   [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+  // NOLINTNEXTLINE(google-explicit-constructor): wherever it is read it is that number
+  operator std::uint64_t() const { return value(); }
 
  private:
   std::atomic<std::uint64_t> value_{0};

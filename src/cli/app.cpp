@@ -15,6 +15,8 @@ constexpr const char* footer = R"(Examples:
   turnpike serve                                  a safe server on loopback, nothing to configure
   turnpike serve --config /etc/turnpike/turnpike.toml
   turnpike config check                           is the configuration right?
+  turnpike user add alice                         a user with a password
+  turnpike secret add                             a secret to make credentials with
   turnpike credential mint --secret @secret.txt   credentials for a browser
   turnpike room token --key @web.key --room demo  an invitation to a room
   turnpike status                                 what does the running server do?
@@ -40,6 +42,9 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_serve(app, context);
   add_config(app, context);
   add_credential(app, context);
+  add_user(app, context);
+  add_secret(app, context);
+  add_key(app, context);
   add_room(app, context);
   add_allocation(app, context);
   add_status(app, context);

@@ -21,6 +21,12 @@ struct Context {
 void add_serve(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
+/// The parts of `credential` that need the store.
+void add_credential_revocations(CLI::App& credential, Context& context);
+void add_credential_verify(CLI::App& credential, Context& context);
+void add_user(CLI::App& app, Context& context);
+void add_secret(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
 void add_room(CLI::App& app, Context& context);
 /// list, show, end and kick, beside `room token`.
 void add_room_administration(CLI::App& room, Context& context);

@@ -36,16 +36,23 @@ std::string file_to_read(const ConfigOptions& options, const Io& io) {
   return is_absent ? std::string{} : io.default_config_path;
 }
 
-server::Config quickstart(QuickstartSecret secret, const Io& io) {
-  const std::string state = server::state_directory(io.environment, io.is_root);
+server::Config quickstart_settings(QuickstartSecret secret, const std::string& state_directory) {
   if (secret == QuickstartSecret::leave_out) {
     server::Config config = server::quickstart_listeners(server::has_ipv6_loopback());
-    config.control.socket = server::quickstart_socket(state);
+    config.control.socket = server::quickstart_socket(state_directory);
     return config;
   }
-  auto config = server::quickstart_config(state);
+  auto config = server::quickstart_config(state_directory);
   if (!config) throw CommandFailure{ExitCode::configuration, config.error()};
   return std::move(*config);
+}
+
+/// With the store, if there will be one, beside the quickstart's secret.
+server::Config quickstart(QuickstartSecret secret, const Io& io) {
+  const std::string directory = server::state_directory(io.environment, io.is_root);
+  server::Config config = quickstart_settings(secret, directory);
+  if (!directory.empty()) config.store.path = directory + "/turnpike.db";
+  return config;
 }
 
 /// A secret of one's own to paste. On a terminal only: what goes to a journal is no secret any
@@ -82,6 +89,7 @@ Result<FoundConfig, ConfigErrors> find_config(const ConfigOptions& options, Quic
                                               const Io& io) {
   server::ConfigSources sources;
   sources.environment = io.environment;
+  sources.require_credentials = options.require_credentials;
   for (const std::string& setting : options.settings)
     sources.settings.push_back(split_setting(setting));
 
@@ -97,7 +105,7 @@ Result<FoundConfig, ConfigErrors> find_config(const ConfigOptions& options, Quic
     found.origin = "quickstart";
     found.quickstart = true;
     sources.quickstart = quickstart(secret, io);
-    sources.require_credentials = secret == QuickstartSecret::make;
+    sources.require_credentials = options.require_credentials && secret == QuickstartSecret::make;
   }
   auto loaded = server::load_config(sources);
   if (!loaded) return Failure<ConfigErrors>{std::move(loaded.error())};

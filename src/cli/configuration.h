@@ -18,6 +18,7 @@ namespace turnpike::cli {
 struct ConfigOptions {
   std::string file;                   ///< empty: the default path, if there is such a file
   std::vector<std::string> settings;  ///< "relay.ports=50000-60000"
+  bool require_credentials = true;    ///< false: also one by which nobody could authenticate
 };
 
 /// Adds both options to `command`; `options` outlives the tree.

@@ -247,7 +247,7 @@ void add_mint_options(CLI::App& command, Options& options) {
 }  // namespace
 
 void add_credential(CLI::App& app, Context& context) {
-  auto* credential = app.add_subcommand("credential", "Time-limited TURN credentials");
+  auto* credential = app.add_subcommand("credential", "TURN credentials: make, check, revoke");
   credential->require_subcommand(1);
   auto* command = credential->add_subcommand("mint", "Make credentials; no server needs to run");
   const auto options = std::make_shared<Options>();
@@ -265,6 +265,8 @@ Examples:
   turnpike credential mint --config /etc/turnpike/turnpike.toml --format js
   pass show turn | turnpike credential mint --secret - --format env)");
   command->callback([options, &context] { context.exit_code = mint(*options, context.io); });
+  add_credential_verify(*credential, context);
+  add_credential_revocations(*credential, context);
 }
 
 }  // namespace turnpike::cli

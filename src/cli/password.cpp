@@ -75,4 +75,13 @@ std::string read_password(const std::string& option, const std::string& name, co
   return first_line(stream, path);
 }
 
+std::string read_new_password(const std::string& option, const std::string& name, const Io& io) {
+  std::string password = read_password(option, name, io);
+  const bool is_typed = option.empty() && io.err_is_terminal;
+  if (is_typed && ask(name + " again", io) != password) {
+    throw usage("the two passwords differ; nothing was changed");
+  }
+  return password;
+}
+
 }  // namespace turnpike::cli

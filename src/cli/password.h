@@ -15,4 +15,8 @@ namespace turnpike::cli {
 [[nodiscard]] std::string read_password(const std::string& option, const std::string& name,
                                         const Io& io);
 
+/// The same for a password that is being chosen: at a terminal it is asked for twice.
+[[nodiscard]] std::string read_new_password(const std::string& option, const std::string& name,
+                                            const Io& io);
+
 }  // namespace turnpike::cli

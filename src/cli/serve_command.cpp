@@ -34,6 +34,16 @@ std::vector<IpPrefix> parse_prefixes(const std::vector<std::string>& texts) {
   return prefixes;
 }
 
+/// For a reload: the same sources as at the start, with what they say now.
+Result<server::Config, std::vector<std::string>> read_again(const ConfigOptions& options,
+                                                            const Io& io) {
+  auto found = find_config(options, QuickstartSecret::make, io);
+  if (found) return std::move(found->loaded.config);
+  std::vector<std::string> sentences;
+  for (const server::ConfigError& error : found.error()) sentences.push_back(error.to_string());
+  return Failure<std::vector<std::string>>{std::move(sentences)};
+}
+
 int serve(const Options& options, const Io& io) {
   server::ServeOptions serve_options;
   serve_options.insecure_allow_peers = parse_prefixes(options.insecure_allow_peers);
@@ -41,6 +51,7 @@ int serve(const Options& options, const Io& io) {
   for (const std::string& warning : found.loaded.warnings) io.err << "warning: " << warning << '\n';
   serve_options.config_origin = found.origin;
   serve_options.quickstart = found.quickstart;
+  serve_options.read_again = [&options, &io] { return read_again(options.config, io); };
   return server::run(found.loaded.config, serve_options);
 }
 

@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace turnpike::server {
 
@@ -35,6 +36,11 @@ std::vector<ListenerName> Config::listener_names() const {
 bool Config::expects_proxy(const ListenerName& listener) const {
   const auto& all = listen.proxy_protocol;
   return std::find(all.begin(), all.end(), listener) != all.end();
+}
+
+bool Config::Store::may_have_credentials() const {
+  std::error_code error;
+  return !path.empty() && (!is_default || std::filesystem::exists(path, error));
 }
 
 std::string Config::effective_realm() const {

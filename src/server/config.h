@@ -129,6 +129,19 @@ struct Config {
     std::vector<stun::PasswordAlgorithm> algorithms{stun::PasswordAlgorithm::md5,
                                                     stun::PasswordAlgorithm::sha256};
     seconds nonce_lifetime{600};
+    std::string hook;         ///< asked for users that nobody else knows; empty: nobody is
+    std::string hook_secret;  ///< signs the questions; never logged
+    seconds hook_timeout{2};
+    seconds hook_ttl{60};  ///< how long its answers hold at most
+  };
+
+  struct Store {
+    std::string path = "/var/lib/turnpike/turnpike.db";  ///< of the database; empty: no store
+    std::string key_file;    ///< that it is sealed with; empty: see store_location()
+    bool is_default = true;  ///< nobody asked for it: the server starts without it too
+
+    /// True when there may be users or secrets in it that the configuration does not know of.
+    [[nodiscard]] bool may_have_credentials() const;
   };
 
   struct Signaling {
@@ -172,6 +185,7 @@ struct Config {
   Relay relay;
   Limits limits;
   Auth auth;
+  Store store;
   Signaling signaling;
   Web web;
   Control control;

@@ -226,6 +226,14 @@ void add_default_tls(const ConfigSources& sources, const Places& places, Config&
   config.listen.tls = {ListenAddress{std::nullopt, 5349}, ListenAddress{std::nullopt, 443}};
 }
 
+/// Without a signature the hook cannot tell this server from anybody who has found its address.
+void warn_of_unsigned_hook(LoadedConfig& loaded) {
+  if (loaded.config.auth.hook.empty() || !loaded.config.auth.hook_secret.empty()) return;
+  loaded.warnings.emplace_back(
+      "auth.hook is asked without a signature, and tells passwords to whoever asks; set "
+      "auth.hook_secret to the output of `openssl rand -hex 32`");
+}
+
 void check_signaling(const Config& config, const Places& places, std::vector<ConfigError>& errors) {
   const auto report = [&](const std::string& key, std::string problem, std::string remedy) {
     const auto place = blamed(places, key, {}).second;
@@ -262,7 +270,8 @@ void check_credentials(const Config& config, const ConfigSources& sources, const
                        std::vector<ConfigError>& errors) {
   const bool tried = places.contains("auth.secrets") || places.contains("auth.users");
   // Values that were refused leave the list empty; their own errors say what to do.
-  if (config.has_credentials() || !sources.require_credentials || (tried && !errors.empty()))
+  if (config.has_credentials() || config.store.may_have_credentials() ||
+      !sources.require_credentials || (tried && !errors.empty()))
     return;
   errors.push_back({sources.file ? sources.file->name : "configuration", "auth",
                     "there are neither secrets nor users, so nobody could use the relay",
@@ -371,6 +380,7 @@ ConfigResult load_config(const ConfigSources& sources) {
   check_relay_ports(loaded.config, places, errors);
   check_nat_discovery(loaded.config, places, errors);
   check_alternates(loaded.config, places, errors);
+  warn_of_unsigned_hook(loaded);
   check_signaling(loaded.config, places, errors);
   check_credentials(loaded.config, sources, places, errors);
   if (!errors.empty()) return Failure{std::move(errors)};

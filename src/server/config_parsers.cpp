@@ -200,6 +200,45 @@ std::string duration_text(seconds duration) {
   return fmt::format("{}s", count);
 }
 
+namespace {
+
+struct BandwidthUnit {
+  std::string_view name;
+  std::uint64_t bits;
+};
+constexpr std::array<BandwidthUnit, 3> bandwidth_units{
+    {{"gbit", 1'000'000'000}, {"mbit", 1'000'000}, {"kbit", 1000}}};
+
+}  // namespace
+
+Parsed<std::uint64_t> parse_bandwidth(std::string_view text) {
+  constexpr std::uint64_t least = 8'000;  // a kilobyte a second
+  constexpr std::uint64_t most = 1'000'000'000'000;
+  if (text == "0") return std::uint64_t{0};
+  const std::size_t length = std::min(text.find_first_not_of(digits), text.size());
+  const auto number = parse_number(text.substr(0, length), most);
+  const auto unit = std::find_if(bandwidth_units.begin(), bandwidth_units.end(),
+                                 [&](const auto& u) { return u.name == text.substr(length); });
+  if (!number || unit == bandwidth_units.end()) {
+    return Complain{
+        {fmt::format("{} is no bandwidth", in_quotes(text)),
+         R"(write a whole number and a unit, for example "4mbit", or "0" for no limit)"}};
+  }
+  if (*number > most / unit->bits || *number * unit->bits < least) {
+    return Complain{{fmt::format("{} is out of range", in_quotes(text)),
+                     R"(use a bandwidth from 8kbit to 1000gbit, or "0" for no limit)"}};
+  }
+  return *number * unit->bits;
+}
+
+std::string bandwidth_text(std::uint64_t bits_per_second) {
+  for (const BandwidthUnit& unit : bandwidth_units) {
+    if (bits_per_second == 0 || bits_per_second % unit.bits != 0) continue;
+    return std::to_string(bits_per_second / unit.bits) + std::string{unit.name};
+  }
+  return "0";
+}
+
 // --- Ports ---------------------------------------------------------------------------------------
 
 Parsed<PortRange> parse_port_range(std::string_view text) {

@@ -25,6 +25,11 @@ using Parsed = Result<T, Complaint>;
 /// `duration` as parse_duration() reads it, in the largest unit that divides it: "90m".
 [[nodiscard]] std::string duration_text(seconds duration);
 
+/// "4mbit", "500kbit", "1gbit" a second in bits, or "0". At least 8 kbit, at most 1000 gbit.
+[[nodiscard]] Parsed<std::uint64_t> parse_bandwidth(std::string_view text);
+/// As parse_bandwidth() reads it, in the largest unit that divides it.
+[[nodiscard]] std::string bandwidth_text(std::uint64_t bits_per_second);
+
 /// "49152-65535", or one port. Never port 0, never reversed.
 [[nodiscard]] Parsed<PortRange> parse_port_range(std::string_view text);
 [[nodiscard]] std::string port_range_text(const PortRange& range);

@@ -420,6 +420,19 @@ void read_path(const ConfigValue& value, FileSecrecy secrecy, KeyProblems& probl
   if (auto complaint = check_file(out, secrecy)) problems.add(value.place, std::move(*complaint));
 }
 
+void apply_store_url(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  constexpr std::string_view scheme = "sqlite:";
+  if (value.text() == nullptr) return wrong_type(value, "text", problems);
+  config.store.is_default = false;
+  if (value.text()->empty()) return config.store.path.clear();
+  if (!value.text()->starts_with(scheme) || value.text()->size() == scheme.size()) {
+    return problems.add(value.place, {fmt::format("{} is no store", in_quotes(*value.text())),
+                                      fmt::format("write for example {}", problems.example())});
+  }
+  const std::string path = resolved_path(value.text()->substr(scheme.size()), value.place);
+  config.store.path = std::filesystem::path{path}.lexically_normal().string();
+}
+
 void apply_relay_ports(Config& config, const ConfigValue& value, KeyProblems& problems) {
   with_text(value, problems, parse_port_range, [&](PortRange range) {
     if (range.first < 1024) {
@@ -536,12 +549,13 @@ Parsed<std::string> parse_webhook_url(std::string_view text) {
                              "write for example \"https://app.example.com/turnpike\""}};
 }
 
-void apply_webhook_secret(Config& config, const ConfigValue& value, KeyProblems& problems) {
+/// What signs requests to the operator's own server.
+void read_signing_secret(const ConfigValue& value, KeyProblems& problems, std::string& out) {
   if (value.text() == nullptr) return wrong_type_of_secret(value, "text", problems);
-  if (value.text()->empty()) return config.signaling.webhook_secret.clear();
+  if (value.text()->empty()) return out.clear();
   auto secret = check_secret(*value.text());
   if (!secret) return problems.add(value.place, secret.error());
-  config.signaling.webhook_secret = std::move(*secret);
+  out = std::move(*secret);
 }
 
 void apply_control_socket(Config& config, const ConfigValue& value, KeyProblems& problems) {
@@ -566,7 +580,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 55> keys{{
+const std::array<ConfigKey, 61> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -965,6 +979,66 @@ const std::array<ConfigKey, 55> keys{{
            read_duration(value, seconds{60}, seconds{3600}, problems, config.auth.nonce_lifetime);
          },
      .show = [](const Config& config) { return shown(duration_text(config.auth.nonce_lifetime)); }},
+    {.path = "auth.hook",
+     .type = ConfigType::text,
+     .example = R"("https://app.example.com/turn-user")",
+     .meaning = "Asked for users that neither the configuration nor the store knows.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           with_text(value, problems, parse_webhook_url,
+                     [&](std::string url) { config.auth.hook = std::move(url); });
+         },
+     .show = [](const Config& config) { return shown(config.auth.hook); }},
+    {.path = "auth.hook_secret",
+     .type = ConfigType::text,
+     .example = R"("the output of `openssl rand -hex 32`")",
+     .meaning = "Signs the questions to auth.hook.",
+     .is_secret = true,
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_signing_secret(value, problems, config.auth.hook_secret);
+         },
+     .show =
+         [](const Config& config) { return shown(config.auth.hook_secret.empty() ? "" : hidden); }},
+    {.path = "auth.hook_timeout",
+     .type = ConfigType::text,
+     .example = R"("2s")",
+     .meaning = "How long auth.hook may take for an answer; a client gives up after ten.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{1}, seconds{8}, problems, config.auth.hook_timeout);
+         },
+     .show = [](const Config& config) { return shown(duration_text(config.auth.hook_timeout)); }},
+    {.path = "auth.hook_ttl",
+     .type = ConfigType::text,
+     .example = R"("1m")",
+     .meaning = "How long an answer of auth.hook holds at most.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_duration(value, seconds{1}, seconds{86400}, problems, config.auth.hook_ttl);
+         },
+     .show = [](const Config& config) { return shown(duration_text(config.auth.hook_ttl)); }},
+    {.path = "store.url",
+     .type = ConfigType::text,
+     .example = R"("sqlite:/var/lib/turnpike/turnpike.db")",
+     .meaning = "The database of users, secrets and API keys; empty: none.",
+     .apply = apply_store_url,
+     .show =
+         [](const Config& config) {
+           return shown(config.store.path.empty() ? "" : "sqlite:" + config.store.path);
+         }},
+    {.path = "store.key_file",
+     .type = ConfigType::text,
+     .example = R"("/etc/turnpike/store.key")",
+     .meaning = "The key that the store is sealed with; empty: the systemd credential "
+                "turnpike-store-key, else the database's path with \".key\" behind it.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           if (value.text() == nullptr) return wrong_type(value, "text", problems);
+           config.store.key_file =
+               value.text()->empty() ? std::string{} : resolved_path(*value.text(), value.place);
+         },
+     .show = [](const Config& config) { return shown(config.store.key_file); }},
     {.path = "signaling.enabled",
      .type = ConfigType::boolean,
      .example = "true",
@@ -1043,7 +1117,10 @@ const std::array<ConfigKey, 55> keys{{
      .example = R"("the output of `openssl rand -hex 32`")",
      .meaning = "Signs what is sent to signaling.webhook.",
      .is_secret = true,
-     .apply = apply_webhook_secret,
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_signing_secret(value, problems, config.signaling.webhook_secret);
+         },
      .show =
          [](const Config& config) {
            return shown(config.signaling.webhook_secret.empty() ? "" : hidden);

@@ -58,6 +58,7 @@ class ControlDoor final : public signaling::Door {
   struct Hooks {
     std::function<Capacity()> capacity;
     std::function<ReasonTotals()> reasons;
+    std::function<ServerNumbers()> numbers;  ///< for /metrics
     /// Reads the configuration again.
     std::function<ReloadReport()> reload{};
     /// Something in the store is different, by this process or by another one.

@@ -132,6 +132,7 @@ void DtlsSessions::begin(const FiveTuple& tuple, turn::ListenerId listener, Inst
   }
   ++size_;
   ++counters_.accepted;
+  ++counters_.open;
   if (entry.session->status() != net::DtlsSession::Status::open) {  // no version or cipher shared
     ++counters_.failed;
     forget(slot);
@@ -228,6 +229,7 @@ void DtlsSessions::forget(Slot slot) {
   connections_.remove(entry.tuple.client.address);
   entry = Entry{};
   free_.push_back(slot);
+  --counters_.open;
   --size_;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/deadline_queue.h"
+#include "base/relaxed_counter.h"
 #include "net/dtls_endpoint.h"
 #include "server/connection_limits.h"
 #include "server/handshake_budget.h"
@@ -19,18 +20,19 @@ namespace turnpike::server {
 
 /// What became of DTLS clients and their datagrams.
 struct DtlsCounters {
-  std::uint64_t challenged = 0;         ///< HelloVerifyRequests sent
-  std::uint64_t accepted = 0;           ///< handshakes begun
-  std::uint64_t established = 0;        ///< handshakes done
-  std::uint64_t replaced = 0;           ///< sessions whose client began anew and got through
-  std::uint64_t refused_rate = 0;       ///< too many handshakes of one network, or in all
-  std::uint64_t refused_limit = 0;      ///< too many sessions of one address
-  std::uint64_t dropped_half_open = 0;  ///< handshakes given up for younger ones
-  std::uint64_t handshake_timed_out = 0;
-  std::uint64_t timed_out = 0;          ///< no allocation in time
-  std::uint64_t failed = 0;             ///< broke a rule
-  std::uint64_t dropped_stray = 0;      ///< datagrams of no session, or no whole ClientHello
-  std::uint64_t dropped_too_large = 0;  ///< messages for clients that no record holds
+  RelaxedCounter open{};               ///< sessions, now
+  RelaxedCounter challenged{};         ///< HelloVerifyRequests sent
+  RelaxedCounter accepted{};           ///< handshakes begun
+  RelaxedCounter established{};        ///< handshakes done
+  RelaxedCounter replaced{};           ///< sessions whose client began anew and got through
+  RelaxedCounter refused_rate{};       ///< too many handshakes of one network, or in all
+  RelaxedCounter refused_limit{};      ///< too many sessions of one address
+  RelaxedCounter dropped_half_open{};  ///< handshakes given up for younger ones
+  RelaxedCounter handshake_timed_out{};
+  RelaxedCounter timed_out{};          ///< no allocation in time
+  RelaxedCounter failed{};             ///< broke a rule
+  RelaxedCounter dropped_stray{};      ///< datagrams of no session, or no whole ClientHello
+  RelaxedCounter dropped_too_large{};  ///< messages for clients that no record holds
 };
 
 /// A table of sessions by five-tuple.

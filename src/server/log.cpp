@@ -213,6 +213,11 @@ Log::~Log() {
   spdlog::shutdown();  // waits until the queue is written
 }
 
+void set_log_level(LogLevel level) {
+  const auto& logger = open_log().logger;
+  if (logger != nullptr) logger->set_level(spdlog_level(level));
+}
+
 bool is_logged(LogLevel level) {
   const auto& logger = open_log().logger;
   return logger != nullptr && logger->should_log(spdlog_level(level));

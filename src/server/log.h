@@ -68,6 +68,9 @@ class Log {
   Log& operator=(const Log&) = delete;
 };
 
+/// Events below `level` are not written from now on. Any thread.
+void set_log_level(LogLevel level);
+
 /// Writes one event. Any thread. `event` is snake_case and, once released, never renamed.
 /// Never give credentials: fields that are called after one are written as "(hidden)".
 void log_event(LogLevel level, std::string_view event, LogFields fields = {});

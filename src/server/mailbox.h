@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "auth/credential_book.h"
 #include "base/endpoint.h"
 #include "net/poller.h"
 #include "server/stream_session.h"
@@ -58,8 +61,23 @@ struct ClientGoneLetter {
   FiveTuple client;
 };
 
+/// What is known of a user now whom the reader has asked for (turn::AskForUser).
+struct UserLetter {
+  std::string username;
+  auth::UserAnswer answer;
+};
+
+/// What UserLetters have said is not true any more.
+struct ForgetUsersLetter {};
+
+/// Other credentials hold from now on.
+struct BookLetter {
+  std::shared_ptr<const auth::CredentialBook> book;
+};
+
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter, OrderLetter>;
+                            ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter,
+                            OrderLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {
@@ -75,7 +93,11 @@ class Mail {
   }
   void add_client_gone(const FiveTuple& client) { letters_.emplace_back(ClientGoneLetter{client}); }
 
-  void add_order(OrderLetter letter) { letters_.emplace_back(std::move(letter)); }
+  /// A letter that has no bytes.
+  template <class AnyLetter>
+  void add(AnyLetter letter) {
+    letters_.emplace_back(std::move(letter));
+  }
 
   [[nodiscard]] bool empty() const { return letters_.empty(); }
   [[nodiscard]] std::vector<Letter>& letters() { return letters_; }

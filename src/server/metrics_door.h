@@ -12,9 +12,9 @@ namespace turnpike::server {
 /// Answers each request with the numbers of that moment.
 class MetricsDoor final : public signaling::Door {
  public:
-  /// `doors` must outlive it. `reasons` is called on the thread of the doors.
-  MetricsDoor(signaling::Doors& doors, std::function<ReasonTotals()> reasons)
-      : doors_(doors), reasons_(std::move(reasons)) {}
+  /// `doors` must outlive it. `numbers` is called on the thread of the doors.
+  MetricsDoor(signaling::Doors& doors, std::function<ServerNumbers()> numbers)
+      : doors_(doors), numbers_(std::move(numbers)) {}
 
   [[nodiscard]] std::vector<signaling::Route> routes() const override {
     signaling::Route route{"/metrics", signaling::RouteKind::application, {signaling::Method::get}};
@@ -22,7 +22,7 @@ class MetricsDoor final : public signaling::Door {
     return {route};
   }
   void on_asked(signaling::ConnectionId id, const signaling::Asked&, Now now) override {
-    signaling::Response response{200, {}, metrics_text(doors_.rooms(), reasons_())};
+    signaling::Response response{200, {}, metrics_text(doors_.rooms(), numbers_())};
     response.with("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         .with("Cache-Control", "no-store");
     doors_.respond(id, std::move(response), now);
@@ -32,7 +32,7 @@ class MetricsDoor final : public signaling::Door {
 
  private:
   signaling::Doors& doors_;
-  std::function<ReasonTotals()> reasons_;
+  std::function<ServerNumbers()> numbers_;
 };
 
 }  // namespace turnpike::server

@@ -1,12 +1,16 @@
 #include "server/service.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -14,9 +18,13 @@
 #include "net/clock.h"
 #include "net/interfaces.h"
 #include "server/config_value.h"
+#include "server/credentials.h"
 #include "server/log.h"
 #include "server/quickstart.h"
+#include "server/reload.h"
 #include "server/signaling_host.h"
+#include "server/store_location.h"
+#include "server/user_source.h"
 #include "server/worker.h"
 
 namespace turnpike::server {
@@ -237,11 +245,24 @@ turn::PeerPolicy::Settings policy_settings(const Config& config, const ServeOpti
   return settings;
 }
 
-/// The strongest first: a client takes the first it knows (RFC 8489 §9.2.5).
-auth::CredentialSettings credential_settings(const Config& config) {
-  auto algorithms = config.auth.algorithms;
-  std::sort(algorithms.begin(), algorithms.end(), std::greater<>{});
-  return {config.effective_realm(), config.auth.users, config.auth.secrets, algorithms};
+UserSource::Settings user_source_settings(const Config& config, Random& random) {
+  UserSource::Settings settings;
+  settings.realm = config.effective_realm();
+  settings.has_hook = !config.auth.hook.empty();
+  settings.hook.url = config.auth.hook;
+  settings.hook.secret = config.auth.hook_secret;
+  settings.hook.timeout = config.auth.hook_timeout;
+  settings.cache.ttl = config.auth.hook_ttl;
+  settings.cache.negative_ttl = std::min(settings.cache.negative_ttl, config.auth.hook_ttl);
+  settings.cache.hash_seed = HashSeed{random.next_u64()};
+  return settings;
+}
+
+/// What decides where the store's key is.
+std::map<std::string, std::string> store_environment() {
+  const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (directory == nullptr) return {};
+  return {{"CREDENTIALS_DIRECTORY", directory}};
 }
 
 turn::Server::Settings server_settings(const Config& config, const std::vector<Listener>& listeners,
@@ -274,10 +295,10 @@ class Service {
       : config_(config),
         listen_(all_listeners(config)),
         relay_addresses_(relay_addresses(config, listen_)),
-        book_(credential_settings(config)),
         ledger_(relay_addresses_, config.relay.ports, limits_of(config)),
         policy_(policy_settings(config, options, listen_, relay_addresses_), ledger_.live_relays()),
         mailboxes_(worker_count()),
+        running_(config),
         connections_(config.limits.tcp_connections_per_address) {}
 
   /// Binds all sockets. Throws StartError.
@@ -290,8 +311,13 @@ class Service {
   /// True while some of them are still there.
   [[nodiscard]] bool is_draining() const;
   void stop();
-  /// Takes renewed certificate files into use. Call it about once a second.
-  void refresh_certificate();
+  /// Call it about once a second: takes renewed certificate files into use, and has secrets begin
+  /// and end.
+  void on_time();
+  /// Takes up what can be taken up of `wanted`, all of it or nothing.
+  ReloadReport reload(const Config& wanted);
+  /// For the metrics.
+  void note_reload(bool succeeded) { reload_succeeded_ = succeeded ? 1 : 0; }
   void log_start(const ServeOptions& options) const;
   void log_counters() const;
 
@@ -300,9 +326,14 @@ class Service {
   [[nodiscard]] Capacity capacity() const;
   [[nodiscard]] std::vector<net::TcpListener> open_http() const;
   [[nodiscard]] std::optional<net::LocalListener> open_control() const;
+  [[nodiscard]] ServerNumbers numbers() const;
+  [[nodiscard]] ConnectionTotals connection_totals() const;
   void add_dtls_counters(std::vector<LogField>& fields) const;
   [[nodiscard]] std::vector<net::TcpListener> open_metrics() const;
   void load_certificate();
+  void refresh_certificate();
+  void open_store();
+  void open_users(Random& random);
   void open_signaling();
   [[nodiscard]] WorkerListeners open_listeners() const;
   [[nodiscard]] net::UdpPort open_udp(const Listener& listener) const;
@@ -311,17 +342,22 @@ class Service {
   const Config& config_;
   std::vector<Listener> listen_;
   std::vector<turn::RelayAddress> relay_addresses_;
-  auth::CredentialBook book_;
   turn::Ledger ledger_;
   turn::PeerPolicy policy_;
   Mailboxes mailboxes_;
+  Config running_;  // config_ and what reloads have changed
   ConnectionLimits connections_;
   TlsCredentials tls_;
   std::optional<net::CertificateWatcher> certificate_;
+  std::unique_ptr<store::Store> store_;  // null: there is none
+  std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<SignalingHost> signaling_;  // before the workers, which bring it connections
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<UserSource> users_;  // after the workers: it wakes them
   std::vector<std::thread> threads_;
   std::thread signaling_thread_;
+  std::atomic<int> reload_succeeded_{-1};  // the last one; -1: there was none
+  WallTime started_ = net::read_clock().wall;
 };
 
 /// Nothing when `listener` can be had by nobody else now; SO_REUSEPORT would let a second server
@@ -392,25 +428,59 @@ void Service::open() {
   for (const Listener& listener : listen_) {
     if (const auto error = probe(listener)) throw cannot_listen(listener, error);
   }
+  open_store();
   open_signaling();
   SecureRandom random;
   turn::Server::Settings settings = server_settings(config_, listen_, random);
-  const WorkerShared shared{book_,
-                            policy_,
-                            ledger_,
-                            mailboxes_,
-                            connections_,
-                            tls_,
-                            config_.limits.unauthenticated_timeout,
-                            config_.listen.proxy_trusted,
-                            {config_.limits.handshake_rate, config_.limits.handshake_rate_total},
-                            config_.signaling.enabled ? &signaling_->inbox() : nullptr,
-                            &signaling_->control_inbox(),
-                            &signaling_->control_inbox()};
+  settings.authentication.asks_for_users = store_ != nullptr || !config_.auth.hook.empty();
+  WorkerShared shared{credentials_->book(),
+                      policy_,
+                      ledger_,
+                      mailboxes_,
+                      connections_,
+                      tls_,
+                      config_.limits.unauthenticated_timeout,
+                      config_.listen.proxy_trusted,
+                      {config_.limits.handshake_rate, config_.limits.handshake_rate_total},
+                      config_.signaling.enabled ? &signaling_->inbox() : nullptr,
+                      &signaling_->control_inbox(),
+                      &signaling_->control_inbox()};
+  if (settings.authentication.asks_for_users) {
+    shared.who_is = [this](turn::WorkerId worker, std::string username) {
+      users_->ask(worker, std::move(username));
+    };
+  }
   for (unsigned i = 0; i < worker_count(); ++i) {
     settings.worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
     workers_.push_back(std::make_unique<Worker>(settings, shared, open_listeners()));
   }
+  if (settings.authentication.asks_for_users) open_users(random);
+}
+
+/// The store of the default path is given up where there is no place for one: most who try the
+/// server out need none.
+void Service::open_store() {
+  if (!config_.store.path.empty()) {
+    const bool is_default = config_.store.is_default;
+    auto opened = store::open_sqlite(store_location(config_.store, store_environment()),
+                                     is_default ? store::IfAbsent::fail : store::IfAbsent::create,
+                                     store::Check::whole);
+    if (opened) {
+      store_ = std::move(*opened);
+    } else if (!is_default || config_.store.may_have_credentials()) {
+      const bool may_pass = opened.error().fault == store::Fault::unavailable;
+      throw StartError{opened.error().sentence, may_pass ? exit_unavailable : exit_configuration};
+    }
+  }
+  credentials_ = std::make_unique<Credentials>(config_.auth, config_.effective_realm(),
+                                               store_.get(), mailboxes_);
+}
+
+/// Last, for its thread writes to all the others.
+void Service::open_users(Random& random) {
+  users_ =
+      std::make_unique<UserSource>(user_source_settings(config_, random), store_.get(), mailboxes_,
+                                   [this] { credentials_->read_store(net::read_clock().wall); });
 }
 
 std::vector<net::TcpListener> Service::open_http() const {
@@ -430,11 +500,14 @@ void Service::open_signaling() {
   ControlDoor::Hooks hooks;
   hooks.capacity = [this] { return capacity(); };
   hooks.reasons = [this] { return reason_totals(); };
-  SignalingHost::Surroundings surroundings{connections_, mailboxes_, nullptr, std::move(hooks)};
+  hooks.numbers = [this] { return numbers(); };
+  SignalingHost::Surroundings surroundings{connections_, mailboxes_, store_.get(), std::move(hooks)};
   for (const Listener& listener : listen_) surroundings.listeners.push_back(described(listener));
   signaling_ = std::make_unique<SignalingHost>(
       config_, SignalingHost::Listeners{open_http(), open_metrics(), open_control()},
       std::move(surroundings));
+  signaling_->use(credentials_->for_rooms());
+  credentials_->watch([this](const RoomCredentials& rooms) { signaling_->use(rooms); });
 }
 
 /// The default socket is given up where its directory is not there, or another server has it.
@@ -484,6 +557,27 @@ void Service::load_certificate() {
   if (!context) throw StartError{context.error(), exit_configuration};
   tls_.set(*context);
   certificate_.emplace(tls.certificate, tls.key, *context);
+}
+
+void Service::on_time() {
+  refresh_certificate();
+  credentials_->on_time(net::read_clock().wall);
+}
+
+ReloadReport Service::reload(const Config& wanted) {
+  ReloadPlan plan = plan_reload(running_, wanted);
+  if (plan.config.tls.certificate != running_.tls.certificate ||
+      plan.config.tls.key != running_.tls.key) {
+    const Config::Tls& tls = plan.config.tls;
+    auto context = net::TlsContext::load(tls.certificate, tls.key, {.now = net::read_clock().wall});
+    if (!context) return {{context.error()}, {}, {}};
+    tls_.set(*context);
+    certificate_.emplace(tls.certificate, tls.key, *context);
+  }
+  set_log_level(plan.config.log.level);
+  credentials_->use(plan.config.auth, net::read_clock().wall);
+  running_ = std::move(plan.config);
+  return {{}, std::move(plan.changed), std::move(plan.needs_restart)};
 }
 
 void Service::refresh_certificate() {
@@ -544,6 +638,8 @@ void Service::begin_stop() { signaling_->stop(); }
 bool Service::is_draining() const { return !signaling_->has_ended(); }
 
 void Service::stop() {
+  credentials_->watch(nullptr);
+  users_.reset();  // it would wake those that are going
   signaling_->stop_at_once();
   signaling_thread_.join();
   for (const auto& worker : workers_) worker->stop();
@@ -620,24 +716,65 @@ void Service::log_counters() const {
   if (lost_mail > 0) fields.emplace_back("lost_between_workers", lost_mail);
   if (streams.accepted + streams.refused_limit + streams.refused_rate + streams.refused_untrusted >
       0) {
-    fields.emplace_back("streams_accepted", streams.accepted);
-    fields.emplace_back("streams_refused_limit", streams.refused_limit);
-    fields.emplace_back("streams_refused_rate", streams.refused_rate);
-    fields.emplace_back("streams_handshake_timed_out", streams.handshake_timed_out);
-    fields.emplace_back("streams_dropped_half_open", streams.dropped_half_open);
-    fields.emplace_back("streams_timed_out", streams.timed_out);
-    fields.emplace_back("streams_broken", streams.broken);
-    fields.emplace_back("streams_flooded", streams.flooded);
-    fields.emplace_back("streams_dropped_full", streams.dropped_full);
-    fields.emplace_back("streams_refused_untrusted", streams.refused_untrusted);
-    fields.emplace_back("streams_no_proxy_header", streams.no_proxy_header);
+    fields.emplace_back("streams_accepted", streams.accepted.value());
+    fields.emplace_back("streams_refused_limit", streams.refused_limit.value());
+    fields.emplace_back("streams_refused_rate", streams.refused_rate.value());
+    fields.emplace_back("streams_handshake_timed_out", streams.handshake_timed_out.value());
+    fields.emplace_back("streams_dropped_half_open", streams.dropped_half_open.value());
+    fields.emplace_back("streams_timed_out", streams.timed_out.value());
+    fields.emplace_back("streams_broken", streams.broken.value());
+    fields.emplace_back("streams_flooded", streams.flooded.value());
+    fields.emplace_back("streams_dropped_full", streams.dropped_full.value());
+    fields.emplace_back("streams_refused_untrusted", streams.refused_untrusted.value());
+    fields.emplace_back("streams_no_proxy_header", streams.no_proxy_header.value());
   }
   if (!config_.listen.dtls.empty()) add_dtls_counters(fields);
   log_event(LogLevel::info, "counters", fields);
 }
 
+/// For the metrics; on the thread of the rooms.
+ServerNumbers Service::numbers() const {
+  ServerNumbers numbers;
+  numbers.reasons = reason_totals();
+  for (const auto& worker : workers_) numbers.relays += worker->relay_counters();
+  const std::uint64_t ports = config_.relay.ports.last - config_.relay.ports.first + 1U;
+  numbers.relay_ports = ports * relay_addresses_.size();
+  numbers.relay_ports_in_use = numbers.relay_ports - ledger_.free_ports();
+  numbers.connections = connection_totals();
+  if (users_) {
+    const UserSource::Counters& users = users_->counters();
+    numbers.users =
+        UserTotals{users.found.value(),      users.absent.value(),      users.unanswered.value(),
+                   users.hook_asked.value(), users.hook_failed.value(), users.stood_in.value(),
+                   users_->is_hook_up()};
+  }
+  if (const auto context = tls_.get()) numbers.certificate_not_after = context->not_after();
+  const int reloaded = reload_succeeded_;
+  if (reloaded >= 0) numbers.reload_succeeded = reloaded == 1;
+  numbers.started = started_;
+  numbers.process = read_process();
+  return numbers;
+}
+
+ConnectionTotals Service::connection_totals() const {
+  ConnectionTotals totals;
+  for (const auto& worker : workers_) {
+    const StreamCounters& streams = worker->stream_counters();
+    const DtlsCounters& dtls = worker->dtls_counters();
+    totals.streams_open += streams.open;
+    totals.dtls_open += dtls.open;
+    totals.streams_accepted += streams.accepted;
+    totals.handshakes_done += streams.tls_established + dtls.established;
+    totals.handshakes_timed_out += streams.handshake_timed_out + dtls.handshake_timed_out;
+    totals.handshakes_given_up += streams.dropped_half_open + dtls.dropped_half_open;
+    totals.handshakes_refused += streams.refused_rate + dtls.refused_rate;
+  }
+  totals.http_open = signaling_->open_connections();
+  return totals;
+}
+
 void Service::add_dtls_counters(std::vector<LogField>& fields) const {
-  static constexpr std::pair<std::string_view, std::uint64_t DtlsCounters::*> all[]{
+  static constexpr std::pair<std::string_view, RelaxedCounter DtlsCounters::*> all[]{
       {"dtls_challenged", &DtlsCounters::challenged},
       {"dtls_accepted", &DtlsCounters::accepted},
       {"dtls_established", &DtlsCounters::established},
@@ -665,7 +802,15 @@ Config with_secret_for_rooms(Config config) {
   std::array<std::uint8_t, secret_bytes> bytes{};
   SecureRandom random;
   random.fill(bytes);
-  config.auth.secrets.push_back({"rooms", base64_encode(bytes)});
+  config.auth.secrets.push_back({std::string{makeshift_secret_id}, base64_encode(bytes)});
+  return config;
+}
+
+/// A secret that was made at the start stays, where the configuration still has none.
+Config with_secrets_of(const Config& start, Config config) {
+  const bool has_makeshift =
+      !start.auth.secrets.empty() && start.auth.secrets.front().id == makeshift_secret_id;
+  if (has_makeshift && config.auth.secrets.empty()) config.auth.secrets = start.auth.secrets;
   return config;
 }
 
@@ -689,6 +834,26 @@ class StopSignals {
   sigset_t set_{};
 };
 
+/// Reads the configuration again and has `service` take it up.
+ReloadReport reload(Service& service, const ServeOptions& options, const Config& start) {
+  auto read = options.read_again();
+  ReloadReport report;
+  if (read) {
+    report = service.reload(with_secrets_of(start, std::move(*read)));
+  } else {
+    report.errors = std::move(read.error());
+  }
+  service.note_reload(report.succeeded());
+  for (const std::string& error : report.errors) {
+    log_event(LogLevel::error, "reload_failed", {{"reason", error}});
+  }
+  if (!report.succeeded()) return report;
+  log_event(LogLevel::info, "reloaded",
+            {{"changed", fmt::format("{}", fmt::join(report.changed, ","))},
+             {"needs_restart", fmt::format("{}", fmt::join(report.needs_restart, ","))}});
+  return report;
+}
+
 }  // namespace
 
 int run(const Config& configured, const ServeOptions& options) {
@@ -707,9 +872,11 @@ int run(const Config& configured, const ServeOptions& options) {
     service.log_start(options);
     log_event(LogLevel::info, "started", {{"configuration", options.config_origin}});
     auto signal = signals.wait(seconds{1});
-    for (; !signal || *signal == SIGUSR1; signal = signals.wait(seconds{1})) {
-      if (signal) service.drain();
-      service.refresh_certificate();
+    for (; !signal || *signal == SIGHUP || *signal == SIGUSR1;
+         signal = signals.wait(seconds{1})) {
+      if (signal == SIGHUP) reload(service, options, config);
+      if (signal == SIGUSR1) service.drain();
+      service.on_time();
     }
     log_event(LogLevel::info, "stopping", {{"signal", *signal}});
     service.begin_stop();

@@ -1,10 +1,12 @@
 // The server as one call: from a configuration to a running service, until it is told to stop.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/endpoint.h"
+#include "base/result.h"
 #include "server/config.h"
 
 namespace turnpike::server {
@@ -16,12 +18,14 @@ struct ServeOptions {
   std::vector<IpPrefix> insecure_allow_peers;
   /// For the log: the file's name, "quickstart", or "environment".
   std::string config_origin;
+  /// Reads the configuration again, for a reload; every sentence of what is wrong with it.
+  std::function<Result<Config, std::vector<std::string>>()> read_again;
   /// No configuration was found: print quickstart_banner() once the listeners are up.
   bool quickstart = false;
 };
 
-/// Runs the server until SIGINT or SIGTERM. The result is the exit code of the process (DESIGN §6).
-/// `config` has been checked by load_config().
+/// Runs the server until SIGINT or SIGTERM; SIGHUP has it read its configuration again. The result
+/// is the exit code of the process (DESIGN §6). `config` has been checked by load_config().
 [[nodiscard]] int run(const Config& config, const ServeOptions& options);
 
 }  // namespace turnpike::server

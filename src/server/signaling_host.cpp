@@ -95,7 +95,7 @@ SignalingHost::SignalingHost(const Config& config, Listeners listeners, Surround
       openvidu_(doors_, openvidu_settings(config, random_), random_),
       gate_({}, api_keys_, doors_),
       rest_(rest_settings(config, now_.instant), gate_, ice_, doors_),
-      metrics_(doors_, surroundings.hooks.reasons),
+      metrics_(doors_, surroundings.hooks.numbers),
       store_thread_(make_store_thread(surroundings.store, control_inbox_)),
       control_(control_settings(config, now_, std::move(surroundings.listeners)),
                std::move(surroundings.hooks), gate_, doors_, surroundings.workers, control_inbox_,
@@ -219,6 +219,7 @@ void SignalingHost::on_event(const net::Event& event) {
   if (event.token == net::Poller::wake_token) {
     take_webhook_answers();
     take_news();
+    take_credentials();
     return take_from_inbox();
   }
   const PollToken token = PollToken::of(event.token);
@@ -317,6 +318,25 @@ void SignalingHost::take_webhook_answers() {
     doors_.on_webhook_answer(connection, answer, now_);
   }
   note_touched_by_doors();
+}
+
+void SignalingHost::use(RoomCredentials credentials) {
+  {
+    const std::lock_guard lock{credentials_mutex_};
+    new_credentials_ = std::move(credentials);
+  }
+  poller_.wake();
+}
+
+void SignalingHost::take_credentials() {
+  std::optional<RoomCredentials> credentials;
+  {
+    const std::lock_guard lock{credentials_mutex_};
+    credentials.swap(new_credentials_);
+  }
+  if (!credentials) return;
+  ice_.use_secret(std::move(credentials->signing_secret));
+  api_keys_ = signaling::FixedApiKeys{credentials->api_keys};
 }
 
 void SignalingHost::tell_of_events() {

@@ -20,6 +20,7 @@
 #include "server/connection_limits.h"
 #include "server/control_door.h"
 #include "server/control_inbox.h"
+#include "server/credentials.h"
 #include "server/http_inbox.h"
 #include "server/mailbox.h"
 #include "server/metrics_door.h"
@@ -74,6 +75,9 @@ class SignalingHost {
   /// Where workers answer the operator, and tell of allocations. Any thread.
   [[nodiscard]] ControlInbox& control_inbox() { return control_inbox_; }
 
+  /// The credentials that hold from now on. From any thread.
+  void use(RoomCredentials credentials);
+
   /// Serves until stop(). Then everyone is asked to go elsewhere, and it returns when they have, or
   /// when the time for that (signaling::Limits::drain_spread) is over.
   void run();
@@ -86,6 +90,8 @@ class SignalingHost {
   /// True when run() is about to return. From any thread.
   [[nodiscard]] bool has_ended() const { return has_ended_; }
 
+  /// On the thread of run().
+  [[nodiscard]] std::size_t open_connections() const { return slot_of_.size(); }
   /// Read them after run() has returned.
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] const signaling::Rooms& rooms() const { return rooms_; }
@@ -127,6 +133,7 @@ class SignalingHost {
   void take_input(std::uint32_t number);
   void on_deadlines();
   void take_webhook_answers();
+  void take_credentials();
   void tell_of_events();
   void begin_drain();
   void touch(std::uint32_t number);
@@ -173,6 +180,9 @@ class SignalingHost {
   DeadlineQueue deadlines_;  // of connections, by slot
   std::vector<std::uint8_t> scratch_;
   std::vector<signaling::ConnectionEvent> events_;
+
+  std::mutex credentials_mutex_;
+  std::optional<RoomCredentials> new_credentials_;  // guarded by credentials_mutex_
 
   std::mutex answers_mutex_;
   std::vector<Webhooks::Answer> answers_;  // of the webhook, from its thread

@@ -15,7 +15,10 @@ std::string name_in(std::string_view host_header) {
 
 }  // namespace
 
-SignalingIce::SignalingIce(const Config& config) : config_(config), servers_(servers_of(config)) {}
+SignalingIce::SignalingIce(const Config& config)
+    : config_(config),
+      servers_(servers_of(config)),
+      secret_(config.auth.secrets.empty() ? "" : config.auth.secrets.front().value) {}
 
 signaling::IceServers SignalingIce::ice_servers(const signaling::IceRequest& request,
                                                 WallTime now_wall) {
@@ -23,8 +26,8 @@ signaling::IceServers SignalingIce::ice_servers(const signaling::IceRequest& req
   if (servers.empty()) servers = servers_at(name_in(request.host), config_.listen);
   std::string user{request.peer};
   if (!request.room.empty()) user.append("@").append(request.room);
-  const IceServers minted = mint_ice_servers(std::move(servers), config_.auth.secrets.front().value,
-                                             user, now_wall + request.ttl);
+  const IceServers minted =
+      mint_ice_servers(std::move(servers), secret_, user, now_wall + request.ttl);
   signaling::IceServers ice{{}, minted.expires_at};
   if (auto urls = minted.stun_urls(); !urls.empty())
     ice.servers.push_back({std::move(urls), "", ""});

@@ -16,6 +16,9 @@ class SignalingIce final : public signaling::IceSource {
   /// `config` must have a secret, and outlive this.
   explicit SignalingIce(const Config& config);
 
+  /// From now on `secret` signs.
+  void use_secret(std::string secret) { secret_ = std::move(secret); }
+
   /// The URLs are those of the configuration. Where it does not tell by which name clients come
   /// (":3478" without a domain or public_ip), the host of the request is that name.
   [[nodiscard]] signaling::IceServers ice_servers(const signaling::IceRequest& request,
@@ -24,6 +27,7 @@ class SignalingIce final : public signaling::IceSource {
  private:
   const Config& config_;
   const std::vector<ServerAddress> servers_;
+  std::string secret_;
 };
 
 }  // namespace turnpike::server

@@ -1,5 +1,5 @@
 // The operator's webhook over HTTP: asked about joins, told of events (ADR 0031). In a thread of
-// its own, with libcurl, which nothing else includes.
+// its own.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,11 @@
 
 namespace turnpike::server {
 
-/// POSTs JSON to one URL, with "Turnpike-Signature: t=…,v1=…" (see webhook_signature()).
+/// POSTs JSON to one URL, as HttpPoster does.
 ///
 /// Questions are asked at once and never again: a client waits. Events are delivered one at a time
 /// and in order; one that is not taken with 2xx is tried again, later each time, and then given up.
 /// When too many wait, new ones are lost.
-///
-/// The URL comes from the operator alone and redirects are not followed, so no client decides where
-/// anything is sent. Certificates are verified. Proxies in the environment are not used.
 class Webhooks {
  public:
   struct Settings {
@@ -65,10 +62,5 @@ class Webhooks {
   class Courier;
   std::unique_ptr<Courier> courier_;
 };
-
-/// "t=1795219200,v1=…": v1 is HMAC-SHA256(secret, t "." body) in hexadecimal. A receiver computes
-/// it again, compares in constant time, and refuses a `t` that is some minutes old.
-[[nodiscard]] std::string webhook_signature(std::string_view secret, WallTime at,
-                                            std::string_view body);
 
 }  // namespace turnpike::server

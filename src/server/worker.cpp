@@ -22,7 +22,7 @@ std::optional<net::LocalAddress> Worker::source_on(const net::UdpPort& port,
 Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& shared,
                WorkerListeners listeners)
     : id_(settings.worker),
-      server_(settings, shared.book, shared.policy, shared.ledger, random_),
+      server_(settings, *shared.book, shared.policy, shared.ledger, random_),
       shared_(shared),
       listeners_(std::move(listeners)),
       handshakes_(shared.handshakes, HashSeed{random_.next_u64()}),
@@ -55,6 +55,7 @@ void Worker::run() {
     end_overdue_bridges();
     flush_sessions();
     on_dtls_deadlines();
+    give_up_parked();
     deliver_mail();
   }
 }
@@ -65,7 +66,7 @@ std::optional<nanoseconds> Worker::time_to_wait() {
   std::optional<Instant> next = accepting_again_at_;
   for (const auto& deadline :
        {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next(),
-        tls_handshakes_.next(), dtls_.next_deadline()}) {
+        tls_handshakes_.next(), dtls_.next_deadline(), parked_.next_deadline()}) {
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
   if (!next) return std::nullopt;
@@ -134,6 +135,13 @@ void Worker::on_listener_readable(turn::ListenerId id) {
 /// `bytes` are the client's own, whoever brought them.
 void Worker::on_datagram(const turn::ClientFlow& flow, ByteView bytes) {
   handle(server_.on_client_datagram(flow, bytes, now_, effects_));
+  apply_effects();
+}
+
+/// Its connection or its association is gone.
+void Worker::lose_client(const FiveTuple& tuple) {
+  parked_.drop(tuple);
+  server_.on_client_gone(tuple, now_, effects_);
   apply_effects();
 }
 

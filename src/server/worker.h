@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "server/handshake_budget.h"
 #include "server/http_inbox.h"
 #include "server/mailbox.h"
+#include "server/parked_requests.h"
 #include "server/poll_token.h"
 #include "server/stream_session.h"
 #include "server/tcp_bridge.h"
@@ -35,22 +38,27 @@ using ReasonCounters = std::array<RelaxedCounter, turn::reason_count>;
 
 /// What became of TCP and TLS connections.
 struct StreamCounters {
-  std::uint64_t accepted = 0;
-  std::uint64_t refused_limit = 0;  ///< too many of one address
-  std::uint64_t refused_rate = 0;   ///< too many TLS handshakes of one network, or in all
-  std::uint64_t handshake_timed_out = 0;
-  std::uint64_t dropped_half_open = 0;  ///< TLS handshakes given up for younger ones
-  std::uint64_t timed_out = 0;          ///< no allocation in time
-  std::uint64_t broken = 0;             ///< spoke no protocol of ours
-  std::uint64_t flooded = 0;       ///< sent TLS records without end and with hardly a byte each
-  std::uint64_t dropped_full = 0;  ///< datagrams for clients that do not read
-  std::uint64_t refused_untrusted = 0;  ///< at a balancer's listener, from no trusted balancer
-  std::uint64_t no_proxy_header = 0;    ///< from a balancer that did not say for whom
+  RelaxedCounter open{};             ///< now
+  RelaxedCounter tls_established{};  ///< handshakes done
+  RelaxedCounter accepted{};
+  RelaxedCounter refused_limit{};  ///< too many of one address
+  RelaxedCounter refused_rate{};   ///< too many TLS handshakes of one network, or in all
+  RelaxedCounter handshake_timed_out{};
+  RelaxedCounter dropped_half_open{};  ///< TLS handshakes given up for younger ones
+  RelaxedCounter timed_out{};          ///< no allocation in time
+  RelaxedCounter broken{};             ///< spoke no protocol of ours
+  RelaxedCounter flooded{};            ///< sent TLS records without end and with hardly a byte each
+  RelaxedCounter dropped_full{};       ///< datagrams for clients that do not read
+  RelaxedCounter refused_untrusted{};  ///< at a balancer's listener, from no trusted balancer
+  RelaxedCounter no_proxy_header{};    ///< from a balancer that did not say for whom
 };
+
+/// Asks who a user is; a UserLetter to the worker will say. From any thread, without waiting.
+using AskWhoIs = std::function<void(turn::WorkerId, std::string username)>;
 
 /// What all workers use. The references must outlive them.
 struct WorkerShared {
-  const auth::CredentialBook& book;
+  std::shared_ptr<const auth::CredentialBook> book;
   const turn::PeerPolicy& policy;
   turn::Ledger& ledger;
   Mailboxes& mailboxes;
@@ -62,6 +70,7 @@ struct WorkerShared {
   HttpInbox* http = nullptr;                  ///< who serves HTTP; nullptr: nobody
   AllocationObserver* allocations = nullptr;  ///< nullptr: nobody
   ControlInbox* control = nullptr;            ///< who gives orders; nullptr: nobody
+  AskWhoIs who_is{};                          ///< with Authenticator::Settings::asks_for_users
 };
 
 /// What is spoken on a UDP port (RFC 7983).
@@ -109,7 +118,7 @@ class Worker {
   /// From any thread.
   [[nodiscard]] const ReasonCounters& counters() const { return counters_; }
   [[nodiscard]] const turn::RelayCounters& relay_counters() const { return server_.counters(); }
-  /// Read these after run() has returned.
+  /// From any thread.
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
   [[nodiscard]] const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
   /// Datagrams for other workers that were too busy to take them.
@@ -158,6 +167,7 @@ class Worker {
   void on_relay_event(const PollToken& token, const net::Event& event);
   void on_listener_readable(turn::ListenerId id);
   void on_datagram(const turn::ClientFlow& flow, ByteView bytes);
+  void lose_client(const FiveTuple& tuple);
   void on_relay_readable(RelaySocket& relay);
   void on_relay_error(RelaySocket& relay);
 
@@ -172,6 +182,7 @@ class Worker {
   void apply(const turn::BindStreams& effect);
   void apply(const turn::ReleaseGuest& effect);
   void apply(const turn::ReportGone& effect);
+  void apply(const turn::AskForUser& effect);
   // worker_orders.cpp
   void carry_out(const ListOrder& order, WorkerAnswer& answer);
   void carry_out(const ShowOrder& order, WorkerAnswer& answer);
@@ -194,6 +205,11 @@ class Worker {
   void read(const GuestOverLetter& letter);
   void read(const ClientGoneLetter& letter);
   void read(const OrderLetter& letter);
+  void read(const UserLetter& letter);
+  void read(const ForgetUsersLetter& letter);
+  void read(const BookLetter& letter);
+  void end_revoked_allocations();
+  void give_up_parked();
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
                    std::size_t padding_bytes);
   [[nodiscard]] Mail& outbox(turn::WorkerId worker);
@@ -287,6 +303,7 @@ class Worker {
   HandshakeBudget handshakes_;
   DtlsSessions dtls_;
   std::vector<std::uint8_t> dtls_message_;  // being put together
+  ParkedRequests parked_;
   Mail inbox_;
   std::vector<Mail> outboxes_;    // by WorkerId
   DeadlineQueue tls_handshakes_;  // of sessions that are not established yet

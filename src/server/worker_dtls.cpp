@@ -28,10 +28,7 @@ void Worker::on_dtls_datagram(const turn::ClientFlow& arrived, ByteView datagram
   const std::size_t first = dtls_.messages().size();
   const auto outcome = dtls_.receive(tuple, arrived.listener, datagram, now_.instant);
   send_dtls_output(tuple, arrived.listener);
-  if (outcome.has_replaced) {
-    server_.on_client_gone(tuple, now_, effects_);
-    apply_effects();
-  }
+  if (outcome.has_replaced) lose_client(tuple);
   if (!outcome.session) return;
   const turn::ClientFlow flow{tuple, listener_of_dtls_session(*outcome.session), id_};
   for (std::size_t i = first; i < dtls_.messages().size(); ++i) {
@@ -66,8 +63,7 @@ void Worker::send_dtls_output(const FiveTuple& tuple, turn::ListenerId id) {
 
 void Worker::end_dtls_session(std::uint32_t slot) {
   const FiveTuple tuple = dtls_.tuple(slot);
-  server_.on_client_gone(tuple, now_, effects_);
-  apply_effects();  // before the slot is free
+  lose_client(tuple);  // before the slot is free
   dtls_.forget(slot);
 }
 

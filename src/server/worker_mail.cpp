@@ -32,9 +32,58 @@ void Worker::read(const GuestOverLetter& letter) {
   server_.on_guest_over(letter.client, letter.home, now_.instant);
 }
 
-void Worker::read(const ClientGoneLetter& letter) {
-  server_.on_client_gone(letter.client, now_, effects_);
-  apply_effects();
+void Worker::read(const ClientGoneLetter& letter) { lose_client(letter.client); }
+
+void Worker::read(const UserLetter& letter) {
+  server_.on_user_known(letter.username, letter.answer);
+  for (const ParkedRequests::Request& request : parked_.take(letter.username)) {
+    handle(server_.on_client_datagram(request.flow, request.bytes, now_, effects_));
+    apply_effects();
+    queue_.flush();  // what it forwards is in the request
+  }
+}
+
+void Worker::read(const ForgetUsersLetter&) { server_.forget_users(); }
+
+void Worker::read(const BookLetter& letter) {
+  server_.use_book(*letter.book);
+  shared_.book = letter.book;  // the old one may go now
+  end_revoked_allocations();
+}
+
+/// Calls under way end with the credential that they were allowed by.
+void Worker::end_revoked_allocations() {
+  std::vector<turn::AllocationName> revoked;
+  std::optional<std::uint32_t> next = 0;
+  while (next) {
+    next = server_.for_each_allocation(*next, ~0U, [&](const turn::AllocationView& view) {
+      if (shared_.book->is_revoked(view.username, view.account, now_.wall)) {
+        revoked.push_back(view.name);
+      }
+    });
+  }
+  for (const turn::AllocationName& name : revoked) {
+    static_cast<void>(server_.end(name, turn::CloseReason::revoked, now_, effects_));
+    apply_effects();
+  }
+}
+
+void Worker::apply(const turn::AskForUser& effect) {
+  const std::string_view username = effects_.username_of(effect);
+  switch (parked_.park(username, effect.flow, effects_.request_of(effect), now_.instant)) {
+    case ParkedRequests::Outcome::parked_first:
+      return shared_.who_is(id_, std::string{username});
+    case ParkedRequests::Outcome::no_room:
+      return count(turn::Reason::dropped_parking_full);
+    case ParkedRequests::Outcome::parked:
+      break;
+  }
+}
+
+void Worker::give_up_parked() {
+  for (std::size_t left = parked_.drop_overdue(now_.instant); left > 0; --left) {
+    count(turn::Reason::dropped_user_unanswered);
+  }
 }
 
 void Worker::apply(const turn::ReleaseGuest& effect) {

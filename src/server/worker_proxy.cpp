@@ -81,8 +81,7 @@ void Worker::claim(std::uint32_t number) {
   sessions_[claimed->second].is_over = true;
   touch(claimed->second);
   claimed->second = number;
-  server_.on_client_gone(tuple, now_, effects_);
-  apply_effects();
+  lose_client(tuple);
 }
 
 /// Ends what the session holds as a balancer's, and its client's allocation with it.
@@ -94,8 +93,7 @@ void Worker::end_claim(std::uint32_t number) {
   const auto claimed = claims_.find(tuple);
   if (claimed == claims_.end() || claimed->second != number) return;
   claims_.erase(claimed);
-  server_.on_client_gone(tuple, now_, effects_);
-  apply_effects();
+  lose_client(tuple);
 }
 
 }  // namespace turnpike::server

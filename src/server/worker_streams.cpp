@@ -56,6 +56,7 @@ void Worker::admit(net::Accepted accepted, const StreamListener& listener) {
   session_deadlines_.set(number, now_.instant + shared_.unauthenticated_timeout);
   if (listener.transport == Transport::tls) begin_tls_handshake(number);
   ++stream_counters_.accepted;
+  ++stream_counters_.open;
 }
 
 /// Of too many at once the oldest is given up: it has had the most time and is the least likely to
@@ -98,8 +99,12 @@ void Worker::on_session_event(std::uint32_t number, const net::Event& event) {
   if (!event.readable && !event.error) return;
   if (slot.is_in_backlog) return;  // what is left over comes first, or the input grows without end
   scratch_.resize(read_bytes);
+  const bool was_established = slot.session->is_established();
   const bool goes_on = slot.session->receive(scratch_);
-  if (slot.session->is_established()) tls_handshakes_.clear(number);
+  if (slot.session->is_established()) {
+    tls_handshakes_.clear(number);
+    if (!was_established) ++stream_counters_.tls_established;
+  }
   take_messages(number);
   if (!goes_on) slot.is_over = true;
   if (!slot.bound && slot.session->floods_with_records(now_.instant)) {
@@ -249,8 +254,7 @@ void Worker::close_session(std::uint32_t number) {
   poller_.remove(slot.session->descriptor());
   free_session(number);
   if (is_proxied) return;  // end_claim() has told the server
-  server_.on_client_gone(tuple, now_, effects_);
-  apply_effects();
+  lose_client(tuple);
 }
 
 void Worker::free_session(std::uint32_t number) {
@@ -262,6 +266,7 @@ void Worker::free_session(std::uint32_t number) {
   slot = SessionSlot{};
   slot.generation = next_generation;
   free_sessions_.push_back(number);
+  --stream_counters_.open;
 }
 
 }  // namespace turnpike::server

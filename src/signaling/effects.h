@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/endpoint.h"
+#include "signaling/error_code.h"
 
 namespace turnpike::signaling {
 
@@ -49,7 +51,13 @@ struct AskWebhook {
   std::string body;  ///< the JSON to POST
 };
 
-using Effect = std::variant<SendText, SendBinary, Close, AskWebhook>;
+/// What came of an entry by another door for which the webhook was asked: see Rooms::enter().
+struct EntryAnswer {
+  ConnectionId connection;
+  std::optional<ErrorCode> refusal;  ///< nothing: it is a member now. Else it is forgotten.
+};
+
+using Effect = std::variant<SendText, SendBinary, Close, AskWebhook, EntryAnswer>;
 
 /// Whom it is about.
 [[nodiscard]] inline ConnectionId member_of(const Effect& effect) {
@@ -58,6 +66,7 @@ using Effect = std::variant<SendText, SendBinary, Close, AskWebhook>;
     ConnectionId operator()(const SendBinary& binary) const { return binary.to; }
     ConnectionId operator()(const Close& close) const { return close.connection; }
     ConnectionId operator()(const AskWebhook& question) const { return question.connection; }
+    ConnectionId operator()(const EntryAnswer& answer) const { return answer.connection; }
   };
   return std::visit(Visitor{}, effect);
 }
@@ -74,6 +83,9 @@ class Effects {
   }
   void ask(ConnectionId connection, std::string body) {
     list_.emplace_back(AskWebhook{connection, std::move(body)});
+  }
+  void answer_entry(ConnectionId connection, std::optional<ErrorCode> refusal = std::nullopt) {
+    list_.emplace_back(EntryAnswer{connection, refusal});
   }
 
   /// In the order in which they were asked for. Carrying one out may append further ones, so walk

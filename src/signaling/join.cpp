@@ -107,17 +107,25 @@ Result<Grant, Rooms::Refusal> Rooms::authorise(const Join& join, Now now) const 
 }
 
 void Rooms::ask_webhook(const Request& request, Join& join) {
-  if (webhook_questions_ >= settings_.limits.max_webhook_questions) {
+  if (!may_ask_webhook()) {
     return refuse(request, {ErrorCode::server_busy, "too many joins at once", true});
   }
-  Connection& from = request.from;
+  ask_webhook(request.from, {std::move(join), std::string{request.id_json}}, request.now,
+              request.effects);
+}
+
+bool Rooms::may_ask_webhook() const {
+  return webhook_questions_ < settings_.limits.max_webhook_questions;
+}
+
+void Rooms::ask_webhook(Connection& from, PendingJoin pending, Now now, Effects& effects) {
+  const Join& join = pending.join;
   const WebhookQuestion question{join.room,      join.token,          join.name,
                                  join.meta_json, from.client.address, from.client.origin};
-  request.effects.ask(from.id, to_json(question));
-  from.pending =
-      std::make_unique<PendingJoin>(PendingJoin{std::move(join), std::string{request.id_json}});
+  effects.ask(from.id, to_json(question));
+  from.pending = std::make_unique<PendingJoin>(std::move(pending));
   ++webhook_questions_;
-  from.due = request.now.instant + settings_.limits.webhook_timeout;
+  from.due = now.instant + settings_.limits.webhook_timeout;
   schedule(from);
 }
 
@@ -127,6 +135,12 @@ void Rooms::on_webhook_answer(ConnectionId id, const std::optional<WebhookAnswer
   if (connection == nullptr || !connection->pending) return;
   const std::unique_ptr<PendingJoin> pending = std::move(connection->pending);
   --webhook_questions_;
+  if (connection->door == DoorKind::foreign) {
+    Result<Grant, ErrorCode> decision = Failure{ErrorCode::server_busy};
+    if (answer && answer->allow) decision = grant_of(*answer);
+    if (answer && !answer->allow) decision = Failure{ErrorCode::forbidden};
+    return settle_entry(*connection, *pending, std::move(decision), effects);
+  }
   const Request request{*connection, pending->id_json, now, effects};
   if (!answer) {
     return refuse(request, {ErrorCode::server_busy, "the authorisation failed", true});

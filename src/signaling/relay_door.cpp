@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view prefix = "/r/";
 constexpr std::string_view files = "resources/upload_images/";
 constexpr std::uint32_t counsel_parties = 2;
+constexpr std::size_t max_origin_bytes = 256;
 
 /// Whom a bound for addresses holds for: one IPv4 address, or a /64.
 IpAddress network_of(const IpAddress& address) {
@@ -96,31 +97,71 @@ void RelayDoor::on_opened(ConnectionId id, const Opened& opened, Now now) {
 
 std::optional<ErrorCode> RelayDoor::enter(ConnectionId id, const Request& request, Now now) {
   const auto path = parse_relay_path(request.path);
-  if (!path || is_other_kind(*path)) return ErrorCode::forbidden;
+  if (!path || is_other_kind(path->room, path->is_counsel, 0)) return ErrorCode::forbidden;
   const IpAddress& address = doors_.address_of(id);
   Rooms::Entry entry{std::string{path->room}, token_of(request), "", std::nullopt};
   if (path->is_counsel) entry.max = counsel_parties;
-  const auto entered = doors_.rooms().enter(id, {address, ""}, entry, now, doors_.effects());
+  const std::string origin{request.header("Origin").value_or("").substr(0, max_origin_bytes)};
+  const auto entered = doors_.rooms().enter(id, {address, origin}, entry, now, doors_.effects());
   if (!entered) return entered.error();
-  const auto room =
-      rooms_
-          .try_emplace(entry.room, RelayRoom{path->is_counsel, OfferWindow{settings_.offer_window}})
-          .first;
-  ++room->second.parties;
-  const IpAddress network = network_of(address);
-  ++sockets_of_network_[network];
-  parties_.emplace(id, Party{room, network});
+  Newcomer newcomer{std::move(entry.room), path->is_counsel, network_of(address)};
+  ++sockets_of_network_[newcomer.network];
+  if (entered->empty()) {
+    newcomers_.emplace(id, std::move(newcomer));
+  } else {
+    add_party(id, newcomer);
+  }
   return std::nullopt;
 }
 
-bool RelayDoor::is_other_kind(const RelayPath& path) const {
-  const auto room = rooms_.find(path.room);
+void RelayDoor::add_party(ConnectionId id, const Newcomer& newcomer) {
+  const auto room = rooms_
+                        .try_emplace(newcomer.room, RelayRoom{newcomer.is_counsel,
+                                                              OfferWindow{settings_.offer_window}})
+                        .first;
+  ++room->second.parties;
+  parties_.emplace(id, Party{room, newcomer.network});
+}
+
+void RelayDoor::on_answer(ConnectionId id, const EntryAnswer& answer, Now now) {
+  const auto found = newcomers_.find(id);
+  if (found == newcomers_.end()) return;
+  // Others may have come in since it was asked.
+  const Newcomer& asked = found->second;
+  const bool fits = answer.refusal || !is_other_kind(asked.room, asked.is_counsel, 1);
+  const auto refusal = fits ? answer.refusal : ErrorCode::forbidden;
+  if (refusal) return end(id, *refusal, now);
+  const Newcomer newcomer = std::move(newcomers_.extract(found).mapped());
+  add_party(id, newcomer);
+  for (const auto& [is_text, message] : newcomer.said) {
+    is_text ? on_text(id, message, now) : on_binary(id, message, now);
+  }
+}
+
+bool RelayDoor::keep_if_new(ConnectionId id, bool is_text, std::string_view message, Now now) {
+  const auto found = newcomers_.find(id);
+  if (found == newcomers_.end()) return false;
+  Newcomer& newcomer = found->second;
+  newcomer.said_bytes += message.size();
+  if (newcomer.said.size() == settings_.max_early_messages ||
+      newcomer.said_bytes > settings_.max_early_bytes) {
+    end(id, ErrorCode::rate_limited, now);
+  } else {
+    newcomer.said.push_back({is_text, std::string{message}});
+  }
+  return true;
+}
+
+bool RelayDoor::is_other_kind(std::string_view name, bool is_counsel, std::size_t newcomers) const {
+  const auto room = rooms_.find(name);
   const std::size_t parties = room == rooms_.end() ? 0 : room->second.parties;
-  if (parties > 0 && room->second.is_counsel != path.is_counsel) return true;
-  return doors_.rooms().peers(path.room).size() != parties;  // some came in by another door
+  if (parties > 0 && room->second.is_counsel != is_counsel) return true;
+  // Some came in by another door?
+  return doors_.rooms().peers(name).size() != parties + newcomers;
 }
 
 void RelayDoor::on_text(ConnectionId id, std::string_view text, Now now) {
+  if (keep_if_new(id, true, text, now)) return;
   const auto party = parties_.find(id);
   if (party == parties_.end()) return;
   const Frame frame = make_frame(std::string{text});
@@ -144,6 +185,7 @@ void RelayDoor::deliver(const std::vector<OfferWindow::Passed>& passed, Now now)
 }
 
 void RelayDoor::on_binary(ConnectionId id, std::string_view bytes, Now now) {
+  if (keep_if_new(id, false, bytes, now)) return;
   const auto party = parties_.find(id);
   if (party == parties_.end()) return;
   if (party->second.binaries.take(settings_.binaries, now.instant) != RateMeter::Verdict::pass) {
@@ -171,6 +213,9 @@ void RelayDoor::on_ended(ConnectionId id, std::uint16_t, Now) {
 }
 
 void RelayDoor::perform(ConnectionId member, const Effect& effect, Now now) {
+  if (const auto* const answer = std::get_if<EntryAnswer>(&effect)) {
+    return on_answer(member, *answer, now);
+  }
   doors_.carry_out(member, effect, now);
   if (std::holds_alternative<Close>(effect)) forget(member);
 }
@@ -205,12 +250,18 @@ void RelayDoor::end(ConnectionId id, ErrorCode why, Now now) {
   forget(id);
 }
 
+void RelayDoor::forget_socket_of(const IpAddress& network) {
+  const auto sockets = sockets_of_network_.find(network);
+  if (--sockets->second == 0) sockets_of_network_.erase(sockets);
+}
+
 void RelayDoor::forget(ConnectionId id) {
+  if (const auto newcomer = newcomers_.extract(id))
+    return forget_socket_of(newcomer.mapped().network);
   const auto party = parties_.find(id);
   if (party == parties_.end()) return;
   const auto room = party->second.room;
-  const auto sockets = sockets_of_network_.find(party->second.network);
-  if (--sockets->second == 0) sockets_of_network_.erase(sockets);
+  forget_socket_of(party->second.network);
   parties_.erase(party);
   room->second.window.clear();
   schedule(room);

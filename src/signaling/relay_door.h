@@ -48,6 +48,9 @@ class RelayDoor final : public Door {
     std::size_t max_message_bytes = 8 * 1024 * 1024;
     std::uint32_t max_sockets_per_address = 64;       ///< IPv6: of a /64
     RateMeter::Rate binaries{milliseconds{200}, 20};  ///< of one member
+    /// Kept of what one says while the webhook is asked about it; who says more is closed.
+    std::size_t max_early_messages = 16;
+    std::size_t max_early_bytes = 64 * 1024;
   };
   struct Counters {
     std::uint64_t files = 0;
@@ -83,16 +86,34 @@ class RelayDoor final : public Door {
     IpAddress network;
     RateMeter binaries{};
   };
+  /// A WebSocket for which the webhook is asked, and what it has said meanwhile.
+  struct Newcomer {
+    std::string room;
+    bool is_counsel;
+    IpAddress network;
+    struct Said {
+      bool is_text;
+      std::string message;
+    };
+    std::vector<Said> said{};
+    std::size_t said_bytes = 0;
+  };
 
   [[nodiscard]] Response answer_get(const RelayPath& path, Now now) const;
   [[nodiscard]] std::optional<ErrorCode> enter(ConnectionId id, const Request& request, Now now);
+  void on_answer(ConnectionId id, const EntryAnswer& answer, Now now);
+  void add_party(ConnectionId id, const Newcomer& newcomer);
+  /// Keeps what a newcomer says until it is let in; false for members.
+  [[nodiscard]] bool keep_if_new(ConnectionId id, bool is_text, std::string_view message, Now now);
   /// Who is in that room came by a path of the other kind, or by another door.
-  [[nodiscard]] bool is_other_kind(const RelayPath& path) const;
+  [[nodiscard]] bool is_other_kind(std::string_view room, bool is_counsel,
+                                   std::size_t newcomers) const;
   void deliver(const std::vector<OfferWindow::Passed>& passed, Now now);
   void keep_file(ConnectionId id, const Party& party, std::string_view bytes, Now now);
   void schedule(RoomTable::iterator room);
   /// Closes a WebSocket for what it did.
   void end(ConnectionId id, ErrorCode why, Now now);
+  void forget_socket_of(const IpAddress& network);
   void forget(ConnectionId id);
 
   Doors& doors_;
@@ -101,6 +122,7 @@ class RelayDoor final : public Door {
   Counters counters_;
   RoomTable rooms_;
   std::unordered_map<ConnectionId, Party> parties_;
+  std::unordered_map<ConnectionId, Newcomer> newcomers_;
   std::map<IpAddress, std::uint32_t> sockets_of_network_;
   std::set<std::pair<Instant, std::string>> due_;  // rooms in whose windows something waits
 };

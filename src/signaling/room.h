@@ -90,6 +90,9 @@ struct Room {
 struct PendingJoin {
   Join join;
   std::string id_json;
+  // What Rooms::Entry says beside it, of a foreign one.
+  std::optional<std::uint32_t> max{};
+  std::string protocol{};
 };
 
 /// One connection. Until it has joined this record is all that is kept about it.

@@ -126,7 +126,10 @@ void Rooms::on_connection_due(Connection& connection, Now now, Effects& effects)
     is_native ? detach(*member, now, effects) : remove_member(*member, LeaveReason::left, effects);
     return;
   }
-  if (connection.door != DoorKind::native) return;
+  if (connection.door != DoorKind::native) {
+    if (connection.pending) refuse_entry(connection, ErrorCode::server_busy, effects);
+    return;
+  }
   const Request request{connection, {}, now, effects};
   if (connection.pending) {
     refuse(request, {ErrorCode::server_busy, "the authorisation did not come in time", true});
@@ -173,12 +176,14 @@ void Rooms::heard_from(Connection& connection, Now now) {
 }
 
 void Rooms::schedule(const Connection& connection) {
-  const bool has_due = connection.door == DoorKind::native;
+  const bool has_due = connection.door == DoorKind::native || connection.pending;
   if (connection.close_at) {
     deadlines_.set(timer_of(connection),
                    has_due ? std::min(connection.due, *connection.close_at) : *connection.close_at);
   } else if (has_due) {
     deadlines_.set(timer_of(connection), connection.due);
+  } else {
+    deadlines_.clear(timer_of(connection));
   }
 }
 

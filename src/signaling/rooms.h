@@ -156,7 +156,9 @@ class Rooms {
     std::string protocol{};
   };
   /// Makes `id` a member of a room of foreign members; its peer id. No on_connected() before.
-  /// There is no resume: a member whose connection ends has left. Webhooks are not asked here.
+  /// There is no resume: a member whose connection ends has left.
+  ///
+  /// Empty where the webhook is asked: an EntryAnswer follows, unless leave() or on_closed() do.
   [[nodiscard]] Result<std::string, ErrorCode> enter(ConnectionId id, const ClientInfo& client,
                                                      const Entry& entry, Now now, Effects& effects);
   enum class FrameKind : std::uint8_t { text, binary };
@@ -222,10 +224,24 @@ class Rooms {
   void heard_from(Connection& connection, Now now);
   [[nodiscard]] RateMeter::Rate message_rate() const;
 
+  // foreign_members.cpp
+  Connection& add_foreign(ConnectionId id, const ClientInfo& client);
+  [[nodiscard]] std::optional<ErrorCode> find_obstacle_to_entry(const std::string& id,
+                                                                std::string_view protocol,
+                                                                const Grant& grant) const;
+  const Member& seat_foreign(const std::string& id, const std::string& protocol, const Grant& grant,
+                             Connection& connection, Effects& effects);
+  void refuse_entry(Connection& connection, ErrorCode code, Effects& effects);
+  /// `decision`: what the webhook granted, or why not.
+  void settle_entry(Connection& connection, const PendingJoin& pending,
+                    Result<Grant, ErrorCode> decision, Effects& effects);
+
   // join.cpp
   void on_join(const Request& request, Join& join);
   [[nodiscard]] Result<Grant, Refusal> authorise(const Join& join, Now now) const;
   void ask_webhook(const Request& request, Join& join);
+  [[nodiscard]] bool may_ask_webhook() const;
+  void ask_webhook(Connection& from, PendingJoin pending, Now now, Effects& effects);
   [[nodiscard]] std::optional<Refusal> find_obstacle(const Room* room, const Grant& grant,
                                                      DoorKind door) const;
   [[nodiscard]] std::optional<Refusal> find_obstacle_to_new_room(std::string_view key_id) const;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,12 +43,13 @@ class SocketIoDoor final : public Door {
     std::size_t max_sessions = 10'000;
     std::size_t max_sessions_per_address = 200;  ///< IPv6: per /64; 0: no limit
     std::size_t max_rooms_per_socket = 8;
+    std::size_t max_waiting_events = 16;  ///< of one socket, while the webhook is asked about it
     /// Packets of one session, whatever they are; what is relayed counts with Rooms as well. What
     /// is over is dropped, a flood closes the session.
     RateMeter::Rate packet_rate{milliseconds{10}, 500};
     std::vector<Profile> profiles{zoom_profile(), codelab_profile()};
     /// Serves /engine.io/ too, where a message is sent back: what the official test suite of
-    /// Engine.IO v4 wants of a server. For tests.
+    /// Engine.IO v4 wants of a server.
     bool engineio_echo = false;
   };
 
@@ -72,11 +74,20 @@ class SocketIoDoor final : public Door {
     std::string room;
     ConnectionId member;
   };
+  /// A join for which the webhook is asked.
+  struct Joining {
+    const Rule* rule;
+    SocketIoPacket packet;
+    std::string room;
+    ConnectionId member;
+  };
   struct Socket {
     std::string nsp;
     std::string sid;
     std::string token;
     std::vector<Place> places;
+    std::optional<Joining> joining;
+    std::deque<SocketIoPacket> waiting;           // events that came after that join
     std::weak_ptr<const std::string> last_frame;  // who shares two rooms with it hears it once
   };
   struct Session {
@@ -136,11 +147,22 @@ class SocketIoDoor final : public Door {
   void on_event(const Event& event);
   void act(const Rule& rule, const Event& event);
   void join(const Rule& rule, const Event& event);
-  void codelab_join(const Rule& rule, const Event& event);
+  /// What a join has come to.
+  struct Entered {
+    Result<ConnectionId, ErrorCode> member;
+    bool is_again = false;  ///< it was there already
+  };
+  void tell_joined(const Rule& rule, const Event& event, const std::string& room,
+                   const Entered& entered);
+  void tell_codelab_joined(const Rule& rule, const Event& event, const std::string& room,
+                           const Entered& entered);
+  void on_answer(Session& session, Socket& socket, const EntryAnswer& answer, Now now);
   void relay(const Rule& rule, const Event& event);
-  /// The socket's place in `room`, entered if need be.
-  [[nodiscard]] Result<ConnectionId, ErrorCode> enter(const Event& event, const std::string& room,
-                                                      std::optional<std::uint32_t> max);
+  /// The socket's place in `room`, entered if need be. Nothing: the webhook is asked, and
+  /// on_answer() goes on.
+  [[nodiscard]] std::optional<Entered> enter(const Rule& rule, const Event& event,
+                                             const std::string& room);
+  void forget(ConnectionId member);
   /// To the others of the room, in turn with what is relayed.
   void tell_others(ConnectionId member, std::string_view json);
   void emit(Session& session, const Socket& socket, std::string json);

@@ -78,8 +78,12 @@ bool SocketIoDoor::on_packet(Session& session, const SocketIoPacket& packet, Now
     session.sockets.erase(found);
   } else if (packet.type == SocketIoType::event) {
     const Event event = read_event(session, socket, packet, now);
-    if (verdict == RateMeter::Verdict::over) {
+    const bool must_wait = socket.joining.has_value();
+    const bool is_full = must_wait && socket.waiting.size() == settings_.max_waiting_events;
+    if (verdict == RateMeter::Verdict::over || is_full) {
       report(event, ErrorCode::rate_limited);
+    } else if (must_wait) {
+      socket.waiting.push_back(packet);
     } else {
       on_event(event);
     }
@@ -110,12 +114,19 @@ void SocketIoDoor::connect(Session& session, const SocketIoPacket& packet) {
 }
 
 void SocketIoDoor::leave_all(Socket& socket) {
+  if (socket.joining) socket.places.push_back({socket.joining->room, socket.joining->member});
   for (const Place& place : socket.places) {
     doors_.rooms().leave(place.member);
-    doors_.forget_member(place.member);
-    members_.erase(place.member);
+    forget(place.member);
   }
   socket.places.clear();
+  socket.joining.reset();
+  socket.waiting.clear();
+}
+
+void SocketIoDoor::forget(ConnectionId member) {
+  doors_.forget_member(member);
+  members_.erase(member);
 }
 
 SocketIoDoor::Event SocketIoDoor::read_event(Session& session, Socket& socket,
@@ -137,11 +148,10 @@ void SocketIoDoor::act(const Rule& rule, const Event& event) {
   const auto& elements = event.elements;
   switch (rule.action) {
     case RuleAction::join:
+    case RuleAction::codelab_join:
       return join(rule, event);
     case RuleAction::relay:
       return relay(rule, event);
-    case RuleAction::codelab_join:
-      return codelab_join(rule, event);
     case RuleAction::echo:
     case RuleAction::answer: {
       ArrayWriter array;
@@ -163,28 +173,32 @@ void SocketIoDoor::act(const Rule& rule, const Event& event) {
 void SocketIoDoor::join(const Rule& rule, const Event& event) {
   const auto room = event.elements.size() > 1 ? room_name(event.elements[1]) : std::nullopt;
   if (!room) return report(event, ErrorCode::bad_message);
-  const auto member = enter(event, *room, rule.max);
-  if (!member) return report(event, member.error());
-  if (!rule.notify.empty()) tell_others(*member, event_text(rule.notify));
+  if (const auto entered = enter(rule, event, *room)) tell_joined(rule, event, *room, *entered);
+}
+
+void SocketIoDoor::tell_joined(const Rule& rule, const Event& event, const std::string& room,
+                               const Entered& entered) {
+  if (rule.action == RuleAction::codelab_join) {
+    return tell_codelab_joined(rule, event, room, entered);
+  }
+  if (!entered.member) return report(event, entered.member.error());
+  if (!rule.notify.empty()) tell_others(*entered.member, event_text(rule.notify));
   acknowledge(event, "[]");
 }
 
-void SocketIoDoor::codelab_join(const Rule& rule, const Event& event) {
-  const auto room = event.elements.size() > 1 ? room_name(event.elements[1]) : std::nullopt;
-  if (!room) return report(event, ErrorCode::bad_message);
-  const std::string room_json = to_text(Json(*room));
+void SocketIoDoor::tell_codelab_joined(const Rule& rule, const Event& event,
+                                       const std::string& room, const Entered& entered) {
+  const std::string room_json = to_text(Json(room));
   const std::string sid_json = to_text(Json(event.socket.sid));
-  const std::size_t places_before = event.socket.places.size();
   const std::uint32_t max = rule.max.value_or(max_peers_cap);
-  const auto member = enter(event, *room, max);
-  log(event, "Received request to create or join room " + *room);
+  const auto& member = entered.member;
+  log(event, "Received request to create or join room " + room);
   if (!member && member.error() != ErrorCode::room_full) return report(event, member.error());
 
   // As the codelab counts: those who are there already, the asker among them when it asks again.
-  const bool is_again = member && event.socket.places.size() == places_before;
   const std::size_t others = member ? doors_.rooms().others(*member).size() : max;
-  const std::size_t clients = others + (is_again ? 1 : 0);
-  log(event, "Room " + *room + " now has " + std::to_string(clients) + " client(s)");
+  const std::size_t clients = others + (entered.is_again ? 1 : 0);
+  log(event, "Room " + room + " now has " + std::to_string(clients) + " client(s)");
   const auto tell = [&](std::string_view name, std::vector<std::string_view> arguments) {
     ArrayWriter array;
     array.text(name);
@@ -192,10 +206,10 @@ void SocketIoDoor::codelab_join(const Rule& rule, const Event& event) {
     emit(event.session, event.socket, array.finish());
   };
   if (clients == 0) {
-    log(event, "Client ID " + event.socket.sid + " created room " + *room);
+    log(event, "Client ID " + event.socket.sid + " created room " + room);
     tell("created", {room_json, sid_json});
   } else if (member && clients < max) {
-    log(event, "Client ID " + event.socket.sid + " joined room " + *room);
+    log(event, "Client ID " + event.socket.sid + " joined room " + room);
     tell_others(*member, ArrayWriter{}.text("join").raw(room_json).finish());
     tell("joined", {room_json, sid_json});
     tell_others(*member, event_text("ready"));
@@ -242,26 +256,51 @@ void SocketIoDoor::relay(const Rule& rule, const Event& event) {
   acknowledge(event, "[]");
 }
 
-Result<ConnectionId, ErrorCode> SocketIoDoor::enter(const Event& event, const std::string& room,
-                                                    std::optional<std::uint32_t> max) {
+std::optional<SocketIoDoor::Entered> SocketIoDoor::enter(const Rule& rule, const Event& event,
+                                                         const std::string& room) {
   Socket& socket = event.socket;
   const auto known = std::find_if(socket.places.begin(), socket.places.end(),
                                   [&room](const Place& place) { return place.room == room; });
-  if (known != socket.places.end()) return known->member;
+  if (known != socket.places.end()) return Entered{known->member, true};
   if (socket.places.size() >= settings_.max_rooms_per_socket) {
-    return Failure{ErrorCode::rate_limited};
+    return Entered{Failure{ErrorCode::rate_limited}};
   }
   const ConnectionId member = doors_.new_member(*this);
+  const auto max =
+      rule.action == RuleAction::codelab_join ? rule.max.value_or(max_peers_cap) : rule.max;
   const Rooms::Entry entry{room_id(socket.nsp, room), socket.token, "", max, std::string{protocol}};
   const auto entered =
       doors_.rooms().enter(member, event.session.client, entry, event.now, doors_.effects());
   if (!entered) {
     doors_.forget_member(member);
-    return Failure{entered.error()};
+    return Entered{Failure{entered.error()}};
+  }
+  members_.emplace(member, Owner{&event.session, socket.nsp});
+  if (entered->empty()) {
+    socket.joining.emplace(Joining{&rule, event.packet, room, member});
+    return std::nullopt;
   }
   socket.places.push_back({room, member});
-  members_.emplace(member, Owner{&event.session, socket.nsp});
-  return member;
+  return Entered{member};
+}
+
+/// The join goes on where it was left, and then what came after it.
+void SocketIoDoor::on_answer(Session& session, Socket& socket, const EntryAnswer& answer, Now now) {
+  const Joining joining = std::move(*std::exchange(socket.joining, std::nullopt));
+  Entered entered{joining.member};
+  if (answer.refusal) {
+    forget(joining.member);
+    entered.member = Failure{*answer.refusal};
+  } else {
+    socket.places.push_back({joining.room, joining.member});
+  }
+  const Event event = read_event(session, socket, joining.packet, now);
+  tell_joined(*joining.rule, event, joining.room, entered);
+  while (!socket.joining && !socket.waiting.empty()) {
+    const SocketIoPacket packet = std::move(socket.waiting.front());
+    socket.waiting.pop_front();
+    on_event(read_event(session, socket, packet, now));
+  }
 }
 
 // --- What is said
@@ -282,6 +321,8 @@ void SocketIoDoor::perform(ConnectionId member, const Effect& effect, Now now) {
     if (!packet) return;
     packet->nsp = socket.nsp;
     send(session, *packet);
+  } else if (const auto* const answer = std::get_if<EntryAnswer>(&effect)) {
+    on_answer(session, socket, *answer, now);
   } else if (const auto* const closing = std::get_if<Close>(&effect)) {
     // Rooms has forgotten this place. The others go with it: the socket was told to leave.
     if (closing->code == close_codes::service_restart) {

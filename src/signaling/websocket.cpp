@@ -16,6 +16,10 @@ namespace {
 
 constexpr std::size_t max_control_bytes = 125;
 
+/// Registered with IANA after RFC 6455 (§11.7): service restart, try again later, bad gateway.
+constexpr std::uint16_t first_late_close_code = 1012;
+constexpr std::uint16_t last_late_close_code = 1014;
+
 bool is_control(std::uint8_t opcode) { return (opcode & 0x8) != 0; }
 
 /// How many bytes the frame at the start of `bytes` has, and how many of them must be there before
@@ -67,12 +71,14 @@ struct WebSocket::Callbacks {
 
   static ssize_t on_read(wslay_event_context* context, std::uint8_t* buffer, std::size_t size, int,
                          void* user) {
+    const bool begins_frame = self(user).frame_left_ == 0;
     const ByteView taken = self(user).take_input(size);
     if (taken.empty()) {
       wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
       return -1;
     }
     copy_bytes(taken, {buffer, size});
+    if (begins_frame) self(user).note_late_close_code({buffer, taken.size()});
     return static_cast<ssize_t>(taken.size());
   }
 
@@ -178,6 +184,21 @@ ByteView WebSocket::take_input(std::size_t size) {
   return taken;
 }
 
+/// Notes a close code that wslay 1.1.1 does not know, and shows it one that it does: the rest of
+/// the frame is checked as ever.
+void WebSocket::note_late_close_code(MutableByteView frame) {
+  constexpr std::size_t code_at = 6;  // behind two bytes of header and the mask
+  if (frame.size() < code_at + 2 || (frame[0] & 0xf) != WSLAY_CONNECTION_CLOSE) return;
+  const bool is_masked = (frame[1] & 0x80) != 0;
+  const std::size_t payload_bytes = frame[1] & 0x7f;
+  if (!is_masked || payload_bytes < 2 || payload_bytes > max_control_bytes) return;
+  const std::uint16_t mask = load_be16(frame.subspan(2));
+  const auto code = static_cast<std::uint16_t>(load_be16(frame.subspan(code_at)) ^ mask);
+  if (code < first_late_close_code || code > last_late_close_code) return;
+  late_close_code_ = code;
+  store_be16(frame.subspan(code_at), static_cast<std::uint16_t>(WSLAY_CODE_NORMAL_CLOSURE ^ mask));
+}
+
 void WebSocket::begin_frame(std::uint8_t opcode, bool is_last, std::uint64_t payload_bytes) {
   is_in_data_frame_ = !is_control(opcode);
   if (!is_in_data_frame_) {
@@ -230,7 +251,8 @@ void WebSocket::finish(std::string& out, std::vector<WebSocketEvent>& events) {
   (void)wslay_event_send(context);
   const bool has_begun_here = has_sent_close_;
   const bool has_client_closed = failure_ == 0 && wslay_event_get_close_received(context) != 0;
-  const std::uint16_t received = wslay_event_get_status_code_received(context);
+  const std::uint16_t received =
+      late_close_code_ != 0 ? late_close_code_ : wslay_event_get_status_code_received(context);
   if (has_client_closed) {
     if (received == WSLAY_CODE_NO_STATUS_RCVD) {
       send_frame(WSLAY_CONNECTION_CLOSE, {}, out);

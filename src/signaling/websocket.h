@@ -80,6 +80,7 @@ class WebSocket {
 
   void make_context();
   [[nodiscard]] ByteView take_input(std::size_t size);
+  void note_late_close_code(MutableByteView frame);
   void begin_frame(std::uint8_t opcode, bool is_last, std::uint64_t payload_bytes);
   void end_message(std::uint8_t opcode, std::string_view control_payload);
   void send_frame(std::uint8_t opcode, std::string_view payload, std::string& out) const;
@@ -96,6 +97,7 @@ class WebSocket {
   std::uint64_t frame_left_ = 0;  // of the frame that wslay is in the middle of
   std::uint16_t failure_ = 0;     // the close code for what the client did
   std::string_view failure_reason_;
+  std::uint16_t late_close_code_ = 0;  // the client's, where wslay would not know it
   bool is_in_data_frame_ = false;
   bool is_in_message_ = false;  // a first fragment has come and the last one has not
   bool has_sent_close_ = false;

@@ -40,10 +40,10 @@ using Stored = Result<T, StoreError>;
 
 /// A user with a long-term password, of which only the keys are kept.
 struct StoredUser {
-  std::string name;          ///< as the client sends it, after OpaqueString
-  std::string realm;         ///< that the keys were made for; with any other they are of no use
-  auth::LongTermKey md5;     ///< 16 bytes; empty: none
-  auth::LongTermKey sha256;  ///< 32 bytes; empty: none, as for users that came from coturn
+  std::string name{};          ///< as the client sends it, after OpaqueString
+  std::string realm{};         ///< that the keys were made for; with any other they are of no use
+  auth::LongTermKey md5{};     ///< 16 bytes; empty: none
+  auth::LongTermKey sha256{};  ///< 32 bytes; empty: none, as for users that came from coturn
   auth::UserLimits limits{};
   bool disabled = false;  ///< kept, and refused like an unknown user
   WallTime created{};     ///< set by the store
@@ -51,8 +51,8 @@ struct StoredUser {
 
 /// A secret that time-limited credentials are made and verified with, while it is valid.
 struct StoredSecret {
-  std::string id;
-  std::string value;
+  std::string id{};
+  std::string value{};
   WallTime not_before{};
   std::optional<WallTime> not_after{};  ///< from then on it verifies nothing; nothing: no end
   WallTime created{};                   ///< set by the store
@@ -70,16 +70,16 @@ struct StoredSecret {
 /// A program's key for the REST API. Its secret is recognised by `digest`; what room tokens are
 /// signed with (HS256) is the secret itself, which is sealed in the file.
 struct StoredApiKey {
-  std::string id;
+  std::string id{};
   Sha256Digest digest{};  ///< of the secret
-  std::string signing;    ///< the secret: HmacSha256Key{bytes_of(signing)}
+  std::string signing{};  ///< the secret: HmacSha256Key{bytes_of(signing)}
   WallTime created{};     ///< set by the store
 };
 
 /// An API key as it is shown: once with its secret, when it is made.
 struct NewApiKey {
-  std::string id;
-  std::string secret;  ///< a bearer token (RFC 6750) of 264 random bits
+  std::string id{};
+  std::string secret{};  ///< a bearer token (RFC 6750) of 264 random bits
 };
 
 /// What a revocation names.
@@ -93,7 +93,7 @@ enum class RevokedName : std::uint8_t {
 /// Credentials that are refused although they verify.
 struct Revocation {
   RevokedName kind = RevokedName::account;
-  std::string name;
+  std::string name{};
   WallTime since{};                 ///< set by the store
   std::optional<WallTime> until{};  ///< then it ends by itself; nothing: it stays until lifted
   std::string reason{};             ///< for people
@@ -103,22 +103,22 @@ struct Revocation {
 
 /// An allocation that has ended.
 struct UsageRecord {
-  std::string allocation;  ///< its name: "3-1742"
-  std::string username;
-  std::string account;
-  std::string client;  ///< address, whole or truncated as the caller decides
+  std::string allocation{};  ///< its name: "3-1742"
+  std::string username{};
+  std::string account{};
+  std::string client{};  ///< address, whole or truncated as the caller decides
   WallTime started{};
   WallTime ended{};
   std::uint64_t packets_to_peer = 0;
   std::uint64_t bytes_to_peer = 0;
   std::uint64_t packets_to_client = 0;
   std::uint64_t bytes_to_client = 0;
-  std::string reason;  ///< why it ended: "expired", "killed", …
+  std::string reason{};  ///< why it ended: "expired", "killed", …
 };
 
 /// The sum of one account's records.
 struct UsageSum {
-  std::string account;
+  std::string account{};
   std::uint64_t allocations = 0;
   seconds duration{};
   std::uint64_t packets_to_peer = 0;
@@ -135,7 +135,7 @@ struct TimeSpan {
 
 /// Who changes something, and when. "uid 1000 (mina)", "key web": what the audit log shows.
 struct Author {
-  std::string who;
+  std::string who{};
   WallTime when{};
 };
 

@@ -163,6 +163,16 @@ struct ReportGone {
   FiveTuple tuple;
 };
 
+/// Nothing is known of the user who sent `request`: keep it, find out about the user, tell
+/// Server::on_user_known, and hand the request to Server::on_client_datagram again. Both are read
+/// with Effects::request_of() and Effects::username_of().
+struct AskForUser {
+  ClientFlow flow;
+  std::size_t offset;
+  std::size_t request_bytes;
+  std::size_t username_bytes;
+};
+
 /// A client has an allocation and was told so. It is read with Effects::record_of().
 struct AllocationOpened {
   std::size_t record;
@@ -174,9 +184,9 @@ struct AllocationClosed {
   CloseReason reason;
 };
 
-using Effect =
-    std::variant<SendToClient, OpenRelay, CloseRelay, ConnectToPeer, ClosePeerConnection,
-                 BindStreams, ReleaseGuest, ReportGone, AllocationOpened, AllocationClosed>;
+using Effect = std::variant<SendToClient, OpenRelay, CloseRelay, ConnectToPeer, ClosePeerConnection,
+                            BindStreams, ReleaseGuest, ReportGone, AllocationOpened,
+                            AllocationClosed, AskForUser>;
 
 /// Collects effects in order. Made once and cleared after use, so that in the steady state nothing
 /// is allocated: not for answers to strangers in particular.
@@ -185,6 +195,11 @@ class Effects {
   void send(const ClientFlow& flow, ByteView bytes) {
     list_.emplace_back(SendToClient{flow, bytes_.size(), bytes.size()});
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  void ask_for_user(const ClientFlow& flow, ByteView request, std::string_view username) {
+    list_.emplace_back(AskForUser{flow, bytes_.size(), request.size(), username.size()});
+    bytes_.insert(bytes_.end(), request.begin(), request.end());
+    bytes_.insert(bytes_.end(), username.begin(), username.end());
   }
   void open(const OpenRelay& relay) { list_.emplace_back(relay); }
   void close(RelayId relay) { list_.emplace_back(CloseRelay{relay}); }
@@ -211,6 +226,14 @@ class Effects {
   /// Valid until the next send() or clear().
   [[nodiscard]] ByteView bytes_of(const SendToClient& effect) const {
     return ByteView{bytes_}.subspan(effect.offset, effect.size);
+  }
+  /// Valid as long as what bytes_of() gives.
+  [[nodiscard]] ByteView request_of(const AskForUser& effect) const {
+    return ByteView{bytes_}.subspan(effect.offset, effect.request_bytes);
+  }
+  [[nodiscard]] std::string_view username_of(const AskForUser& effect) const {
+    return text_of(
+        ByteView{bytes_}.subspan(effect.offset + effect.request_bytes, effect.username_bytes));
   }
   /// Valid until the next opened(), closed() or clear().
   template <class OpenedOrClosed>

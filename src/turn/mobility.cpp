@@ -44,6 +44,9 @@ Handled Server::on_move(const ClientFlow& flow, const stun::MessageView& message
     const ErrorCode code = claim ? ErrorCode::wrong_credentials : claim.error();
     return refuse_stranger(flow, message, code, now, effects);
   }
+  if (const auto* wanted = std::get_if<auth::UserWanted>(&verdict)) {
+    return park(flow, message, *wanted, effects);
+  }
   const Request request{message, flow, std::get<auth::Principal>(verdict), now, effects};
   if (has_unknown_attribute(message)) return refuse_unknown_attributes(request);
   if (!claim) return refuse(request, claim.error());

@@ -8,7 +8,7 @@
 namespace turnpike::turn {
 
 // X(name): `answered_…` sent a success, `refused_…` an error response, `relayed_…` payload,
-// `dropped_…` nothing at all.
+// `dropped_…` nothing at all. One that is `parked` comes again, and then ends as one of the others.
 #define TURNPIKE_TURN_REASONS(X)                                                           \
   X(answered_binding)                                                                      \
   X(answered_allocate)       /* relay being opened; the answer follows */                  \
@@ -32,6 +32,7 @@ namespace turnpike::turn {
   X(refused_no_credentials)    /* 401: the ordinary first answer */                        \
   X(refused_unknown_user)      /* 401 */                                                   \
   X(refused_expired_user)      /* 401 */                                                   \
+  X(refused_revoked_user)      /* 401 */                                                   \
   X(refused_wrong_password)    /* 401 */                                                   \
   X(refused_stale_nonce)       /* 438 */                                                   \
   X(refused_bad_credentials)   /* 400 before authentication */                             \
@@ -48,6 +49,9 @@ namespace turnpike::turn {
   X(refused_quota)             /* 486 */                                                   \
   X(refused_capacity)          /* 508 */                                                   \
   X(refused_classic_stun)      /* 500: RFC 3489 over DTLS */                               \
+  X(parked)                    /* its user is being asked for */                           \
+  X(dropped_parking_full)      /* too many users are being asked for */                    \
+  X(dropped_user_unanswered)   /* nobody could say in time who that is */                  \
   X(dropped_untrusted_proxy)   /* on a balancer's listener, from no trusted balancer */    \
   X(dropped_proxy_header)      /* on a balancer's listener, without a proper header */     \
   X(dropped_not_turn)          /* first byte of no protocol that is served here */         \

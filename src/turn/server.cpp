@@ -57,6 +57,8 @@ Reason reason_of(auth::Denial denial) {
       return Reason::refused_unknown_user;
     case auth::Denial::expired_user:
       return Reason::refused_expired_user;
+    case auth::Denial::revoked_user:
+      return Reason::refused_revoked_user;
     case auth::Denial::wrong_password:
       return Reason::refused_wrong_password;
     case auth::Denial::stale_nonce:
@@ -217,7 +219,17 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     return deny(flow, message, *denial, now, effects);
   }
+  if (const auto* wanted = std::get_if<auth::UserWanted>(&verdict)) {
+    return park(flow, message, *wanted, effects);
+  }
   return on_authenticated({message, flow, std::get<auth::Principal>(verdict), now, effects});
+}
+
+/// It comes again once the user is known.
+Reason Server::park(const ClientFlow& flow, const stun::MessageView& message,
+                    const auth::UserWanted& wanted, Effects& effects) {
+  effects.ask_for_user(flow, message.bytes(), wanted.username);
+  return Reason::parked;
 }
 
 Reason Server::on_authenticated(const Request& request) {

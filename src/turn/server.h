@@ -128,6 +128,15 @@ class Server {
     return guests_.flow_of(tuple, home);
   }
 
+  // ---- who is known ----
+  /// The answer to AskForUser. Then its requests may be handed in again.
+  void on_user_known(std::string_view username, auth::UserAnswer answer) {
+    authenticator_.remember(username, std::move(answer));
+  }
+  /// What on_user_known() has said is not true any more.
+  void forget_users() { authenticator_.forget_answers(); }
+  /// Exchanges the credentials: `book` must outlive the server, or be exchanged before its end.
+  void use_book(const auth::CredentialBook& book) { authenticator_.use(book); }
   /// True: new clients are sent elsewhere (300), or away (508) when there is nowhere; what lives
   /// lives on, and reservations are honoured.
   void set_draining(bool is_draining) { is_draining_ = is_draining; }
@@ -200,6 +209,8 @@ class Server {
   Handled on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
                      Effects& effects);
   [[nodiscard]] bool is_served_request(stun::Method method) const;
+  static Reason park(const ClientFlow& flow, const stun::MessageView& message,
+                     const auth::UserWanted& wanted, Effects& effects);
   Reason on_authenticated(const Request& request);
   Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
               Now now, Effects& effects);

@@ -30,7 +30,8 @@ constexpr WallTime wall{seconds{1'800'000'000}};
 
 struct Wish {
   bool static_users = true;
-  std::vector<Secret> secrets;
+  bool asks_for_users = false;
+  std::vector<Secret> secrets{};
   std::vector<PasswordAlgorithm> algorithms{PasswordAlgorithm::sha256, PasswordAlgorithm::md5};
 };
 
@@ -47,7 +48,7 @@ CredentialSettings credentials(const Wish& wish) {
 class Desk {
  public:
   explicit Desk(const Wish& wish = {})
-      : book_(credentials(wish)), authenticator_(book_, settings()) {
+      : book_(credentials(wish)), authenticator_(book_, settings(wish)) {
     log_in();
   }
 
@@ -88,6 +89,7 @@ class Desk {
     const auto& principal = std::get<Principal>(verdict);
     known_as = principal.username;
     account = principal.account;
+    limits = principal.limits;
     integrity = principal.integrity;
     Bytes buffer(500);
     stun::MessageBuilder response{buffer, stun::Class::success, stun::Method::allocate, {}};
@@ -100,14 +102,40 @@ class Desk {
   }
   bool passes(ExpiryRule expiry = ExpiryRule::enforce) { return !denial(expiry); }
 
+  /// Whom the authenticator asks for when it sees the request; nothing: it has a verdict.
+  std::optional<std::string> wanted() {
+    const Bytes request = build();
+    const auto message = stun::MessageView::parse(request).value();
+    const auto verdict = authenticator_.check(message, from, now, ExpiryRule::enforce);
+    const auto* const wanted = std::get_if<UserWanted>(&verdict);
+    if (wanted == nullptr) return std::nullopt;
+    return std::string{wanted->username};
+  }
+  /// A source answers that `name` has `secret` for a password; nothing: there is no such user.
+  void answer(std::string_view name, std::optional<std::string> secret, Instant valid_until,
+              UserLimits granted = {}) {
+    UserAnswer answer{{}, granted, valid_until};
+    if (secret) {
+      answer.keys.emplace();
+      for (const auto algorithm : {PasswordAlgorithm::md5, PasswordAlgorithm::sha256}) {
+        const auto bytes = long_term_key(algorithm, name, "example.org", *secret);
+        answer.keys->set(algorithm, stun::IntegrityKey{bytes});
+      }
+    }
+    authenticator_.remember(name, std::move(answer));
+  }
+  Authenticator& authenticator() { return authenticator_; }
+
   std::string known_as;
   std::string account;
+  UserLimits limits;
   ResponseIntegrity integrity{};
   bool is_signed_by_our_key = false;
 
  private:
-  static Authenticator::Settings settings() {
+  static Authenticator::Settings settings(const Wish& wish) {
     Authenticator::Settings settings;
+    settings.asks_for_users = wish.asks_for_users;
     settings.nonce_key = {1, 2, 3};
     settings.hash_seed = HashSeed{7};
     settings.cached_keys = 8;
@@ -479,6 +507,101 @@ TEST_CASE("a denial for unknown and expired users comes whatever their integrity
   CHECK(desk.denial() == Denial::expired_user);
   desk.username = "nobody";
   CHECK(desk.denial() == Denial::unknown_user);
+}
+
+TEST_CASE("a name that is in no book is asked for, and judged by the answer", "[auth]") {
+  Desk desk{{.asks_for_users = true}};
+  CHECK(desk.passes());  // alice is in the book
+  desk.username = "dora";
+  desk.password = "explorer";
+  CHECK(desk.wanted() == "dora");
+  desk.named = GENERATE(std::optional<PasswordAlgorithm>{}, PasswordAlgorithm::md5,
+                        PasswordAlgorithm::sha256);
+  desk.answer("dora", "explorer", desk.now.instant + 60s, {.max_allocations = 3});
+  CHECK(desk.passes());
+  CHECK(desk.known_as == "dora");
+  CHECK(desk.account == "dora");
+  CHECK(desk.limits == UserLimits{.max_allocations = 3});
+  CHECK(desk.is_signed_by_our_key);
+  desk.password = "guess";
+  CHECK(desk.denial() == Denial::wrong_password);
+}
+
+TEST_CASE("an answer holds until its time, and then the name is asked for again", "[auth]") {
+  Desk desk{{.asks_for_users = true}};
+  desk.username = "dora";
+  desk.password = "explorer";
+  desk.answer("dora", "explorer", desk.now.instant + 60s);
+  desk.now.instant += 59s;
+  CHECK(desk.passes());
+  desk.now.instant += 1s;
+  CHECK(desk.wanted() == "dora");
+  desk.answer("dora", std::nullopt, desk.now.instant + 5s);
+  CHECK(desk.denial() == Denial::unknown_user);
+  desk.answer("dora", "explorer", desk.now.instant + 60s);
+  CHECK(desk.passes());
+  desk.authenticator().forget_answers();
+  CHECK(desk.wanted() == "dora");
+}
+
+TEST_CASE("nobody is asked for because of a forged address", "[auth]") {
+  Desk desk{{.asks_for_users = true}};
+  desk.username = "dora";
+  desk.from = Endpoint::parse("198.51.100.8:4000").value();  // the nonce is another's
+  CHECK(desk.denial() == Denial::stale_nonce);
+  desk.log_in();
+  CHECK(desk.wanted() == "dora");
+}
+
+TEST_CASE("beside secrets, a name that looks time-limited is not asked for", "[auth]") {
+  Desk desk{{.asks_for_users = true, .secrets = {{"n", "north"}}}};
+  desk.username = "1800000100:carol";
+  CHECK(desk.denial() == Denial::wrong_password);
+  desk.username = "carol";
+  CHECK(desk.wanted() == "carol");
+}
+
+TEST_CASE("a name that was revoked is refused until its credentials have run out", "[auth]") {
+  CredentialSettings settings = credentials({.secrets = {{"n", "north"}}});
+  const std::string carol = "1800000100:carol";
+  const auto revoked = GENERATE(as<std::string>{}, "1800000100:carol", "carol", "alice");
+  const bool is_account = revoked != carol;
+  settings.revocations = {{revoked, is_account, wall + 200s}, {revoked, is_account, wall + 50s}};
+  const CredentialBook book{settings};
+  Desk desk{{.secrets = {{"n", "north"}}}};
+  desk.authenticator().use(book);
+  if (revoked != "alice") {
+    desk.username = carol;
+    desk.password = time_limited_password("north", carol);
+  }
+  CHECK(desk.denial() == Denial::revoked_user);
+  desk.now.wall += 199s;
+  CHECK(desk.denial(ExpiryRule::tolerate) == Denial::revoked_user);
+  desk.now.wall += 1s;
+  CHECK(desk.passes(ExpiryRule::tolerate));
+}
+
+TEST_CASE("a revoked username leaves others of its account alone", "[auth]") {
+  CredentialSettings settings = credentials({.secrets = {{"n", "north"}}});
+  settings.revocations = {{"1800000100:carol", false, wall + 200s}, {"carol", false, wall + 200s}};
+  const CredentialBook book{settings};
+  Desk desk{{.secrets = {{"n", "north"}}}};
+  desk.authenticator().use(book);
+  desk.username = "1800000050:carol";
+  desk.password = time_limited_password("north", desk.username);
+  CHECK(desk.passes());
+}
+
+TEST_CASE("with another book other secrets hold, and the old ones at once no more", "[auth]") {
+  Desk desk{{.secrets = {{"n", "north"}}}};
+  desk.username = "1800000100:carol";
+  desk.password = time_limited_password("north", desk.username);
+  CHECK(desk.passes());  // and its key is kept
+  const CredentialBook book{credentials({.secrets = {{"s", "south"}}})};
+  desk.authenticator().use(book);
+  CHECK(desk.denial() == Denial::wrong_password);
+  desk.password = time_limited_password("south", desk.username);
+  CHECK(desk.passes());
 }
 
 }  // namespace turnpike::auth

@@ -944,6 +944,32 @@ TEST_CASE("signaling that cannot be meant is refused", "[server][config]") {
         "listen.tcp or listen.tls; leave it out: those ports serve HTTP too; or take another port");
 }
 
+TEST_CASE("the store is a file beside the configuration unless its path is absolute",
+          "[server][config]") {
+  const Config::Store otherwise = loaded("").store;
+  CHECK(otherwise.path == "/var/lib/turnpike/turnpike.db");
+  CHECK(otherwise.is_default);
+  const Config::Store store =
+      loaded("[store]\nurl = \"sqlite:///srv/t.db\"\nkey_file = \"/etc/t.key\"\n").store;
+  CHECK(store.path == "/srv/t.db");
+  CHECK(store.key_file == "/etc/t.key");
+  CHECK_FALSE(store.is_default);
+  const ScratchDirectory directory;
+  ConfigSources sources;
+  sources.file = ConfigFile{directory.path() + "/t.toml", "store.url = \"sqlite:t.db\"\n"};
+  const auto relative = load_config(sources);
+  REQUIRE(relative);  // without credentials: there may be some in the store
+  CHECK(relative->config.store.path == directory.path() + "/t.db");
+  sources.file->text = "store.url = \"\"\n";
+  CHECK_FALSE(load_config(sources));
+  CHECK(loaded("store.url = \"\"\n").store.path.empty());
+  for (const char* const url : {"mysql://host/db", "/var/lib/t.db", "sqlite:"}) {
+    CHECK(refusal(std::string{"store.url = \""} + url + "\"\n") ==
+          std::string{"t.toml:1:13: store.url: \""} + url +
+              "\" is no store; write for example \"sqlite:/var/lib/turnpike/turnpike.db\"");
+  }
+}
+
 TEST_CASE("everything that is wrong is reported at once, in the order of the file",
           "[server][config]") {
   const auto result =

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.h"
+#include "server/http_poster.h"
 #include "server/scratch_directory.h"
 
 namespace turnpike::server {

@@ -50,8 +50,13 @@ class DiscoveryRig {
     }
     origins = square;
     settings.nat_discovery = {square};
-    const WorkerShared shared{book_,        policy_,      ledger_,    mailboxes_,
-                              connections_, credentials_, seconds{60}};
+    const WorkerShared shared{std::make_shared<const auth::CredentialBook>(book_),
+                              policy_,
+                              ledger_,
+                              mailboxes_,
+                              connections_,
+                              credentials_,
+                              seconds{60}};
     worker_ = std::make_unique<Worker>(settings, shared, std::move(listeners));
     thread_ = std::thread{[this] { worker_->run(); }};
   }

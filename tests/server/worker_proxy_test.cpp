@@ -247,7 +247,7 @@ class Rig {
     server.authentication.nonce_lifetime = seconds{600};
     worker_ = std::make_unique<Worker>(
         server,
-        WorkerShared{book_,
+        WorkerShared{std::make_shared<const auth::CredentialBook>(book_),
                      policy_,
                      ledger,
                      mailboxes_,

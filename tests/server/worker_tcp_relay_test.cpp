@@ -54,8 +54,13 @@ class Rig {
       WorkerListeners listeners;
       listeners.streams.push_back(open(tcp, Transport::tcp));
       listeners.streams.push_back(open(tls, Transport::tls));
-      const WorkerShared shared{book_,       policy_,      ledger,     mailboxes_,
-                                connections, credentials_, seconds{60}};
+      const WorkerShared shared{std::make_shared<const auth::CredentialBook>(book_),
+                                policy_,
+                                ledger,
+                                mailboxes_,
+                                connections,
+                                credentials_,
+                                seconds{60}};
       workers_.push_back(std::make_unique<Worker>(server, shared, std::move(listeners)));
     }
     for (const auto& worker : workers_) threads_.emplace_back([&w = *worker] { w.run(); });

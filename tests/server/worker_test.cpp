@@ -409,7 +409,7 @@ class Rig {
     auto worker_settings = server_settings();
     for (std::uint8_t i = 0; i < settings.workers; ++i) {
       worker_settings.worker = turn::WorkerId{i};
-      const WorkerShared shared{book_,
+      const WorkerShared shared{std::make_shared<const auth::CredentialBook>(book_),
                                 policy_,
                                 ledger,
                                 mailboxes_,

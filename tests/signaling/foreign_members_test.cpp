@@ -149,12 +149,84 @@ TEST_CASE("foreign members are held to the limits", "[signaling]") {
     CHECK(a.enter("demo"));
     CHECK(b.enter("demo").error() == ErrorCode::server_busy);
   }
-  SECTION("a webhook, which is not asked here") {
-    settings.auth = JoinAuth::webhook;
-    World world{settings};
-    Foreigner a{world, ConnectionId{101}};
-    CHECK(a.enter("demo").error() == ErrorCode::forbidden);
+}
+
+TEST_CASE("the webhook lets foreign members in, and says as whom", "[signaling]") {
+  WorldSettings settings;
+  settings.auth = JoinAuth::webhook;
+  World world{settings};
+  Foreigner a{world, ConnectionId{101}};
+  Foreigner b{world, ConnectionId{102}};
+  CHECK(a.enter("demo", 2, "ticket").value().empty());
+  CHECK(a.enter("demo").error() == ErrorCode::already_joined);
+  CHECK(a.forward("early").error() == ErrorCode::not_joined);
+  CHECK(world.questions().front().body ==
+        R"({"type":"join","room":"demo","token":"ticket","name":"Mina","meta":{},)"
+        R"("address":"198.51.100.7","origin":""})");
+  CHECK(world.rooms().member_count() == 0);
+  world.answer(WebhookAnswer{true, "Jun", Role::owner, {}, {}});
+  CHECK(b.enter("demo").value().empty());
+  world.answer(WebhookAnswer{true, "", Role::member, {}, {}});
+  CHECK(world.foreign() == std::vector<std::string>{"101 member", "102 member"});
+  CHECK(a.forward("hi").value() == 1);
+  const auto peers = world.rooms().peers("demo");
+  REQUIRE(peers.size() == 2);
+  CHECK(peers[0].name == "Jun");
+  CHECK(peers[1].name == "Mina");
+  CHECK_FALSE(world.rooms().next_deadline());
+
+  Foreigner c{world, ConnectionId{103}};
+  CHECK(c.enter("demo", 2));
+  world.answer(WebhookAnswer{true, "", Role::member, {}, {}});
+  CHECK(world.foreign().back() == "103 room_full");
+}
+
+TEST_CASE("a foreign member that the webhook does not let in is refused", "[signaling]") {
+  WorldSettings settings;
+  settings.auth = JoinAuth::webhook;
+  settings.limits.max_webhook_questions = 1;
+  World world{settings};
+  Foreigner a{world, ConnectionId{101}};
+  CHECK(a.enter("demo"));
+  SECTION("when it says no") {
+    world.answer(WebhookAnswer{});
+    CHECK(world.foreign() == std::vector<std::string>{"101 forbidden"});
+    Foreigner b{world, ConnectionId{102}};  // there is room for another question
+    CHECK(b.enter("demo"));
+    world.rooms().leave(b.id);
   }
+  SECTION("when it says nothing that makes sense") {
+    world.answer(std::nullopt);
+    CHECK(world.foreign() == std::vector<std::string>{"101 server_busy"});
+  }
+  SECTION("when it says nothing in time") {
+    world.advance(settings.limits.webhook_timeout);
+    CHECK(world.foreign() == std::vector<std::string>{"101 server_busy"});
+    world.answer(WebhookAnswer{true, "", Role::member, {}, {}});
+    CHECK(world.foreign().size() == 1);
+  }
+  SECTION("while too many others are asked for") {
+    Foreigner b{world, ConnectionId{102}};
+    CHECK(b.enter("demo").error() == ErrorCode::server_busy);
+    world.rooms().leave(a.id);
+  }
+  SECTION("and one that does not wait is forgotten") {
+    SECTION("left") { world.rooms().leave(a.id); }
+    SECTION("gone") {
+      world.rooms().on_closed(a.id, close_codes::abnormal, world.now(), world.effects());
+    }
+    world.answer(WebhookAnswer{true, "", Role::member, {}, {}});
+    CHECK(world.foreign().empty());
+  }
+  SECTION("by a server that shuts down") {
+    world.rooms().drain("", world.now(), world.effects());
+    world.carry_out();
+    Foreigner b{world, ConnectionId{102}};
+    CHECK(b.enter("demo").error() == ErrorCode::server_busy);
+    world.rooms().leave(a.id);
+  }
+  CHECK(world.rooms().connection_count() == 0);
+  CHECK(world.rooms().room_count() == 0);
 }
 
 TEST_CASE("the operator's hand reaches foreign members", "[signaling]") {

@@ -1,7 +1,10 @@
 // A signaling server without sockets: for the tests of doors.
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "base/seeded_random.h"
@@ -88,6 +91,17 @@ class House {
     elapsed_ += duration;
     doors.on_deadline(now());
   }
+  /// What the webhook is asked, which answer() then answers; empty: nothing.
+  std::string asked() {
+    for (AskWebhook& question : doors.take_questions()) questions_.push_back(std::move(question));
+    return questions_.empty() ? "" : questions_.front().body;
+  }
+  void answer(const std::optional<WebhookAnswer>& answer) {
+    if (asked().empty()) throw std::runtime_error("the webhook was not asked");
+    const ConnectionId member = questions_.front().connection;
+    questions_.pop_front();
+    doors.on_webhook_answer(member, answer, now());
+  }
   [[nodiscard]] const ApiKeys& keys() const { return keys_; }
   HttpConnection& at(std::uint64_t client) { return *connections_.at(ConnectionId{client}); }
   [[nodiscard]] Now now() const {
@@ -107,6 +121,7 @@ class House {
   NoIce ice_;
   turnpike::test::SeededRandom random_{7};
   std::optional<Site> site_;
+  std::deque<AskWebhook> questions_;
   milliseconds elapsed_{0};
   std::map<ConnectionId, std::unique_ptr<HttpConnection>> connections_;
 

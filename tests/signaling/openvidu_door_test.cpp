@@ -105,6 +105,25 @@ TEST_CASE("a connection is answered with the way to the session's room", "[signa
   CHECK(has(fixture.join("openvidu-SessionA", ""), "joined"));
 }
 
+TEST_CASE("where a webhook decides, it is asked about who comes to a session's room",
+          "[signaling]") {
+  Fixture fixture{{}, JoinAuth::webhook};
+  (void)fixture.make_session("SessionA");
+  CHECK(status_of(fixture.make_connection("SessionA")) == 200);
+  CHECK(fixture.house.asked().empty());
+  const std::uint64_t client = fixture.house.connect_native();
+  fixture.house.say(client, R"({"type":"join","room":"openvidu-SessionA"})");
+  CHECK(has(fixture.house.asked(), R"("room":"openvidu-SessionA")"));
+  SECTION("and lets him in") {
+    fixture.house.answer(WebhookAnswer{true, "", Role::member, {}, {}});
+    CHECK(has(fixture.house.hear(client), "joined"));
+  }
+  SECTION("or does not") {
+    fixture.house.answer(WebhookAnswer{});
+    CHECK(has(fixture.house.hear(client), "forbidden"));
+  }
+}
+
 TEST_CASE("where tokens are asked for, a connection has one for its session alone", "[signaling]") {
   Fixture fixture{with_key(), JoinAuth::token};
   (void)fixture.make_session("SessionA");

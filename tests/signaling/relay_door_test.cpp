@@ -144,6 +144,59 @@ TEST_CASE("a room is of one kind, and of one door", "[signaling]") {
   CHECK(fixture.first_heard == forbidden);
 }
 
+TEST_CASE("where a webhook decides, it is asked about everyone who opens a room's address",
+          "[signaling]") {
+  Fixture fixture{{}, JoinAuth::webhook};
+  House& house = fixture.house;
+  const WebhookAnswer yes{true, "", Role::member, {}, {}};
+  const std::uint64_t mina =
+      house.connect_socket("/r/demo?token=mine", "Origin: http://turn.example\r\n");
+  CHECK(house.asked() == R"({"type":"join","room":"demo","token":"mine","name":"","meta":{},)"
+                         R"("address":"198.51.100.7","origin":"http://turn.example"})");
+  house.answer(yes);
+  const std::uint64_t jun = house.connect_socket("/r/demo");
+
+  SECTION("and what it says meanwhile is said once it is in") {
+    house.say(jun, "early");
+    fixture.send_binary(jun, "bytes");
+    house.say(jun, "bird");
+    house.say(mina, "not for who is not there");
+    CHECK(house.hear(mina).empty());
+    house.answer(yes);
+    CHECK(house.hear(mina) == "text early\ntext bird\n");
+    CHECK(house.hear(jun) == "binary bytes\n");
+    house.say(mina, "hi");
+    CHECK(house.hear(jun) == "text hi\n");
+  }
+  SECTION("who is not let in is closed") {
+    house.answer(WebhookAnswer{});
+    CHECK(house.hear(jun) == "close 4403 forbidden\n");
+  }
+  SECTION("nor is anyone while nothing is answered") {
+    house.advance(Limits{}.webhook_timeout);
+    CHECK(house.hear(jun) == "close 4503 server_busy\n");
+  }
+  SECTION("who does not wait is forgotten") {
+    house.lose(jun);
+    house.answer(yes);
+    CHECK(house.rooms.connection_count() == 1);
+  }
+  SECTION("who says too much meanwhile is closed") {
+    for (int i = 0; i < 17; ++i) house.say(jun, "again");
+    CHECK(house.hear(jun) == "close 4429 rate_limited\n");
+    house.answer(yes);
+  }
+  SECTION("a room that has become another kind meanwhile is closed to it") {
+    const std::uint64_t counsel = house.connect_socket("/r/other/ertc");
+    const std::uint64_t plain = house.connect_socket("/r/other");
+    house.answer(yes);
+    house.answer(yes);
+    house.answer(yes);
+    CHECK(house.hear(counsel).empty());
+    CHECK(house.hear(plain) == "close 4403 forbidden\n");
+  }
+}
+
 TEST_CASE("in a consultation an offer waits, and other texts do not", "[signaling]") {
   Fixture fixture;
   House& house = fixture.house;

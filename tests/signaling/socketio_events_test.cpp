@@ -262,6 +262,60 @@ TEST_CASE("where a token is needed, CONNECT brings it", "[signaling]") {
   CHECK(has(bench.say(wrong, R"(421["join_room","demo"])"), "unauthorized"));
 }
 
+TEST_CASE("where a webhook decides, it is asked about a join, and later events wait",
+          "[signaling]") {
+  SocketIoBench bench{{}, JoinAuth::webhook};
+  House& house = bench.house;
+  const WebhookAnswer yes{true, "", Role::member, {}, {}};
+  const std::uint64_t mina = bench.connect(R"({"token":"mine"})");
+  CHECK(bench.say(mina, R"(421["join_room","demo"])").empty());
+  CHECK(house.asked() == R"({"type":"join","room":"demo","token":"mine","name":"","meta":{},)"
+                         R"("address":"198.51.100.7","origin":""})");
+  house.answer(yes);
+  CHECK(house.hear(mina) == "text 431[]\n");
+  const std::uint64_t omar = bench.connect();
+  house.say(omar, R"(421["join_room","demo"])");
+
+  SECTION("until it says yes") {
+    CHECK(bench.say(omar, R"(422["offer","sdp","demo"])").empty());
+    CHECK(house.hear(mina).empty());
+    house.answer(yes);
+    CHECK(house.hear(omar) == "text 431[]\ntext 432[]\n");
+    CHECK(house.hear(mina) == "text 42[\"welcome\"]\ntext 42[\"offer\",\"sdp\"]\n");
+  }
+  SECTION("or no") {
+    house.say(omar, R"(422["offer","sdp","demo"])");
+    house.answer(WebhookAnswer{});
+    CHECK(house.hear(omar) ==
+          "text 431[{\"error\":\"forbidden\"}]\ntext 432[{\"error\":\"not_joined\"}]\n");
+    CHECK(house.hear(mina).empty());
+  }
+  SECTION("or nothing for too long") {
+    house.advance(Limits{}.webhook_timeout);
+    CHECK(house.hear(omar) == "text 431[{\"error\":\"server_busy\"}]\n");
+  }
+  SECTION("but not more of them than there may be") {
+    for (int i = 0; i < 16; ++i) house.say(omar, R"(422["offer","sdp","demo"])");
+    CHECK(bench.say(omar, R"(423["offer","sdp","demo"])") ==
+          "text 433[{\"error\":\"rate_limited\"}]\n");
+    house.answer(yes);
+  }
+  SECTION("one after the other") {
+    house.say(omar, R"(422["create or join","codelab"])");
+    house.answer(yes);
+    CHECK(has(house.asked(), R"("room":"codelab")"));
+    house.answer(yes);
+    CHECK(has(house.hear(omar), R"(["created","codelab",)"));
+  }
+  SECTION("unless the socket goes") {
+    SECTION("by a word") { house.say(omar, "41"); }
+    SECTION("without one") { house.lose(omar); }
+    house.answer(yes);
+    CHECK(house.hear(mina).empty());
+    CHECK(house.rooms.connection_count() == 1);
+  }
+}
+
 TEST_CASE("the operator's hand reaches sockets", "[signaling]") {
   SocketIoBench bench;
   const std::uint64_t mina = bench.connect();

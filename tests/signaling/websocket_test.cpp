@@ -98,6 +98,12 @@ TEST_CASE("a client's close is answered with its code, and nothing follows",
     CHECK(server.event() == "end 4001");
     CHECK(server.sent() == "close 4001\n");
   }
+  SECTION("with one that was registered after the RFC") {
+    const int code = GENERATE(1012, 1013, 1014);
+    server.receive_slowly(client_close(static_cast<std::uint16_t>(code), "later"));
+    CHECK(server.event() == "end " + std::to_string(code));
+    CHECK(server.sent() == "close " + std::to_string(code) + "\n");
+  }
   SECTION("without a code") {
     server.receive(client_frame(opcode::close, ""));
     CHECK(server.event() == "end 1005");
@@ -157,9 +163,16 @@ TEST_CASE("H13: frames that break the protocol end it", "[signaling][hostile][rf
       {"half a close code", client_frame(opcode::close, "\x03"), 1002},
       {"close code 1005", client_close(1005, ""), 1002},
       {"close code 1006", client_close(1006, ""), 1002},
+      {"close code 1015", client_close(1015, ""), 1002},
+      {"close code 1016", client_close(1016, ""), 1002},
       {"close code 999", client_close(999, ""), 1002},
       {"close code 5000", client_close(5000, ""), 1002},
       {"close reason not UTF-8", client_close(1000, "\xff"), 1007},
+      {"late close code, reason not UTF-8", client_close(1012, "\xff"), 1007},
+      {"late close code, not masked", client_frame(opcode::close, "\x03\xf4", {.is_masked = false}),
+       1002},
+      {"late close code, reserved bit", client_frame(opcode::close, "\x03\xf4", {.reserved = 4}),
+       1002},
       {"text not UTF-8", client_frame(opcode::text, "\xc0\x80"), 1007},
       {"a surrogate", client_frame(opcode::text, "\xed\xa0\x80"), 1007},
       {"text that ends within a character", client_frame(opcode::text, "\xc3"), 1007},

@@ -236,6 +236,11 @@ void World::carry_out() {
         foreign_.push_back(std::to_string(static_cast<std::uint64_t>(close->connection)) +
                            " closed:" + std::to_string(close->code));
       }
+    } else if (const auto* const answer = std::get_if<EntryAnswer>(&effect)) {
+      const std::string what =
+          answer->refusal ? std::string{to_string(*answer->refusal)} : "member";
+      foreign_.push_back(std::to_string(static_cast<std::uint64_t>(answer->connection)) + " " +
+                         what);
     } else {
       questions_.push_back(std::get<AskWebhook>(effect));
     }

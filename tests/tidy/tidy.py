@@ -53,8 +53,9 @@ CONFINED = [
      "OpenSSL is used only in src/base/crypto*, src/net/tls* and src/net/dtls_endpoint*: call base/crypto.h"),
     (r"<asio[./]", r"(net|server|cli)/.*", "Asio is used only in net, server and cli"),
     (r"<spdlog/", r"(server|cli)/.*", "spdlog is used only in server and cli"),
-    (r"<curl/", r"server/webhooks[^/]*|cli/control_client[^/]*",
-     "libcurl is used only in src/server/webhooks* and src/cli/control_client*"),
+    (r"<sqlite3\.h", r"store/.*", "SQLite is used only in src/store"),
+    (r"<curl/", r"server/(webhooks|http_poster)[^/]*|cli/control_client[^/]*",
+     "libcurl is used only in src/server/webhooks*, src/server/http_poster* and src/cli/control_client*"),
 ]
 
 SOURCE_SUFFIXES = {".h", ".hpp", ".cpp", ".cc", ".inc"}
@@ -174,6 +175,7 @@ MISTAKES = [
     ("src/signaling/rooms.h", 'void f() { spdlog::info("hello"); }\n', "`spdlog`"),
     ("src/auth/nonce.h", "#include <openssl/evp.h>\n", "OpenSSL is used only"),
     ("src/server/tls.cpp", "#include <openssl/ssl.h>\n", "OpenSSL is used only"),
+    ("src/server/service.cpp", "#include <sqlite3.h>\n", "SQLite is used only"),
     ("src/store/sqlite.cpp", "#include <asio/io_context.hpp>\n", "Asio is used only"),
     ("src/net/batch.h", "#include <spdlog/spdlog.h>\n", "spdlog is used only"),
     ("src/turn/framing.cpp", "int a;\n", "write tests/turn/framing_test.cpp"),

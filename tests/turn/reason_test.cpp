@@ -23,8 +23,8 @@ TEST_CASE("a reason's name begins with what was done and is fit for a metric lab
   for (std::size_t i = 0; i < reason_count; ++i) {
     const std::string_view name = to_string(static_cast<Reason>(i));
     CAPTURE(name);
-    constexpr std::array<std::string_view, 4> verbs{"answered_", "refused_", "relayed_",
-                                                    "dropped_"};
+    constexpr std::array<std::string_view, 5> verbs{"answered_", "refused_", "relayed_", "dropped_",
+                                                    "parked"};
     const auto begins = [name](std::string_view verb) {
       return name.substr(0, verb.size()) == verb;
     };

@@ -28,6 +28,7 @@ turn::Server::Settings server_settings(const WorldSettings& world, std::size_t w
   for (std::size_t i = 0; i < settings.authentication.nonce_key.size(); ++i) {
     settings.authentication.nonce_key[i] = static_cast<std::uint8_t>(world.seed + i);
   }
+  settings.authentication.asks_for_users = world.asks_for_users;
   settings.authentication.nonce_lifetime = world.nonce_lifetime;
   settings.authentication.clock_skew = world.clock_skew;
   settings.authentication.max_credential_age = world.max_credential_age;
@@ -626,6 +627,43 @@ void World::carry_out(const turn::ConnectToPeer& connect) {
 void World::carry_out(const turn::ClosePeerConnection& close) {
   CHECK(std::erase(peers_, close.connection) == 1);
   std::erase_if(connecting_, [&](const auto& c) { return c.connection == close.connection; });
+}
+
+void World::carry_out(const turn::AskForUser& ask) {
+  parked_.push_back({worker_, ask.flow, copy_of(effects_.request_of(ask)),
+                     std::string{effects_.username_of(ask)}});
+}
+
+std::vector<std::string> World::asked() const {
+  std::vector<std::string> names;
+  for (const Parked& parked : parked_) names.push_back(parked.username);
+  return names;
+}
+
+Reason World::answer_user(const std::string& username, std::optional<std::string> password) {
+  auth::UserAnswer answer{{}, {}, now().instant + std::chrono::minutes{1}};
+  if (password) {
+    answer.keys.emplace();
+    for (const auto algorithm : {stun::PasswordAlgorithm::md5, stun::PasswordAlgorithm::sha256}) {
+      const auto key = auth::long_term_key(algorithm, username, book_.realm(), *password);
+      answer.keys->set(algorithm, stun::IntegrityKey{key});
+    }
+  }
+  Reason last = Reason::parked;
+  for (const Parked& parked : std::exchange(parked_, {})) {
+    if (parked.username != username) {
+      parked_.push_back(parked);
+      continue;
+    }
+    worker_ = parked.worker;
+    server(worker_).on_user_known(username, answer);
+    const auto handled =
+        server(worker_).on_client_datagram(parked.flow, parked.request, now(), effects_);
+    last = handled.reason;
+    carry_out();
+  }
+  worker_ = 0;
+  return last;
 }
 
 void World::carry_out(const turn::BindStreams& streams) {

@@ -69,6 +69,7 @@ struct WorldSettings {
   bool strict_expiry = false;
   bool tcp_relays = false;
   bool mobility = false;
+  bool asks_for_users = false;  ///< those that are not in `credentials`
   std::uint8_t workers = 1;
   turn::PeerPolicy::Settings policy = default_policy();
   std::vector<turn::DiscoverySquare> nat_discovery;  ///< RFC 5780; none: off
@@ -311,6 +312,12 @@ class World {
   /// Every OpenRelay so far.
   [[nodiscard]] const std::vector<turn::OpenRelay>& opened() const { return opened_; }
 
+  // ---- users that are not in the book ----
+  /// Whose requests wait for an answer about them, one name for each request.
+  [[nodiscard]] std::vector<std::string> asked() const;
+  /// The answer about `username`, for a minute, and then all its requests again; no password: there
+  /// is no such user. The last reason.
+  Reason answer_user(const std::string& username, std::optional<std::string> password);
   /// Every AllocationOpened and AllocationClosed so far.
   [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
     return allocations_opened_;
@@ -349,6 +356,7 @@ class World {
   void carry_out(const turn::BindStreams& streams);
   void carry_out(const turn::ReleaseGuest& over);
   void carry_out(const turn::ReportGone& gone);
+  void carry_out(const turn::AskForUser& ask);
   void carry_out(const turn::AllocationOpened& opened);
   void carry_out(const turn::AllocationClosed& closed);
   /// Would the worker whose effects are carried out reach that client?
@@ -380,6 +388,13 @@ class World {
   std::vector<turn::PeerConnectionId> peers_;  // connections that the shell keeps
   std::deque<turn::ConnectToPeer> connecting_;
   std::optional<turn::BindStreams> bound_;
+  struct Parked {
+    std::size_t worker;
+    turn::ClientFlow flow;
+    Bytes request;
+    std::string username;
+  };
+  std::vector<Parked> parked_;
   std::vector<turn::AllocationRecord> allocations_opened_;
   std::vector<Closed> allocations_closed_;
   bool hold_relays_ = false;

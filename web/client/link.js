@@ -9,6 +9,10 @@ import { Timer } from './timers.js';
 /** How long ICE may heal by itself before we look for another way (RFC 8445 has no number for it). */
 const patienceMs = 4_000;
 
+/** After how long without a way the next search begins. The browser does not say that one found
+ *  nothing when it had nowhere to look: while the server with our relay is away, say. */
+const searchMs = 15_000;
+
 export const channelIds = { chat: 0, files: 1 };
 const kinds = ['audio', 'video'];
 
@@ -97,6 +101,7 @@ export class Link extends Emitter {
   restart() {
     this.#patience.clear();
     if (!this.#mayOffer) return;
+    this.#patience.set(searchMs, () => this.restartIfBroken());
     this.#pc.restartIce();
     this.repeatOffer();
   }

@@ -274,6 +274,25 @@ describe('The way to a peer', () => {
     await until('another offer', () => descriptionsSent(world.server, 'offer') === 2);
   });
 
+  it('is looked for again every 15 seconds until there is one', async () => {
+    const timers = new VirtualTimers();
+    const { late } = await world.pair({ call: { timers: timers.functions } });
+    const [connection] = late.connections;
+    let searches = 0;
+    connection.restartIce = () => (searches += 1);
+    connection.become('failed');
+    assert.equal(searches, 1);
+    timers.advance(14_999);
+    assert.equal(searches, 1);
+    timers.advance(1);
+    assert.equal(searches, 2);
+    timers.advance(15_000);
+    assert.equal(searches, 3);
+    connection.become('connected');
+    timers.advance(60_000);
+    assert.equal(searches, 3);
+  });
+
   it('can be looked for by both sides at once: one offer yields', async () => {
     const { early, late } = await world.pair();
     const errors = [...record(early.call, 'error'), ...record(late.call, 'error')];

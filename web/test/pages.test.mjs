@@ -337,6 +337,12 @@ describe('Language and theme', { timeout: 10 * minutes }, () => {
     await page.getByRole('heading', { name: 'Ready when you are' }).waitFor();
     await page.click('#theme');
     assert.notEqual(await paper(), dark);
+    const turned = await page.evaluate(() => {
+      document.querySelector('#theme').click();
+      return getComputedStyle(document.body).backgroundColor;
+    });
+    assert.equal(turned, dark, 'at once: where motion is to be reduced, no colour fades');
+    await page.click('#theme');
     await page.goto(`${gate.origin}/nat`);
     await page.getByRole('heading', { name: 'Connection test' }).waitFor();
     assert.equal(await page.getAttribute('html', 'lang'), 'en');

@@ -28,19 +28,46 @@ export class Member {
   constructor(socket) {
     this.socket = socket;
     this.received = [];
-    socket.on('message', (data) => this.received.push(JSON.parse(data)));
+    socket.on('message', (data) => this.#receive(JSON.parse(data)));
     socket.on('close', (code) => (this.closeCode = code));
     socket.on('error', () => {}); // 'close' follows
+  }
+
+  #receive(message) {
+    this.received.push(message);
+    if (message.type === 'ping') this.send({ type: 'pong', ts: message.ts });
   }
 
   send(message) {
     this.socket.send(JSON.stringify(message));
   }
 
+  /// Sends an event to all others. With an `id` the server says to how many it went.
+  post(event, data, id) {
+    this.send({ type: 'message', event, data, ...(id === undefined ? {} : { id }) });
+  }
+
+  /// Its name in the room, once it has joined.
+  get peer() {
+    return this.told('joined')[0].self.peer;
+  }
+
+  /// All that it was told of this type, in order.
+  told(type) {
+    return this.received.filter((message) => message.type === type);
+  }
+
+  /// Waits until it has been told `count` things of this type, and returns them.
+  async hears(type, count = 1) {
+    const describe = () => `${this.told(type).length} of ${count}`;
+    const hasHeard = () => this.told(type).length >= count;
+    await until(`${count} of type ${type}`, hasHeard, { deadlineMs: patienceMs, everyMs: 5, describe });
+    return this.told(type);
+  }
+
   /// The first message of this type that arrived or will.
   heard(type, deadlineMs = patienceMs) {
-    const find = () => this.received.find((message) => message.type === type);
-    return until(`a message "${type}"`, find, { deadlineMs, everyMs: 10, describe: () => this.received });
+    return until(`a message "${type}"`, () => this.told(type)[0], { deadlineMs, everyMs: 10, describe: () => this.received });
   }
 
   joined() {

@@ -1,0 +1,88 @@
+#include "cli/store_access.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <filesystem>
+
+#include "server/store_location.h"
+
+namespace turnpike::cli {
+namespace {
+
+server::Config config_of(const StoreOptions& options, const Io& io) {
+  ConfigOptions config_options = options.config;
+  config_options.require_credentials = false;  // they are about to be put into the store
+  server::Config config =
+      require_config(config_options, QuickstartSecret::leave_out, io).loaded.config;
+  if (options.store.empty()) return config;
+  const std::string_view text = options.store;
+  constexpr std::string_view scheme = "sqlite:";
+  config.store.path = text.starts_with(scheme) ? text.substr(scheme.size()) : text;
+  return config;
+}
+
+bool is_there(const server::Config& config) {
+  std::error_code error;
+  return !config.store.path.empty() && std::filesystem::exists(config.store.path, error);
+}
+
+std::unique_ptr<store::Store> opened(const server::Config& config, store::IfAbsent if_absent,
+                                     const Io& io) {
+  if (config.store.path.empty()) {
+    throw CommandFailure{ExitCode::configuration,
+                         "the configuration has no store: store.url is empty; set it, for example "
+                         "to \"sqlite:/var/lib/turnpike/turnpike.db\""};
+  }
+  return answer_of(store::open_sqlite(server::store_location(config.store, io.environment),
+                                      if_absent, store::Check::quick));
+}
+
+std::string name_of_user(uid_t uid) {
+  const passwd* const entry = ::getpwuid(uid);  // no other thread runs in a command
+  return entry == nullptr ? std::string{} : fmt::format(" ({})", entry->pw_name);
+}
+
+}  // namespace
+
+void add_store_options(CLI::App& command, StoreOptions& options) {
+  command
+      .add_option("-c,--config", options.config.file,
+                  "Configuration file; default: /etc/turnpike/turnpike.toml")
+      ->type_name("FILE");
+  command
+      .add_option("--store", options.store,
+                  "The store's database; default: store.url of the configuration")
+      ->type_name("PATH");
+}
+
+OpenStore open_store(const StoreOptions& options, store::IfAbsent if_absent, const Io& io) {
+  OpenStore open{config_of(options, io), nullptr};
+  open.store = opened(open.config, if_absent, io);
+  return open;
+}
+
+OpenStore open_store_if_there(const StoreOptions& options, const Io& io) {
+  OpenStore open{config_of(options, io), nullptr};
+  if (is_there(open.config)) open.store = opened(open.config, store::IfAbsent::fail, io);
+  return open;
+}
+
+store::Author author_of(const Io& io) {
+  const uid_t uid = ::getuid();
+  std::string who = fmt::format("uid {}{}", uid, name_of_user(uid));
+  const auto sudo = io.environment.find("SUDO_USER");
+  if (uid == 0 && sudo != io.environment.end()) who += " for " + sudo->second;
+  return {who, io.now};
+}
+
+void fail(const store::StoreError& error) {
+  const bool may_pass = error.fault == store::Fault::unavailable;
+  throw CommandFailure{may_pass ? ExitCode::unavailable : ExitCode::configuration, error.sentence};
+}
+
+}  // namespace turnpike::cli

@@ -1,0 +1,55 @@
+// How commands come by the store, and what they say when it fails.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cli/app.h"
+#include "cli/configuration.h"
+#include "cli/exit_code.h"
+#include "store/sqlite.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace turnpike::cli {
+
+/// `--store PATH` and `--config FILE`.
+struct StoreOptions {
+  std::string store;  ///< "sqlite:PATH" or a path; empty: that of the configuration
+  ConfigOptions config;
+};
+
+/// Adds both to `command`; `options` outlives the tree.
+void add_store_options(CLI::App& command, StoreOptions& options);
+
+/// An open store, and the configuration that goes with it.
+struct OpenStore {
+  server::Config config;
+  std::unique_ptr<store::Store> store;
+};
+
+/// Opens the store, or makes it when `if_absent` says so. It may be open in a running server too.
+/// Throws CommandFailure: 78 for what is to be mended in files and settings, 69 when trying again
+/// may help.
+[[nodiscard]] OpenStore open_store(const StoreOptions& options, store::IfAbsent if_absent,
+                                   const Io& io);
+/// The same for commands that can do without one: `store` is null when there is none.
+[[nodiscard]] OpenStore open_store_if_there(const StoreOptions& options, const Io& io);
+
+/// Who runs the command, as the audit log shows it: "uid 1000 (mina)".
+[[nodiscard]] store::Author author_of(const Io& io);
+
+/// Ends the command with the sentence of `error`.
+[[noreturn]] void fail(const store::StoreError& error);
+
+/// What the store answers, or the end of the command.
+template <class T>
+T answer_of(store::Stored<T> stored) {
+  if (!stored) fail(stored.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*stored);
+}
+
+}  // namespace turnpike::cli

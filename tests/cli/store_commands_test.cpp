@@ -1,0 +1,430 @@
+// The commands that keep users, secrets, API keys and revocations, on a real store.
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "auth/credentials.h"
+#include "catch.h"
+#include "cli/app.h"
+#include "server/scratch_directory.h"
+#include "store/sqlite.h"
+
+using namespace turnpike;
+using turnpike::test::ScratchDirectory;
+
+namespace {
+
+constexpr WallTime now{seconds{1'795'219'200}};  // 2026-11-21T00:00:00Z
+const std::string secret = "north-of-the-river-32-bytes-long-secret";
+
+struct Ran {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// A configuration in a directory of its own, whose store is beside it.
+struct World {
+  ScratchDirectory directory;
+  std::string input;
+  WallTime time = now;
+  bool err_is_terminal = false;
+  std::string config = directory.write("turnpike.toml", config_text());
+
+  static std::string config_text(const std::string& more = {}) {
+    return "realm = \"example.com\"\nstore.url = \"sqlite:turnpike.db\"\n" + more;
+  }
+
+  /// Runs `turnpike <arguments…> --config …`.
+  [[nodiscard]] Ran run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--config", config});
+    return run_bare(arguments);
+  }
+  [[nodiscard]] Ran run_bare(const std::vector<std::string>& arguments) const {
+    std::istringstream in{input};
+    std::ostringstream out;
+    std::ostringstream err;
+    const cli::Io io{.in = in,
+                     .out = out,
+                     .err = err,
+                     .environment = {{"STATE_DIRECTORY", directory.path() + "/state"}},
+                     .now = time,
+                     .is_root = false,
+                     .err_is_terminal = err_is_terminal,
+                     .default_config_path = "/nonexistent/turnpike.toml"};
+    const int code = cli::run(arguments, io);
+    return {code, out.str(), err.str()};
+  }
+  /// The same with --output json, which has to succeed.
+  [[nodiscard]] nlohmann::json json(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--output", "json"});
+    const Ran ran = run(arguments);
+    INFO(ran.err);
+    REQUIRE(ran.code == 0);
+    return nlohmann::json::parse(ran.out);
+  }
+  [[nodiscard]] std::unique_ptr<store::Store> open() const {
+    const std::string path = directory.path() + "/turnpike.db";
+    auto opened =
+        store::open_sqlite({path, path + ".key"}, store::IfAbsent::fail, store::Check::whole);
+    if (!opened) throw std::runtime_error(opened.error().sentence);
+    return std::move(*opened);
+  }
+  [[nodiscard]] bool has_store() const {
+    return std::filesystem::exists(directory.path() + "/turnpike.db");
+  }
+  /// Verifies; the verdict's line.
+  [[nodiscard]] std::string verdict(const std::string& user, const std::string& password,
+                                    int expected_code) {
+    input = password + "\n";
+    const Ran ran = run({"credential", "verify", "--user", user, "--password", "-"});
+    INFO(ran.err);
+    CHECK(ran.code == expected_code);
+    return ran.out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("each of the store's commands has help with an example", "[cli]") {
+  const World world;
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"user", "add"},
+                                                  {"user", "passwd"},
+                                                  {"user", "change"},
+                                                  {"user", "list"},
+                                                  {"user", "remove"},
+                                                  {"secret", "add"},
+                                                  {"secret", "rotate"},
+                                                  {"secret", "list"},
+                                                  {"secret", "remove"},
+                                                  {"key", "create"},
+                                                  {"key", "list"},
+                                                  {"key", "revoke"},
+                                                  {"credential", "verify"},
+                                                  {"credential", "revoke"},
+                                                  {"credential", "restore"},
+                                                  {"credential", "list"}}) {
+    CAPTURE(command);
+    const Ran ran = world.run_bare({command[0], command[1], "--help"});
+    CHECK(ran.code == 0);
+    CHECK(contains(ran.out, "Example"));
+    CHECK(contains(ran.out, "turnpike " + command[0] + " " + command[1]));
+  }
+  CHECK_FALSE(world.has_store());
+}
+
+// --- user ----------------------------------------------------------------------------------------
+
+TEST_CASE("user add keeps keys and not the password", "[cli]") {
+  World world;
+  world.input = "canary-password\n";
+  const Ran ran = world.run({"user", "add", "alice"});
+  CHECK(ran.code == 0);
+  CHECK(ran.out == "The user alice was added for the realm example.com.\n");
+  CHECK_FALSE(contains(ran.out + ran.err, "canary"));
+
+  const auto user = world.open()->find_user("alice").value();
+  REQUIRE(user);
+  CHECK(user->sha256 == auth::long_term_key(stun::PasswordAlgorithm::sha256, "alice", "example.com",
+                                            "canary-password"));
+  CHECK(user->md5 == auth::long_term_key(stun::PasswordAlgorithm::md5, "alice", "example.com",
+                                         "canary-password"));
+  CHECK(world.run({"user", "add", "alice"}).code == 1);
+  const auto log = world.open()->audit(100, 10).value();
+  REQUIRE(log.size() == 1);
+  CHECK(log[0].who.starts_with("uid "));
+  CHECK(log[0].when == now);
+}
+
+TEST_CASE("user add takes a password from a file, or makes one", "[cli]") {
+  World world;
+  const std::string file = world.directory.write("pw", "from-file\n");
+  CHECK(world.run({"user", "add", "alice", "--password", "@" + file}).code == 0);
+  CHECK(contains(world.verdict("alice", "from-file", 0), "accepted: user of the store"));
+
+  const auto made = world.json(
+      {"user", "add", "bob", "--generate", "--max-allocations", "3", "--bandwidth", "4mbit"});
+  const std::string password = made["password"];
+  CHECK(password.size() == 24);
+  CHECK(made["bandwidth"] == 4'000'000);
+  CHECK(contains(world.verdict("bob", password, 0), "accepted"));
+  const Ran table = world.run({"user", "add", "carol", "--generate"});
+  CHECK(contains(table.out, "Password: "));
+}
+
+TEST_CASE("user add never takes the password from the command line", "[cli]") {
+  const World world;
+  const Ran ran = world.run({"user", "add", "alice", "--password", "canary"});
+  CHECK(ran.code == 2);
+  CHECK(contains(ran.err, "takes @FILE or - (standard input)"));
+  CHECK_FALSE(contains(ran.err, "canary"));
+}
+
+TEST_CASE("a password is typed twice at a terminal", "[cli]") {
+  World world;
+  world.err_is_terminal = true;
+  world.input = "one\ntwo\n";
+  const Ran differs = world.run({"user", "add", "alice"});
+  CHECK(differs.code == 2);
+  CHECK(contains(differs.err, "the two passwords differ"));
+  world.input = "one\none\n";
+  CHECK(world.run({"user", "add", "alice"}).code == 0);
+  CHECK(contains(world.verdict("alice", "one", 0), "accepted"));
+}
+
+TEST_CASE("user passwd, change, list and remove do what they say", "[cli]") {
+  World world;
+  world.input = "old\n";
+  CHECK(world.run({"user", "add", "alice", "--bandwidth", "0"}).code == 0);
+  CHECK(world.run({"user", "add", "bob"}).code == 0);
+  world.input = "new\n";
+  CHECK(world.run({"user", "passwd", "alice"}).code == 0);
+  CHECK(contains(world.verdict("alice", "old", 4), "the password is another one"));
+  CHECK(contains(world.verdict("alice", "new", 0), "accepted"));
+
+  CHECK(world.run({"user", "change", "alice", "--disable", "--max-allocations", "2"}).code == 0);
+  CHECK(contains(world.verdict("alice", "new", 4), "the user is disabled"));
+  const auto list = world.json({"user", "list"});
+  REQUIRE(list.size() == 2);
+  CHECK(list[0]["name"] == "alice");
+  CHECK(list[0]["disabled"] == true);
+  CHECK(list[0]["maxAllocations"] == 2);
+  CHECK(list[0]["bandwidth"] == 0);
+  CHECK_FALSE(list[1].contains("bandwidth"));
+  const Ran table = world.run({"user", "list"});
+  CHECK(contains(table.out, "NAME   REALM        ALLOCATIONS  BANDWIDTH  STATE     CREATED\n"));
+  CHECK(contains(table.out,
+                 "alice  example.com  2            none       disabled  2026-11-21T00:00:00Z\n"));
+  CHECK(world.run({"user", "change", "alice", "--enable"}).code == 0);
+  CHECK(contains(world.verdict("alice", "new", 0), "accepted"));
+
+  CHECK(world.run({"user", "remove", "alice"}).code == 0);
+  for (const char* const verb : {"remove", "change", "passwd"}) {
+    const Ran gone = world.run({"user", verb, "alice"});
+    CHECK(gone.code == 1);
+    CHECK(contains(gone.err, "there is no user \"alice\""));
+  }
+}
+
+TEST_CASE("user refuses what it cannot mean", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"user"},
+        {"user", "add"},
+        {"user", "add", "a:b"},
+        {"user", "add", "a\nb"},
+        {"user", "add", ""},
+        {"user", "add", "a", "--bandwidth", "4"},
+        {"user", "add", "a", "--max-allocations", "many"},
+        {"user", "add", "a", "--generate", "--password", "-"},
+        {"user", "change", "a", "--enable", "--disable"}}) {
+    CAPTURE(arguments);
+    CHECK(world.run(arguments).code == 2);
+  }
+}
+
+// --- secret --------------------------------------------------------------------------------------
+
+TEST_CASE("secrets are added, rotated, listed and removed", "[cli]") {
+  World world;
+  const std::string file = world.directory.write("s", secret + "\n");
+  CHECK(world.run({"secret", "add", "main", "--value", "@" + file}).code == 0);
+  CHECK(world.run({"secret", "add", "main", "--value", "@" + file}).code == 1);
+  CHECK(world.open()->secrets().value()[0].value == secret);
+
+  world.time = now + seconds{3600};
+  const auto made = world.json({"secret", "rotate", "--grace", "2h"});
+  CHECK(made["id"] == "2026-11-21");
+  CHECK(made["value"].get<std::string>().size() == 44);
+  auto list = world.json({"secret", "list"});
+  REQUIRE(list.size() == 2);
+  CHECK(list[0]["state"] == "verifies");
+  CHECK(list[0]["notAfter"] == "2026-11-21T03:00:00Z");
+  CHECK(list[1]["state"] == "signs");
+  CHECK_FALSE(contains(world.run({"secret", "list"}).out, secret));
+  world.time = now + seconds{3 * 3600};
+  CHECK(world.json({"secret", "list"})[0]["state"] == "ended");
+
+  CHECK(world.json({"secret", "add", "later", "--starts-in", "1h", "--ends-in",
+                    "2h"})["notAfter"] == "2026-11-21T05:00:00Z");
+  CHECK(contains(world.run({"secret", "list"}).out, "to come"));
+  CHECK(world.run({"secret", "remove", "2026-11-21", "--in", "1h"}).code == 0);
+  CHECK(world.json({"secret", "list"})[1]["notAfter"] == "2026-11-21T04:00:00Z");
+  CHECK(world.run({"secret", "remove", "main"}).code == 0);
+  CHECK(world.run({"secret", "remove", "main"}).code == 1);
+  CHECK(world.json({"secret", "list"}).size() == 2);
+}
+
+TEST_CASE("secret refuses what it cannot mean, and never takes the secret itself", "[cli]") {
+  World world;
+  const Ran ran = world.run({"secret", "add", "main", "--value", secret});
+  CHECK(ran.code == 2);
+  CHECK_FALSE(contains(ran.err, secret));
+  world.input = "short\n";
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"secret", "add", "a", "--value", "-"},
+        {"secret", "add", "a:b"},
+        {"secret", "add", "a", "--starts-in", "2h", "--ends-in", "1h"},
+        {"secret", "add", "a", "--ends-in", "1"},
+        {"secret", "rotate", "a", "--grace", "soon"},
+        {"secret", "remove"}}) {
+    CAPTURE(arguments);
+    CHECK(world.run(arguments).code == 2);
+  }
+  CHECK_FALSE(world.has_store());
+}
+
+// --- key -----------------------------------------------------------------------------------------
+
+TEST_CASE("an API key is shown once, listed and revoked", "[cli]") {
+  const World world;
+  const auto made = world.json({"key", "create", "web"});
+  const std::string key = made["key"];
+  CHECK(key.starts_with("tpk_"));
+  CHECK(world.run({"key", "create", "web"}).code == 1);
+  CHECK(contains(world.run({"key", "create", "bot"}).out, "Key: tpk_"));
+  const Ran list = world.run({"key", "list"});
+  CHECK(list.out == "ID   CREATED\nbot  2026-11-21T00:00:00Z\nweb  2026-11-21T00:00:00Z\n");
+  CHECK(world.json({"key", "list"})[1]["id"] == "web");
+  CHECK(world.open()->api_keys().value()[1].signing == key);
+  CHECK(world.run({"key", "revoke", "web"}).code == 0);
+  CHECK(world.run({"key", "revoke", "web"}).code == 1);
+  CHECK(world.json({"key", "list"}).size() == 1);
+  CHECK(world.run({"key", "create", std::string(129, 'x')}).code == 2);
+  CHECK(world.run({"key", "create", "a:b"}).code == 2);
+}
+
+TEST_CASE("an API key does not take the id of one in the configuration", "[cli]") {
+  World world;
+  world.directory.write(
+      "turnpike.toml",
+      World::config_text("auth.api_keys = [{ id = \"web\", value = \"" + secret + "\" }]\n"));
+  const Ran ran = world.run({"key", "create", "web"});
+  CHECK(ran.code == 1);
+  CHECK(contains(ran.err, "\"web\" is an API key of the configuration"));
+}
+
+// --- credential ----------------------------------------------------------------------------------
+
+TEST_CASE("credential verify says why a time-limited credential is refused", "[cli]") {
+  World world;
+  const std::string file = world.directory.write("s", secret);
+  CHECK(world.run({"secret", "add", "main", "--value", "@" + file}).code == 0);
+  const auto password_of = [](const std::string& username) {
+    return auth::time_limited_password(secret, username);
+  };
+  const std::string good = auth::time_limited_username(now + seconds{600}, "alice");
+  CHECK(world.verdict(good, password_of(good), 0) == "accepted: secret main of the store\n");
+  CHECK(contains(world.verdict(good, "other", 4), "made with none of the 1 secrets"));
+  const std::string late = auth::time_limited_username(now - seconds{30}, "alice");
+  CHECK(contains(world.verdict(late, password_of(late), 4), "it ran out at 2026-11-20T23:59:30Z"));
+  const std::string long_one = auth::time_limited_username(now + seconds{90'000}, "alice");
+  CHECK(contains(world.verdict(long_one, password_of(long_one), 4), "more than a day is refused"));
+  CHECK(contains(world.verdict("nobody", "x", 4), "there is no such user"));
+
+  CHECK(world.run({"secret", "rotate", "next", "--grace", "1s"}).code == 0);
+  world.time = now + seconds{5};
+  CHECK(
+      contains(world.verdict(good, password_of(good), 4), "that secret ended at 2026-11-21T00:00"));
+}
+
+TEST_CASE("credential verify knows the configuration, also without a store", "[cli]") {
+  World world;
+  world.directory.write("turnpike.toml",
+                        World::config_text("auth.users = [{ name = \"bob\", password = \"pw\" }]\n"
+                                           "auth.secrets = [{ id = \"a\", value = \"" +
+                                           secret + "\" }]\n"));
+  CHECK(contains(world.verdict("bob", "pw", 0), "accepted: user of the configuration"));
+  CHECK(contains(world.verdict("bob", "no", 4), "not the one under auth.users"));
+  const std::string name = auth::time_limited_username(now + seconds{600}, "alice");
+  CHECK(contains(world.verdict(name, auth::time_limited_password(secret, name), 0),
+                 "secret a of the configuration"));
+  CHECK_FALSE(world.has_store());
+}
+
+TEST_CASE("a user of another realm is refused with the remedy", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  CHECK(world.run({"user", "add", "alice"}).code == 0);
+  world.directory.write("turnpike.toml",
+                        "realm = \"example.org\"\nstore.url = \"sqlite:turnpike.db\"\n");
+  CHECK(contains(world.verdict("alice", "pw", 4), "run `turnpike user passwd alice`"));
+}
+
+TEST_CASE("what is revoked is refused, listed and restored", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  CHECK(world.run({"user", "add", "alice"}).code == 0);
+  const Ran revoked = world.run({"credential", "revoke", "alice", "--reason", "lost phone"});
+  CHECK(revoked.code == 0);
+  CHECK(revoked.out == "Everything of alice is refused until 2026-11-22T00:00:00Z.\n");
+  CHECK(contains(world.verdict("alice", "pw", 4),
+                 "the account \"alice\" is revoked until 2026-11-22T00:00:00Z (lost phone)"));
+  const std::string one = "1795222800:bob";
+  CHECK(world.json({"credential", "revoke", one})["until"] == "2026-11-22T01:00:00Z");
+  CHECK(world.run({"credential", "revoke", "carol", "--forever"}).out ==
+        "Everything of carol is refused for ever.\n");
+  CHECK(world.json({"credential", "revoke", "dave", "--for", "1h"})["until"] ==
+        "2026-11-21T01:00:00Z");
+
+  const auto list = world.json({"credential", "list"});
+  REQUIRE(list.size() == 4);
+  CHECK(list[0]["name"] == "alice");
+  CHECK(list[0]["reason"] == "lost phone");
+  CHECK_FALSE(list[1].contains("until"));
+  CHECK(list[3]["kind"] == "username");
+  CHECK(contains(world.run({"credential", "list"}).out, "lost phone"));
+  world.time = now + seconds{3600};
+  CHECK(world.json({"credential", "list"}).size() == 3);
+
+  CHECK(world.run({"credential", "restore", "alice"}).code == 0);
+  CHECK(contains(world.verdict("alice", "pw", 0), "accepted"));
+  CHECK(world.run({"credential", "restore", "alice"}).code == 1);
+  CHECK(world.run({"credential", "revoke", "a:b"}).code == 2);
+  CHECK(world.run({"credential", "revoke", "a", "--for", "1h", "--forever"}).code == 2);
+}
+
+// --- Where the store is --------------------------------------------------------------------------
+
+TEST_CASE("a store that is not there is told, and not made by looking", "[cli]") {
+  const World world;
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"user", "list"},
+                                                  {"secret", "list"},
+                                                  {"key", "list"},
+                                                  {"credential", "list"},
+                                                  {"user", "remove", "a"}}) {
+    const Ran ran = world.run(command);
+    CHECK(ran.code == 78);
+    CHECK(contains(ran.err, "there is no store at " + world.directory.path() + "/turnpike.db"));
+  }
+  CHECK_FALSE(world.has_store());
+}
+
+TEST_CASE("--store names a store, and the quickstart has its own", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  const std::string path = world.directory.path() + "/other.db";
+  CHECK(world.run({"user", "add", "alice", "--store", "sqlite:" + path}).code == 0);
+  CHECK(world.json({"user", "list", "--store", path}).size() == 1);
+  CHECK_FALSE(world.has_store());
+  CHECK(world.run_bare({"user", "add", "bob"}).code == 0);
+  CHECK(std::filesystem::exists(world.directory.path() + "/state/turnpike.db"));
+}
+
+TEST_CASE("a configuration without a store says so, and a wrong key is 78", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  CHECK(world.run({"user", "add", "alice"}).code == 0);
+  world.directory.write("turnpike.db.key", "5J8nYzU6N2q4bQGJr1RkzCz3vXoSvQd0m3m8lJ3wV0A=\n");
+  const Ran wrong = world.run({"user", "list"});
+  CHECK(wrong.code == 78);
+  CHECK(contains(wrong.err, "sealed with another key"));
+  world.directory.write("turnpike.toml", "store.url = \"\"\n");
+  const Ran none = world.run({"user", "list"});
+  CHECK(none.code == 78);
+  CHECK(contains(none.err, "store.url is empty"));
+}

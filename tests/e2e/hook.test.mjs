@@ -1,0 +1,110 @@
+// Users that only the operator's own service knows (auth.hook): turnutils_uclient against a real
+// server that asks a real HTTP service.
+
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { after, before, describe, it } from 'node:test';
+import { startServer } from './lib/server.mjs';
+import { assertNothingLost, startEchoPeer, uclient } from './lib/turnutils.mjs';
+
+const hookSecret = 'a secret that signs the questions of these tests';
+const password = 'open sesame and close it again';
+
+/// The operator's service. `answer(username)` gives a status and a body; null: it never answers.
+async function startHook() {
+  const hook = {
+    questions: [],
+    answer: () => [404, ''],
+  };
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request) body += part;
+    const [, time, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(request.headers['turnpike-signature']);
+    assert.equal(createHmac('sha256', hookSecret).update(`${time}.${body}`).digest('hex'), mac);
+    const question = JSON.parse(body);
+    hook.questions.push(question);
+    const answer = hook.answer(question.username);
+    if (!answer) return;
+    response.writeHead(answer[0], { 'content-type': 'application/json' }).end(answer[1]);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  hook.url = `http://127.0.0.1:${server.address().port}/turn-user`;
+  hook.stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return hook;
+}
+
+describe('A user whom only the hook knows', () => {
+  let hook;
+  let server;
+  let peer;
+  before(async () => {
+    hook = await startHook();
+    peer = await startEchoPeer();
+    server = await startServer({
+      allowPeers: ['127.0.0.0/8'],
+      environment: {
+        TURNPIKE__AUTH__HOOK: hook.url,
+        TURNPIKE__AUTH__HOOK_SECRET: hookSecret,
+        TURNPIKE__AUTH__HOOK_TIMEOUT: '1s',
+        TURNPIKE__AUTH__HOOK_TTL: '1s',
+      },
+    });
+  });
+  after(async () => {
+    await server?.stop();
+    peer?.stop();
+    hook?.stop();
+  });
+
+  const relay = (user, { over = 'udp', secret = password } = {}) =>
+    uclient({
+      name: `${user} over ${over}`,
+      server,
+      over,
+      via: '127.0.0.1',
+      credentials: ['-u', user, '-w', secret],
+      flags: ['-e', '127.0.0.1', '-r', String(peer.port), '-m', '1', '-c'],
+    });
+  const knows = (answer) => {
+    hook.questions = [];
+    hook.answer = answer;
+  };
+
+  for (const over of ['udp', 'tcp']) {
+    it(`relays over ${over}, by a password that the hook says`, async () => {
+      knows(() => [200, JSON.stringify({ password })]);
+      assertNothingLost(await relay(`dora-${over}`, { over }), 1);
+      assert.deepEqual(hook.questions[0], { username: `dora-${over}`, realm: 'e2e.turnpike.test' });
+    });
+  }
+
+  it('relays by keys that the hook says, which never had the password', async () => {
+    const md5 = (await import('node:crypto')).createHash('md5').update(`boots:e2e.turnpike.test:${password}`);
+    knows(() => [200, JSON.stringify({ keys: { md5: md5.digest('hex') } })]);
+    assertNothingLost(await relay('boots'), 1);
+  });
+
+  it('is refused with another password, and when the hook knows no such user', async () => {
+    knows((name) => (name === 'swiper' ? [404, ''] : [200, JSON.stringify({ password })]));
+    assert.notEqual((await relay('dora', { secret: 'guess' })).code, 0);
+    assert.notEqual((await relay('swiper')).code, 0);
+  });
+
+  it('relays on what the hook said before, while it fails', async () => {
+    knows(() => [200, JSON.stringify({ password })]);
+    assertNothingLost(await relay('tico'), 1);
+    knows(() => [503, 'out of order']);
+    for (let i = 0; i < 3; ++i) assertNothingLost(await relay('tico'), 1);
+  });
+
+  it('is not let in while the hook fails and has never said anything', async () => {
+    knows(() => [200, '{"password":']);
+    assert.notEqual((await relay('benny')).code, 0);
+  });
+});

@@ -1,0 +1,101 @@
+// Users that are not in the configuration: their first request waits until somebody has said who
+// they are.
+#include "catch.h"
+#include "turn/world.h"
+
+namespace turnpike::test {
+
+namespace {
+
+WorldSettings asking(std::uint8_t workers = 1) {
+  WorldSettings settings;
+  settings.asks_for_users = true;
+  settings.mobility = true;
+  settings.workers = workers;
+  return settings;
+}
+
+constexpr const char* home_address = "198.51.100.7:4000";
+
+}  // namespace
+
+TEST_CASE("the request of a user who is not known waits, and is answered when he is",
+          "[turn][rfc8489-9.2.4]") {
+  World world{asking()};
+  auto dora = world.client(home_address).is("dora", "explorer");
+  dora.log_in();
+  const Reply first = dora.allocate();
+  CHECK(first.code() == silence);
+  CHECK(first.reason == Reason::parked);
+  CHECK(world.asked() == std::vector<std::string>{"dora"});
+  CHECK(world.balance().allocations == 0);
+
+  CHECK(world.answer_user("dora", "explorer") == Reason::answered_allocate);
+  CHECK(dora.receive().value().code() == ok);
+  CHECK(dora.refresh().code() == ok);  // nobody is asked again
+  CHECK(world.asked().empty());
+}
+
+TEST_CASE("a user whom nobody knows is refused, and asked for once", "[turn][rfc8489-9.2.4]") {
+  World world{asking()};
+  auto mallory = world.client(home_address).is("mallory", "guess");
+  mallory.log_in();
+  CHECK(mallory.allocate().reason == Reason::parked);
+  CHECK(world.answer_user("mallory", std::nullopt) == Reason::refused_unknown_user);
+  CHECK(mallory.receive().value().code() == 401);
+  CHECK(mallory.request_once(Method::allocate).code() == 401);
+  CHECK(world.asked().empty());
+}
+
+TEST_CASE("the answer says what the password is, and another one is refused",
+          "[turn][rfc8489-9.2.4]") {
+  World world{asking()};
+  auto dora = world.client(home_address).is("dora", "guess");
+  dora.log_in();
+  CHECK(dora.allocate().reason == Reason::parked);
+  CHECK(world.answer_user("dora", "explorer") == Reason::refused_wrong_password);
+  CHECK(dora.receive().value().code() == 401);
+}
+
+TEST_CASE("a retransmission meanwhile waits too, and one allocation comes of it",
+          "[turn][rfc8656-7.2]") {
+  World world{asking()};
+  auto dora = world.client(home_address).is("dora", "explorer");
+  dora.log_in();
+  CHECK(dora.allocate().reason == Reason::parked);
+  CHECK(dora.repeat().reason == Reason::parked);
+  CHECK(world.answer_user("dora", "explorer") == Reason::answered_allocate_again);
+  CHECK(dora.receive().value().code() == ok);
+  CHECK(dora.receive().value().code() == ok);
+  CHECK(world.balance().allocations == 1);
+}
+
+TEST_CASE("what was said is forgotten when it may not be true any more", "[turn]") {
+  World world{asking()};
+  auto dora = world.client(home_address).is("dora", "explorer");
+  dora.log_in();
+  CHECK(dora.allocate().reason == Reason::parked);
+  world.answer_user("dora", "explorer");
+  CHECK(dora.receive().value().code() == ok);
+  world.server().forget_users();
+  CHECK(dora.refresh().reason == Reason::parked);
+  CHECK(world.answer_user("dora", "another") == Reason::refused_wrong_password);
+  CHECK(dora.receive().value().code() == 401);
+}
+
+TEST_CASE("a user who moves to another worker is asked for there", "[turn][rfc8016]") {
+  World world{asking(2)};
+  auto dora = world.client(home_address).is("dora", "explorer");
+  dora.log_in();
+  CHECK(dora.allocate(with_raw(0x8030, {})).reason == Reason::parked);
+  world.answer_user("dora", "explorer");
+  const Reply allocated = dora.receive().value();
+  const std::string ticket = allocated.text(AttributeType{0x8030});
+
+  auto away = world.client("198.51.100.99:5000").at(1).is("dora", "explorer");
+  away.log_in();
+  CHECK(away.refresh(600s, with_raw(0x8030, copy_of(bytes_of(ticket)))).reason == Reason::parked);
+  CHECK(world.asked() == std::vector<std::string>{"dora"});
+}
+
+}  // namespace turnpike::test
