@@ -20,6 +20,8 @@ constexpr const char* footer = R"(Examples:
   turnpike secret add                             a secret to make credentials with
   turnpike credential mint --secret @secret.txt   credentials for a browser
   turnpike room token --key @web.key --room demo  an invitation to a room
+  turnpike status                                 what does the running server do?
+  turnpike allocation list --user alice           who is relayed?
   turnpike stun turn.example.com                  what address does the server see?
   turnpike doctor                                 is everything right with this server?
   turnpike nat-test turn.example.com              what does this network do to calls?
@@ -48,6 +50,11 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_secret(app, context);
   add_key(app, context);
   add_room(app, context);
+  add_allocation(app, context);
+  add_status(app, context);
+  add_drain(app, context);
+  add_reload(app, context);
+  add_top(app, context);
   add_stun(app, context);
   add_doctor(app, context);
   add_nat_test(app, context);

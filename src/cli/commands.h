@@ -29,6 +29,13 @@ void add_user(CLI::App& app, Context& context);
 void add_secret(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_room(CLI::App& app, Context& context);
+/// list, show, end and kick, beside `room token`.
+void add_room_administration(CLI::App& room, Context& context);
+void add_allocation(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_drain(CLI::App& app, Context& context);
+void add_reload(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
 void add_stun(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_nat_test(CLI::App& app, Context& context);

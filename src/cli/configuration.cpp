@@ -37,8 +37,11 @@ std::string file_to_read(const ConfigOptions& options, const Io& io) {
 }
 
 server::Config quickstart_settings(QuickstartSecret secret, const std::string& state_directory) {
-  if (secret == QuickstartSecret::leave_out)
-    return server::quickstart_listeners(server::has_ipv6_loopback());
+  if (secret == QuickstartSecret::leave_out) {
+    server::Config config = server::quickstart_listeners(server::has_ipv6_loopback());
+    config.control.socket = server::quickstart_socket(state_directory);
+    return config;
+  }
   auto config = server::quickstart_config(state_directory);
   if (!config) throw CommandFailure{ExitCode::configuration, config.error()};
   return std::move(*config);

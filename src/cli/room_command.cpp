@@ -208,6 +208,7 @@ void add_token_options(CLI::App& command, Options& options) {
 void add_room(CLI::App& app, Context& context) {
   auto* room = app.add_subcommand("room", "Rooms of the call page and of turnpike.v1");
   room->require_subcommand(1);
+  add_room_administration(*room, context);
   auto* command = room->add_subcommand("token", "Mint a room token; no server needs to run");
   const auto options = std::make_shared<Options>();
   add_token_options(*command, *options);

@@ -182,6 +182,11 @@ struct Config {
     bool is_default = true;  ///< nobody asked for that listener: the server starts without it too
   };
 
+  struct Control {
+    std::string socket = "/run/turnpike/control.sock";  ///< of the file system; empty: none
+    bool is_default = true;  ///< nobody asked for that socket: the server starts without it too
+  };
+
   struct Log {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::automatic;
@@ -200,6 +205,7 @@ struct Config {
   Store store;
   Signaling signaling;
   Web web;
+  Control control;
   Metrics metrics;
   Log log;
 

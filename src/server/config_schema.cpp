@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 
+#include "net/local_listener.h"
 #include "signaling/api_keys.h"
 #include "signaling/limits.h"
 #include "signaling/origin.h"
@@ -592,6 +593,16 @@ void read_signing_secret(const ConfigValue& value, KeyProblems& problems, std::s
   out = std::move(*secret);
 }
 
+void apply_control_socket(Config& config, const ConfigValue& value, KeyProblems& problems) {
+  if (value.text() == nullptr) return wrong_type(value, "text", problems);
+  if (value.text()->size() > net::longest_local_path()) {
+    return problems.add(value.place,
+                        {fmt::format("the path has {} bytes", value.text()->size()),
+                         fmt::format("the kernel allows {}", net::longest_local_path())});
+  }
+  config.control = {*value.text(), false};
+}
+
 void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems& problems) {
   config.metrics.is_default = false;
   if (value.text() != nullptr && value.text()->empty()) {
@@ -604,7 +615,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 70> keys{{
+const std::array<ConfigKey, 71> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -1269,6 +1280,13 @@ const std::array<ConfigKey, 70> keys{{
            config.web.root = *value.text();
          },
      .show = [](const Config& config) { return shown(config.web.root); }},
+    {.path = "control.socket",
+     .type = ConfigType::text,
+     .example = R"("/run/turnpike/control.sock")",
+     .meaning = "Where turnpike status, allocation, room, drain and top find this server: a socket "
+                "for its own user and root; empty: nowhere.",
+     .apply = apply_control_socket,
+     .show = [](const Config& config) { return shown(config.control.socket); }},
     {.path = "metrics.listen",
      .type = ConfigType::text,
      .example = R"("127.0.0.1:9641")",

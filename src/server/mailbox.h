@@ -1,4 +1,5 @@
-// How workers speak to one another: letters, collected for a turn and delivered together.
+// How workers speak to one another, and how they are spoken to: letters, collected for a turn and
+// delivered together.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include "base/endpoint.h"
 #include "net/poller.h"
 #include "server/stream_session.h"
+#include "server/worker_order.h"
 #include "turn/effects.h"
 
 namespace turnpike::server {
@@ -74,7 +76,8 @@ struct BookLetter {
 };
 
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter>;
+                            ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter,
+                            OrderLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {

@@ -173,11 +173,14 @@ Result<std::string, std::string> quickstart_secret(const std::string& state_dir)
                              secret.error().problem, secret.error().remedy)};
 }
 
+std::string quickstart_socket(const std::string& state_dir) { return state_dir + "/control.sock"; }
+
 Result<Config, std::string> quickstart_config(const std::string& state_dir) {
   auto secret = quickstart_secret(state_dir);
   if (!secret) return Failure{std::move(secret.error())};
   Config config = quickstart_listeners(has_ipv6_loopback());
   config.auth.secrets.push_back({"quickstart", std::move(*secret)});
+  config.control.socket = quickstart_socket(state_dir);
   return config;
 }
 

@@ -27,7 +27,10 @@ namespace turnpike::server {
 /// Error: one sentence that names the file and the remedy.
 [[nodiscard]] Result<std::string, std::string> quickstart_secret(const std::string& state_dir);
 
-/// Listeners and secret together.
+/// Where the control socket of a quickstart server is.
+[[nodiscard]] std::string quickstart_socket(const std::string& state_dir);
+
+/// Listeners, secret and control socket together.
 [[nodiscard]] Result<Config, std::string> quickstart_config(const std::string& state_dir);
 
 /// What the quickstart prints: the listeners, a RTCPeerConnection snippet with credentials for 24

@@ -316,6 +316,8 @@ class Service {
   [[nodiscard]] bool is_alive() { return pulse_.beats(); }
   /// One line for people.
   [[nodiscard]] std::string status() const;
+  /// Sends new clients elsewhere, while all that lives goes on.
+  void drain();
   /// Asks everybody in a room to go elsewhere, while their calls go on.
   void begin_stop();
   /// True while some of them are still there.
@@ -333,6 +335,9 @@ class Service {
 
  private:
   [[nodiscard]] ReasonTotals reason_totals() const;
+  [[nodiscard]] Capacity capacity() const;
+  [[nodiscard]] std::vector<net::TcpListener> open_http() const;
+  [[nodiscard]] std::optional<net::LocalListener> open_control() const;
   [[nodiscard]] ServerNumbers numbers() const;
   [[nodiscard]] ConnectionTotals connection_totals() const;
   void add_dtls_counters(std::vector<LogField>& fields) const;
@@ -437,7 +442,7 @@ void Service::open() {
     if (const auto error = probe(listener)) throw cannot_listen(listener, error);
   }
   open_store();
-  if (config_.signaling.enabled) open_signaling();
+  open_signaling();
   SecureRandom random;
   turn::Server::Settings settings = server_settings(config_, listen_, random);
   settings.authentication.asks_for_users = store_ != nullptr || !config_.auth.hook.empty();
@@ -450,7 +455,9 @@ void Service::open() {
                       config_.limits.unauthenticated_timeout,
                       config_.listen.proxy_trusted,
                       {config_.limits.handshake_rate, config_.limits.handshake_rate_total},
-                      signaling_ ? &signaling_->inbox() : nullptr};
+                      config_.signaling.enabled ? &signaling_->inbox() : nullptr,
+                      &signaling_->control_inbox(),
+                      &signaling_->control_inbox()};
   if (settings.authentication.asks_for_users) {
     shared.who_is = [this](turn::WorkerId worker, std::string username) {
       users_->ask(worker, std::move(username));
@@ -489,8 +496,9 @@ void Service::open_users(Random& random) {
                                    [this] { credentials_->read_store(net::read_clock().wall); });
 }
 
-void Service::open_signaling() {
+std::vector<net::TcpListener> Service::open_http() const {
   std::vector<net::TcpListener> listeners;
+  if (!config_.signaling.enabled) return listeners;
   for (const ListenAddress& address : config_.listen.http) {
     for (const Endpoint& endpoint : endpoints_of({Transport::tcp, address})) {
       auto socket = net::TcpListener::open({.bind = endpoint});
@@ -498,12 +506,41 @@ void Service::open_signaling() {
       listeners.push_back(std::move(*socket));
     }
   }
-  auto metrics = open_metrics();
+  return listeners;
+}
+
+void Service::open_signaling() {
+  ControlDoor::Hooks hooks;
+  hooks.capacity = [this] { return capacity(); };
+  hooks.reasons = [this] { return reason_totals(); };
+  hooks.numbers = [this] { return numbers(); };
+  SignalingHost::Surroundings surroundings{connections_, mailboxes_, store_.get(), std::move(hooks)};
+  for (const Listener& listener : listen_) surroundings.listeners.push_back(described(listener));
   signaling_ = std::make_unique<SignalingHost>(
-      config_, connections_, SignalingHost::Listeners{std::move(listeners), std::move(metrics)},
-      [this] { return numbers(); });
+      config_, SignalingHost::Listeners{open_http(), open_metrics(), open_control()},
+      std::move(surroundings));
   signaling_->use(credentials_->for_rooms());
   credentials_->watch([this](const RoomCredentials& rooms) { signaling_->use(rooms); });
+}
+
+/// The default socket is given up where its directory is not there, or another server has it.
+std::optional<net::LocalListener> Service::open_control() const {
+  const std::string& path = config_.control.socket;
+  if (path.empty()) return std::nullopt;
+  auto listener = net::LocalListener::open(path);
+  if (listener) return std::move(*listener);
+  const std::error_code& error = listener.error();
+  if (config_.control.is_default) {
+    log_event(LogLevel::info, "no_control_socket", {{"path", path}, {"error", error.message()}});
+    return std::nullopt;
+  }
+  std::string remedy = "make its directory, writable for this server, or change control.socket";
+  if (error == std::errc::address_in_use) {
+    remedy = "another server runs with this socket: stop it, or change control.socket";
+  } else if (error == std::errc::file_exists) {
+    remedy = "there is a file that is no socket: remove it, or change control.socket";
+  }
+  throw StartError{fmt::format("cannot listen on {}: {}; {}", path, error.message(), remedy)};
 }
 
 /// The default listener is given up where something else has its port: two servers on one host, or
@@ -601,10 +638,8 @@ unsigned Service::worker_count() const {
 }
 
 void Service::start() {
-  if (signaling_) {
-    pulse_.watch(signaling_->turns(), [this] { signaling_->wake(); });
-    signaling_thread_ = std::thread{[this] { signaling_->run(); }};
-  }
+  pulse_.watch(signaling_->turns(), [this] { signaling_->wake(); });
+  signaling_thread_ = std::thread{[this] { signaling_->run(); }};
   for (const auto& worker : workers_) {
     pulse_.watch(worker->turns(), [&worker = *worker] { worker.wake(); });
     threads_.emplace_back([&worker = *worker] { worker.run(); });
@@ -615,19 +650,17 @@ std::string Service::status() const {
   return fmt::format("Serving on {} listeners with {} workers", listen_.size(), workers_.size());
 }
 
-void Service::begin_stop() {
-  if (signaling_) signaling_->stop();
-}
+void Service::drain() { signaling_->drain(); }
 
-bool Service::is_draining() const { return signaling_ && !signaling_->has_ended(); }
+void Service::begin_stop() { signaling_->stop(); }
+
+bool Service::is_draining() const { return !signaling_->has_ended(); }
 
 void Service::stop() {
   credentials_->watch(nullptr);
   users_.reset();  // it would wake those that are going
-  if (signaling_) {
-    signaling_->stop_at_once();
-    signaling_thread_.join();
-  }
+  signaling_->stop_at_once();
+  signaling_thread_.join();
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -659,6 +692,12 @@ void Service::log_start(const ServeOptions& options) const {
         LogLevel::warn, "insecure_allow_peers",
         {{"prefix", prefix.to_string()}, {"meaning", "users can reach what this host protects"}});
   }
+}
+
+Capacity Service::capacity() const {
+  const std::uint64_t ports_each = config_.relay.ports.last - config_.relay.ports.first + 1U;
+  return {ledger_.allocations(), config_.relay.max_allocations,
+          ports_each * relay_addresses_.size(), ledger_.free_ports()};
 }
 
 ReasonTotals Service::reason_totals() const {
@@ -794,12 +833,12 @@ Config with_secrets_of(const Config& start, Config config) {
   return config;
 }
 
-/// SIGINT, SIGTERM and SIGHUP, kept from all threads and waited for by one.
+/// SIGINT, SIGTERM, SIGHUP and SIGUSR1, kept from all threads and waited for by one.
 class StopSignals {
  public:
   StopSignals() {
     sigemptyset(&set_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
   /// The signal, or nothing after `duration`, which is at most a second.
@@ -883,8 +922,10 @@ int run(const Config& configured, const ServeOptions& options) {
     Heartbeat heartbeat{manager, options.manager.watchdog};
     manager.ready(service.status());
     auto signal = signals.wait(heartbeat.longest_wait());
-    for (; !signal || *signal == SIGHUP; signal = signals.wait(heartbeat.longest_wait())) {
-      if (signal) {
+    for (; !signal || *signal == SIGHUP || *signal == SIGUSR1;
+         signal = signals.wait(heartbeat.longest_wait())) {
+      if (signal == SIGUSR1) service.drain();
+      if (signal == SIGHUP) {
         manager.reloading(net::read_clock().instant);
         reload(service, options, config);
         manager.ready(service.status());

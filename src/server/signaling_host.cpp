@@ -1,5 +1,7 @@
 #include "server/signaling_host.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <system_error>
 
@@ -13,12 +15,13 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;   // of one read
-constexpr std::size_t write_bytes = 64 * 1024;  // handed to a session at one time
-constexpr int connections_per_turn = 64;        // of one listener
-constexpr milliseconds accept_pause{200};       // when the host has no descriptors left
-constexpr seconds closing_time{2};              // to take the last answer and go
-constexpr seconds drain_margin{1};              // beyond the last goaway
+constexpr std::size_t read_bytes = 64 * 1024;       // of one read
+constexpr std::size_t write_bytes = 64 * 1024;      // handed to a session at one time
+constexpr int connections_per_turn = 64;            // of one listener
+constexpr milliseconds accept_pause{200};           // when the host has no descriptors left
+constexpr seconds closing_time{2};                  // to take the last answer and go
+constexpr seconds drain_margin{1};                  // beyond the last goaway
+constexpr std::uint32_t control_slot = 0xffffffff;  // of its listener, among the listeners
 
 signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
   signaling::Rooms::Settings settings;
@@ -27,7 +30,7 @@ signaling::Rooms::Settings room_settings(const Config& config, Random& random) {
   settings.limits.joins_per_minute = config.signaling.joins_per_minute;
   settings.limits.ice_ttl = config.auth.credential_ttl;
   settings.version = TURNPIKE_VERSION;
-  settings.reports_events = !config.signaling.webhook.empty();
+  settings.reports_events = true;
   settings.hash_seed = HashSeed{random.next_u64()};
   return settings;
 }
@@ -43,6 +46,21 @@ signaling::RestDoor::Settings rest_settings(const Config& config, Instant starte
   settings.version = TURNPIKE_VERSION;
   settings.started = started;
   settings.ice_ttl = config.auth.credential_ttl;
+  return settings;
+}
+
+std::unique_ptr<StoreThread> make_store_thread(store::Store* store, ControlInbox& inbox) {
+  if (store == nullptr) return nullptr;
+  return std::make_unique<StoreThread>(StoreThread::Settings{}, *store, inbox);
+}
+
+ControlDoor::Settings control_settings(const Config& config, Now started,
+                                       std::vector<std::string> listeners) {
+  ControlDoor::Settings settings;
+  settings.version = TURNPIKE_VERSION;
+  settings.realm = config.effective_realm();
+  settings.started = started;
+  settings.listeners = std::move(listeners);
   return settings;
 }
 
@@ -90,24 +108,27 @@ signaling::OriginPolicy origin_policy(const Config& config) {
 
 }  // namespace
 
-SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Listeners listeners,
-                             std::function<ServerNumbers()> numbers)
+SignalingHost::SignalingHost(const Config& config, Listeners listeners, Surroundings surroundings)
     : config_(config),
-      connections_(limits),
+      connections_(surroundings.connections),
       now_(net::read_clock()),
       ice_(config),
       api_keys_(api_keys_of(config)),
       rooms_(room_settings(config, random_), api_keys_, ice_, random_),
       socketio_(doors_, random_, socketio_settings(config)),
       openvidu_(doors_, openvidu_settings(config, random_), random_),
-      rest_(rest_settings(config, now_.instant), api_keys_, ice_, doors_),
-      metrics_(doors_, std::move(numbers)) {
+      gate_({}, api_keys_, doors_),
+      rest_(rest_settings(config, now_.instant), gate_, ice_, doors_),
+      metrics_(doors_, surroundings.hooks.numbers),
+      store_thread_(make_store_thread(surroundings.store, control_inbox_)),
+      control_(control_settings(config, now_, std::move(surroundings.listeners)),
+               std::move(surroundings.hooks), gate_, doors_, surroundings.workers, control_inbox_,
+               store_thread_.get()) {
   inbox_.attach(poller_);
-  if (config.has_door(DoorName::native)) doors_.add(native_);
-  if (config.has_door(DoorName::socketio)) doors_.add(socketio_);
-  if (config.has_door(DoorName::relay)) doors_.add(relay_);
-  if (config.has_door(DoorName::openvidu)) doors_.add(openvidu_);
+  control_inbox_.attach(poller_);
+  add_doors_to_rooms();
   doors_.add(rest_);
+  doors_.add(control_);
   doors_.add(metrics_);
   if (!config.signaling.webhook.empty()) {
     webhooks_ =
@@ -126,16 +147,42 @@ SignalingHost::SignalingHost(const Config& config, ConnectionLimits& limits, Lis
   operator_site_ =
       std::make_unique<signaling::Site>(signaling::OriginPolicy{}, signaling::StaticFiles{},
                                         doors_.routes(), signaling::Audience::operators);
+  control_site_ =
+      std::make_unique<signaling::Site>(signaling::OriginPolicy{}, signaling::StaticFiles{},
+                                        doors_.routes(), signaling::Audience::administrators);
   for (net::TcpListener& socket : listeners.http) listeners_.push_back({std::move(socket), false});
   for (net::TcpListener& socket : listeners.metrics) {
     listeners_.push_back({std::move(socket), true});
   }
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    const PollToken token{PollKind::stream_listener, 0, i};
-    if (const auto error = poller_.add(listeners_[i].socket.descriptor(), token.value())) {
-      throw std::system_error{error, "epoll"};
-    }
-  }
+  control_listener_ = std::move(listeners.control);
+  if (const auto error = watch_listeners()) throw std::system_error{error, "epoll"};
+}
+
+/// Whatever the configuration opens; none when there are no rooms.
+void SignalingHost::add_doors_to_rooms() {
+  if (!config_.signaling.enabled) return;
+  if (config_.has_door(DoorName::native)) doors_.add(native_);
+  if (config_.has_door(DoorName::socketio)) doors_.add(socketio_);
+  if (config_.has_door(DoorName::relay)) doors_.add(relay_);
+  if (config_.has_door(DoorName::openvidu)) doors_.add(openvidu_);
+}
+
+/// Error: what the kernel says of one of them; the others are watched all the same.
+std::error_code SignalingHost::watch_listeners() {
+  std::error_code first;
+  const auto watch = [&](int descriptor, std::uint32_t slot) {
+    const PollToken token{PollKind::stream_listener, 0, slot};
+    const auto error = poller_.add(descriptor, token.value());
+    if (error && error != std::errc::file_exists && !first) first = error;
+  };
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) watch(listeners_[i].socket.descriptor(), i);
+  if (control_listener_) watch(control_listener_->descriptor(), control_slot);
+  return first;
+}
+
+void SignalingHost::unwatch_listeners() {
+  for (const Listener& listener : listeners_) poller_.remove(listener.socket.descriptor());
+  if (control_listener_) poller_.remove(control_listener_->descriptor());
 }
 
 void SignalingHost::run() {
@@ -143,14 +190,22 @@ void SignalingHost::run() {
          (!drained_by_ || (now_.instant < *drained_by_ && rooms_.connection_count() > 0))) {
     const auto events = poller_.wait(time_to_wait());
     now_ = net::read_clock();
+    if (drain_wanted_.exchange(false)) control_.set_draining(true, now_);
     if (stopping_ && !drained_by_) begin_drain();
     for (const net::Event& event : events) on_event(event);
     on_deadlines();
+    tell_of_events();
+    note_touched_by_doors();
     flush();
-    tell_webhook();
     ++turns_;
   }
+  take_news();  // what has ended by now is used, and to be kept
   has_ended_ = true;
+}
+
+void SignalingHost::drain() {
+  drain_wanted_ = true;
+  poller_.wake();
 }
 
 void SignalingHost::stop() {
@@ -165,8 +220,9 @@ void SignalingHost::stop_at_once() {
 
 /// Connections without a WebSocket have nothing to be told; they end with the process.
 void SignalingHost::begin_drain() {
-  for (const Listener& listener : listeners_) poller_.remove(listener.socket.descriptor());
+  unwatch_listeners();
   listeners_.clear();
+  control_listener_.reset();
   rooms_.drain("", now_, doors_.effects());
   doors_.settle(now_);
   note_touched_by_doors();
@@ -187,11 +243,13 @@ std::optional<nanoseconds> SignalingHost::time_to_wait() const {
 void SignalingHost::on_event(const net::Event& event) {
   if (event.token == net::Poller::wake_token) {
     take_webhook_answers();
+    take_news();
     take_credentials();
     return take_from_inbox();
   }
   const PollToken token = PollToken::of(event.token);
   if (token.kind == PollKind::stream_listener) {
+    if (token.slot == control_slot) return on_operators_waiting();
     if (token.slot < listeners_.size()) on_connections_waiting(listeners_[token.slot]);
     return;
   }
@@ -209,12 +267,43 @@ void SignalingHost::on_connections_waiting(Listener& listener) {
       admit_to(listener, std::move(*accepted));
       continue;
     }
-    if (accepted.error() == std::errc::operation_would_block) return;
-    log_event(LogLevel::warn, "accept_failed", {{"error", accepted.error().message()}});
-    for (const Listener& each : listeners_) poller_.remove(each.socket.descriptor());
-    accepting_again_at_ = now_.instant + accept_pause;
-    return;
+    return pause_accepting(accepted.error());
   }
+}
+
+/// Nothing when only nobody waits any more.
+void SignalingHost::pause_accepting(const std::error_code& error) {
+  if (error == std::errc::operation_would_block) return;
+  log_event(LogLevel::warn, "accept_failed", {{"error", error.message()}});
+  unwatch_listeners();
+  accepting_again_at_ = now_.instant + accept_pause;
+}
+
+void SignalingHost::on_operators_waiting() {
+  for (int i = 0; control_listener_ && i < connections_per_turn; ++i) {
+    auto accepted = control_listener_->accept();
+    if (!accepted) return pause_accepting(accepted.error());
+    admit_operator(std::move(*accepted));
+  }
+}
+
+/// The mode of the socket keeps others out; this holds where that was changed, or does not count.
+void SignalingHost::admit_operator(net::LocalAccepted accepted) {
+  const uid_t user = accepted.peer.user;
+  if (user != 0 && user != ::geteuid()) {
+    log_event(LogLevel::warn, "control_refused",
+              {{"user_id", user}, {"process_id", accepted.peer.process}});
+    return;  // closes it
+  }
+  const Endpoint nowhere{IpAddress::v4(0x7f000001), 0};
+  admit(StreamSession{std::move(accepted.socket), {nowhere, nowhere, Transport::tcp}, nullptr},
+        *control_site_, signaling::Doors::Peer::operator_of_host, false);
+}
+
+void SignalingHost::take_news() {
+  control_.on_news(control_inbox_.collect(), now_);
+  doors_.settle(now_);
+  note_touched_by_doors();
 }
 
 void SignalingHost::admit_to(const Listener& listener, net::Accepted accepted) {
@@ -275,13 +364,14 @@ void SignalingHost::take_credentials() {
   api_keys_ = signaling::FixedApiKeys{credentials->api_keys};
 }
 
-void SignalingHost::tell_webhook() {
+void SignalingHost::tell_of_events() {
+  for (const signaling::RoomEvent& event : doors_.take_events()) {
+    control_.on_room_event(event, now_);
+    if (webhooks_) webhooks_->tell(to_json(event, now_.wall));
+  }
   if (!webhooks_) return;
   for (signaling::AskWebhook& question : doors_.take_questions()) {
     webhooks_->ask(question.connection, std::move(question.body));
-  }
-  for (const signaling::RoomEvent& event : doors_.take_events()) {
-    webhooks_->tell(to_json(event, now_.wall));
   }
 }
 
@@ -350,11 +440,7 @@ void SignalingHost::on_deadlines() {
   note_touched_by_doors();
   if (!accepting_again_at_ || *accepting_again_at_ > now_.instant) return;
   accepting_again_at_.reset();
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    const PollToken token{PollKind::stream_listener, 0, i};
-    if (!poller_.add(listeners_[i].socket.descriptor(), token.value())) continue;
-    accepting_again_at_ = now_.instant + accept_pause;
-  }
+  if (watch_listeners()) accepting_again_at_ = now_.instant + accept_pause;
 }
 
 void SignalingHost::touch(std::uint32_t number) {

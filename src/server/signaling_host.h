@@ -14,12 +14,16 @@
 #include "base/crypto.h"
 #include "base/deadline_queue.h"
 #include "base/relaxed_counter.h"
+#include "net/local_listener.h"
 #include "net/poller.h"
 #include "net/tcp.h"
 #include "server/config.h"
 #include "server/connection_limits.h"
+#include "server/control_door.h"
+#include "server/control_inbox.h"
 #include "server/credentials.h"
 #include "server/http_inbox.h"
+#include "server/mailbox.h"
 #include "server/metrics_door.h"
 #include "server/signaling_ice.h"
 #include "server/stream_session.h"
@@ -30,6 +34,7 @@
 #include "signaling/openvidu_door.h"
 #include "signaling/relay_door.h"
 #include "signaling/rest_door.h"
+#include "signaling/rest_gate.h"
 #include "signaling/socketio_door.h"
 
 namespace turnpike::server {
@@ -47,19 +52,29 @@ class SignalingHost {
 
   /// Sockets of its own.
   struct Listeners {
-    std::vector<net::TcpListener> http;     ///< `listen.http`
-    std::vector<net::TcpListener> metrics;  ///< `metrics.listen`
+    std::vector<net::TcpListener> http;           ///< `listen.http`
+    std::vector<net::TcpListener> metrics;        ///< `metrics.listen`
+    std::optional<net::LocalListener> control{};  ///< `control.socket`
   };
 
-  /// `numbers` is called by run(). The references must outlive it. Throws std::system_error when
-  /// the kernel has no descriptors left.
-  SignalingHost(const Config& config, ConnectionLimits& limits, Listeners listeners,
-                std::function<ServerNumbers()> numbers);
+  /// What it uses of the rest of the server, and outlives it.
+  struct Surroundings {
+    ConnectionLimits& connections;
+    Mailboxes& workers;
+    store::Store* store = nullptr;         ///< nullptr: none
+    ControlDoor::Hooks hooks;              ///< called by run()
+    std::vector<std::string> listeners{};  ///< as ControlDoor::Settings has them
+  };
+
+  /// `config` must outlive it. Throws std::system_error when the kernel has no descriptors left.
+  SignalingHost(const Config& config, Listeners listeners, Surroundings surroundings);
   SignalingHost(const SignalingHost&) = delete;
   SignalingHost& operator=(const SignalingHost&) = delete;
 
   /// Where workers bring connections. Any thread.
   [[nodiscard]] HttpInbox& inbox() { return inbox_; }
+  /// Where workers answer the operator, and tell of allocations. Any thread.
+  [[nodiscard]] ControlInbox& control_inbox() { return control_inbox_; }
 
   /// The credentials that hold from now on. From any thread.
   void use(RoomCredentials credentials);
@@ -67,6 +82,8 @@ class SignalingHost {
   /// Serves until stop(). Then everyone is asked to go elsewhere, and it returns when they have, or
   /// when the time for that (signaling::Limits::drain_spread) is over.
   void run();
+  /// Sends new clients elsewhere, as `turnpike drain` does. From any thread.
+  void drain();
   /// Makes run() end. From any thread.
   void stop();
   /// The same, without asking anyone. From any thread.
@@ -105,7 +122,14 @@ class SignalingHost {
   [[nodiscard]] std::optional<nanoseconds> time_to_wait() const;
   void on_event(const net::Event& event);
   void on_connections_waiting(Listener& listener);
+  void add_doors_to_rooms();
   void take_from_inbox();
+  void on_operators_waiting();
+  void admit_operator(net::LocalAccepted accepted);
+  void take_news();
+  [[nodiscard]] std::error_code watch_listeners();
+  void pause_accepting(const std::error_code& error);
+  void unwatch_listeners();
   void admit_to(const Listener& listener, net::Accepted accepted);
   void admit(StreamSession session, const signaling::Site& site, signaling::Doors::Peer peer,
              bool is_counted);
@@ -115,7 +139,7 @@ class SignalingHost {
   void on_deadlines();
   void take_webhook_answers();
   void take_credentials();
-  void tell_webhook();
+  void tell_of_events();
   void begin_drain();
   void touch(std::uint32_t number);
   void note_touched_by_doors();
@@ -131,7 +155,9 @@ class SignalingHost {
 
   net::Poller poller_;
   HttpInbox inbox_;
+  ControlInbox control_inbox_;
   std::vector<Listener> listeners_;
+  std::optional<net::LocalListener> control_listener_;
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
 
   SignalingIce ice_;
@@ -142,11 +168,15 @@ class SignalingHost {
   signaling::SocketIoDoor socketio_;
   signaling::RelayDoor relay_{doors_, {}, random_};
   signaling::OpenViduDoor openvidu_;
+  signaling::RestGate gate_;
   signaling::RestDoor rest_;
   MetricsDoor metrics_;
+  std::unique_ptr<StoreThread> store_thread_;  // null without a store
+  ControlDoor control_;
   signaling::ConnectionLimits limits_;
   std::unique_ptr<const signaling::Site> site_;
   std::unique_ptr<const signaling::Site> operator_site_;
+  std::unique_ptr<const signaling::Site> control_site_;
 
   std::deque<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
@@ -166,6 +196,7 @@ class SignalingHost {
   Counters counters_;
   RelaxedCounter turns_;
   std::optional<Instant> drained_by_;  // set once it is stopping
+  std::atomic<bool> drain_wanted_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> stopping_at_once_{false};
   std::atomic<bool> has_ended_{false};

@@ -18,6 +18,7 @@
 #include "net/udp_port.h"
 #include "server/allocation_observer.h"
 #include "server/connection_limits.h"
+#include "server/control_inbox.h"
 #include "server/dtls_sessions.h"
 #include "server/handshake_budget.h"
 #include "server/http_inbox.h"
@@ -27,6 +28,7 @@
 #include "server/stream_session.h"
 #include "server/tcp_bridge.h"
 #include "server/tls_credentials.h"
+#include "server/traffic_samples.h"
 #include "turn/server.h"
 
 namespace turnpike::server {
@@ -67,6 +69,7 @@ struct WorkerShared {
   HandshakeRates handshakes{};
   HttpInbox* http = nullptr;                  ///< who serves HTTP; nullptr: nobody
   AllocationObserver* allocations = nullptr;  ///< nullptr: nobody
+  ControlInbox* control = nullptr;            ///< who gives orders; nullptr: nobody
   AskWhoIs who_is{};                          ///< with Authenticator::Settings::asks_for_users
 };
 
@@ -186,6 +189,13 @@ class Worker {
   void apply(const turn::ReleaseGuest& effect);
   void apply(const turn::ReportGone& effect);
   void apply(const turn::AskForUser& effect);
+  // worker_orders.cpp
+  void carry_out(const ListOrder& order, WorkerAnswer& answer);
+  void carry_out(const ShowOrder& order, WorkerAnswer& answer);
+  void carry_out(const EndOrder& order, WorkerAnswer& answer);
+  void carry_out(const EndAllOrder& order, WorkerAnswer& answer);
+  void carry_out(const DrainOrder& order, WorkerAnswer& answer);
+  [[nodiscard]] AllocationRow row_of(const turn::AllocationView& allocation);
   // worker_allocations.cpp
   void apply(const turn::AllocationOpened& effect);
   void apply(const turn::AllocationClosed& effect);
@@ -200,6 +210,7 @@ class Worker {
   void read(const ClientLetter& letter);
   void read(const GuestOverLetter& letter);
   void read(const ClientGoneLetter& letter);
+  void read(const OrderLetter& letter);
   void read(const UserLetter& letter);
   void read(const ForgetUsersLetter& letter);
   void read(const BookLetter& letter);
@@ -310,6 +321,7 @@ class Worker {
   std::unordered_map<FiveTuple, std::uint32_t, TupleHash> claims_;
   std::size_t awaiting_proxy_ = 0;  // sessions with awaits_proxy
 
+  TrafficSamples samples_;
   ReasonCounters counters_{};
   RelaxedCounter turns_;
   StreamCounters stream_counters_;

@@ -57,6 +57,7 @@ void Worker::apply(const turn::AllocationOpened& effect) {
 
 void Worker::apply(const turn::AllocationClosed& effect) {
   const turn::AllocationRecord& allocation = effects_.record_of(effect);
+  samples_.forget(allocation.name.serial);
   log_closed(allocation, effect.reason);
   if (shared_.allocations != nullptr) {
     shared_.allocations->on_closed(allocation, effect.reason, now_);

@@ -39,6 +39,7 @@ void HttpConnection::receive(ByteView bytes, Now now, std::vector<ConnectionEven
     case State::closing:
       read_frames(bytes, now.instant, events);
       break;
+    case State::streaming:  // nothing that comes is answered any more
     case State::finishing:
       break;
   }
@@ -76,6 +77,29 @@ void HttpConnection::open(Now now, std::vector<ConnectionEvent>& events) {
   const std::unique_ptr<Opening> opening = std::move(opening_);
   upgrade(opening->upgrade, std::move(opening->request), now, events);
   note_output(now.instant);
+}
+
+void HttpConnection::begin_stream(const Response& head, Now now,
+                                  std::vector<ConnectionEvent>& events) {
+  if (is_head_) return respond(head, now, events);
+  if (state_ != State::asked) return;
+  state_ = State::streaming;
+  opening_.reset();
+  (void)parser_.take_rest();
+  append_response(output_, head, {.wall = now.wall, .is_stream = true});
+  note_output(now.instant);
+}
+
+bool HttpConnection::send_part(std::string_view text, Instant instant) {
+  if (state_ != State::streaming) return true;
+  if (output().size() + text.size() > limits_.max_queued_bytes) return false;
+  output_.append(text);
+  note_output(instant);
+  return true;
+}
+
+void HttpConnection::end_stream(Instant instant) {
+  if (state_ == State::streaming) finish(instant);
 }
 
 bool HttpConnection::send_text(std::string_view text, Instant instant) {
@@ -208,7 +232,7 @@ void HttpConnection::refuse(HttpError error, Now now) {
 
 void HttpConnection::abort(std::vector<ConnectionEvent>& events) {
   if (state_ == State::open) events.emplace_back(Ended{close_codes::abnormal});
-  if (state_ == State::asked) events.emplace_back(Withdrawn{});
+  if (state_ == State::asked || state_ == State::streaming) events.emplace_back(Withdrawn{});
   state_ = State::finishing;
   output_ = std::string{};
   taken_ = 0;

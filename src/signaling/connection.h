@@ -43,15 +43,15 @@ struct Opened {
 struct Ended {
   std::uint16_t code;
 };
-/// A request for a route of kind application or either: answer it with respond() or, when it
-/// `may_open`, with open().
+/// A request for a route of kind application or either: answer it with respond(), with
+/// begin_stream() or, when it `may_open`, with open().
 struct Asked {
   Request request;
   std::size_t route;
   OriginVerdict verdict;
   bool may_open;
 };
-/// Nobody waits any more for the answer to what was Asked.
+/// Nobody waits any more for the answer to what was Asked, or for the rest of its stream.
 struct Withdrawn {};
 using ConnectionEvent =
     std::variant<Opened, WebSocketText, WebSocketBinary, Ended, Asked, Withdrawn>;
@@ -80,6 +80,17 @@ class HttpConnection {
   /// The other answer, to a request that `may_open`: it is a WebSocket from now on.
   void open(Now now, std::vector<ConnectionEvent>& events);
 
+  // ---- as a stream ----
+  /// Another answer: its body begins with that of `head`, goes on with send_part() and ends with
+  /// the connection. Nothing else is answered here: HTTP/1.0 clients can read it too. To HEAD it is
+  /// respond().
+  void begin_stream(const Response& head, Now now, std::vector<ConnectionEvent>& events);
+  /// False when the client has not taken what is queued, and `text` was not sent. Nothing happens
+  /// when there is no stream.
+  [[nodiscard]] bool send_part(std::string_view text, Instant instant);
+  /// What is queued is still sent. No Withdrawn will follow.
+  void end_stream(Instant instant);
+
   // ---- as a WebSocket; they do nothing once it is closing ----
   /// False when the client reads too slowly: it has been closed with 1013 and no Ended will follow.
   [[nodiscard]] bool send_text(std::string_view text, Instant instant);
@@ -100,6 +111,7 @@ class HttpConnection {
   enum class State : std::uint8_t {
     reading,    // requests
     asked,      // waits for respond()
+    streaming,  // waits for send_part() and end_stream()
     open,       // a WebSocket
     closing,    // a WebSocket that waits for the client's close frame
     finishing,  // only what is queued is still sent

@@ -77,6 +77,11 @@ std::vector<ConnectionId> Doors::take_touched() {
 
 const IpAddress& Doors::address_of(ConnectionId id) const { return connections_.at(id).address; }
 
+bool Doors::is_operator(ConnectionId id) const {
+  const auto found = connections_.find(id);
+  return found != connections_.end() && found->second.peer == Peer::operator_of_host;
+}
+
 void Doors::respond(ConnectionId id, Response response, Now now) {
   Record* const record = find(id);
   if (record == nullptr || record->asked == nullptr) return;
@@ -86,6 +91,30 @@ void Doors::respond(ConnectionId id, Response response, Now now) {
   record->connection->respond(response, now, events);
   touched_.push_back(id);
   add_events(id, events);
+}
+
+void Doors::begin_stream(ConnectionId id, Response head, Now now) {
+  Record* const record = find(id);
+  if (record == nullptr || record->asked == nullptr) return;
+  add_cors_headers(head, record->verdict, record->question);
+  std::vector<ConnectionEvent> events;
+  record->connection->begin_stream(head, now, events);
+  touched_.push_back(id);
+  add_events(id, events);
+}
+
+bool Doors::send_part(ConnectionId id, std::string_view text, Now now) {
+  Record* const record = find(id);
+  if (record == nullptr || record->asked == nullptr) return true;
+  touched_.push_back(id);
+  return record->connection->send_part(text, now.instant);
+}
+
+void Doors::end_stream(ConnectionId id, Now now) {
+  Record* const record = find(id);
+  if (record == nullptr || std::exchange(record->asked, nullptr) == nullptr) return;
+  touched_.push_back(id);
+  record->connection->end_stream(now.instant);
 }
 
 void Doors::open(ConnectionId id, Now now) {
@@ -190,7 +219,7 @@ void Doors::dispatch_opened(ConnectionId id, Opened opened, Now now) {
 }
 
 void Doors::learn_address(Record& record, const Request& request) {
-  if (record.peer == Peer::client) return;
+  if (record.peer != Peer::reverse_proxy) return;
   if (const auto client = forwarded_for(request)) record.address = *client;
 }
 

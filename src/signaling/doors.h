@@ -37,7 +37,11 @@ class Doors {
   // ---- for the driver ----
   /// A client at `address`, or a reverse proxy there that says in X-Forwarded-For whom it speaks
   /// for. `connection` must stay where it is until on_gone().
-  enum class Peer : std::uint8_t { client, reverse_proxy };
+  enum class Peer : std::uint8_t {
+    client,
+    reverse_proxy,
+    operator_of_host,  ///< by a way that nobody else can come
+  };
   [[nodiscard]] ConnectionId on_connected(HttpConnection& connection, const IpAddress& address,
                                           Peer peer = Peer::client);
   /// What `connection` has said, in order.
@@ -61,8 +65,17 @@ class Doors {
   [[nodiscard]] Effects& effects() { return effects_; }
   /// Precondition: `id` is connected.
   [[nodiscard]] const IpAddress& address_of(ConnectionId id) const;
+  /// True when it came by the way of the operator of this host. False when it is gone.
+  [[nodiscard]] bool is_operator(ConnectionId id) const;
   /// Answers what was Asked on `id`, with the CORS headers that its Origin deserves.
   void respond(ConnectionId id, Response response, Now now);
+  /// The same with a body that goes on: send_part() until end_stream(), or until on_withdrawn().
+  void begin_stream(ConnectionId id, Response head, Now now);
+  /// False when the client reads too slowly, and `text` was not sent. Nothing happens when there is
+  /// no stream.
+  [[nodiscard]] bool send_part(ConnectionId id, std::string_view text, Now now);
+  /// The door has forgotten the stream.
+  void end_stream(ConnectionId id, Now now);
   /// Makes a WebSocket of what was Asked and may_open; on_opened() follows.
   void open(ConnectionId id, Now now);
   /// These do nothing when `id` is no WebSocket any more. A client that reads too slowly is closed

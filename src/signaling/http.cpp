@@ -144,7 +144,9 @@ void append_response(std::string& out, const Response& response, const Delivery&
   for (const Header& header : response.headers) append_header(out, header.name, header.value);
   append_header(out, "X-Content-Type-Options", "nosniff");
   const bool has_content = !has_no_content(response.status);
-  if (has_content) append_header(out, "Content-Length", std::to_string(response.body.size()));
+  if (has_content && !delivery.is_stream) {
+    append_header(out, "Content-Length", std::to_string(response.body.size()));
+  }
   // A switch of protocols names its own connection option.
   if (response.status != 101) {
     append_header(out, "Connection", delivery.keep_alive ? "keep-alive" : "close");

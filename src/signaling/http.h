@@ -66,6 +66,7 @@ struct Delivery {
   WallTime wall{};          ///< for Date
   bool head_only = false;   ///< to HEAD: the headers say what GET would get, the body is left out
   bool keep_alive = false;  ///< another response may follow
+  bool is_stream = false;   ///< the body goes on until the connection ends: no Content-Length
 };
 
 /// Appends `response` to `out`. A header whose name is no token, or whose value holds control

@@ -1,13 +1,10 @@
 #include "signaling/rest_door.h"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "signaling/fields.h"
 #include "signaling/http_target.h"
-#include "signaling/http_text.h"
 #include "signaling/limits.h"
 #include "signaling/rest_body.h"
 #include "signaling/rest_reply.h"
@@ -15,100 +12,11 @@
 namespace turnpike::signaling {
 namespace {
 
-constexpr std::size_t max_body_bytes = 65'536;
-constexpr std::size_t default_page = 100;
-constexpr std::size_t longest_page = 1000;
 constexpr std::string_view turn_rest_path = "/turn";
-
-std::vector<std::string_view> segments_of(std::string_view path) {
-  std::vector<std::string_view> segments;
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t end = std::min(path.find('/', begin), path.size());
-    segments.push_back(path.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return segments;
-}
-
-/// What the braces of `pattern` stand for in `path`; nothing when they do not fit.
-std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
-  const auto expected = segments_of(pattern);
-  const auto found = segments_of(path);
-  if (expected.size() != found.size()) return std::nullopt;
-  std::vector<std::string> parameters;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (expected[i].starts_with('{') && !found[i].empty()) {
-      parameters.emplace_back(found[i]);
-    } else if (expected[i] != found[i]) {
-      return std::nullopt;
-    }
-  }
-  return parameters;
-}
 
 Response no_such_room() { return error_response(404, "There is no such room."); }
 
 Response bad_request(const BodyError& error) { return error_response(400, error + "."); }
-
-/// "Bearer …" (RFC 6750 §2.1).
-std::optional<std::string_view> bearer_token(const Request& request) {
-  const auto text = request.header("Authorization");
-  if (!text) return std::nullopt;
-  const std::size_t blank = text->find(' ');
-  if (blank == std::string_view::npos || !equal_ignoring_case(text->substr(0, blank), "Bearer")) {
-    return std::nullopt;
-  }
-  return trimmed(text->substr(blank));
-}
-
-/// The key as the "TURN REST" convention has it; Janus calls it `api`.
-std::optional<std::string> key_in_query(const Request& request) {
-  auto key = query_value(request.query, "key");
-  return key ? key : query_value(request.query, "api");
-}
-
-Response unauthorized(bool has_key) {
-  Response response =
-      error_response(401, has_key ? "The API key is not valid."
-                                  : "An API key is needed: \"Authorization: Bearer KEY\".");
-  // RFC 6750 §3.1: no error code for who has not tried.
-  return response.with("WWW-Authenticate", has_key
-                                               ? R"(Bearer realm="turnpike", error="invalid_token")"
-                                               : R"(Bearer realm="turnpike")");
-}
-
-bool is_json(const Request& request) {
-  const auto type = request.header("Content-Type");
-  return type && equal_ignoring_case(trimmed(type->substr(0, type->find(';'))), "application/json");
-}
-
-/// The body as a JSON object; no body is an empty one. Error: what to answer.
-Result<Json, Response> read_body(const Request& request) {
-  if (request.body.size() > max_body_bytes) {
-    return Failure{error_response(
-        413, "The body must not exceed " + std::to_string(max_body_bytes) + " bytes.")};
-  }
-  if (request.body.empty()) return Json::object();
-  if (!is_json(request)) {
-    return Failure{error_response(415, "Send JSON, with Content-Type: application/json.")};
-  }
-  auto body = parse_json(request.body, bounds::json_depth);
-  if (!body || !body->is_object()) {
-    return Failure{error_response(400, "The body must be one JSON object, no key in it twice.")};
-  }
-  return *std::move(body);
-}
-
-/// `limit` of a list; nothing when it is no number that may be.
-std::optional<std::size_t> page_size(const Request& request) {
-  const auto text = query_value(request.query, "limit");
-  if (!text) return default_page;
-  std::size_t size = 0;
-  const char* const end = text->data() + text->size();
-  const auto [stop, error] = std::from_chars(text->data(), end, size);
-  if (error != std::errc{} || stop != end || size == 0 || size > longest_page) return std::nullopt;
-  return size;
-}
 
 }  // namespace
 
@@ -138,95 +46,42 @@ std::span<const RestDoor::Row> RestDoor::table() {
   return rows;
 }
 
-RestDoor::RestDoor(Settings settings, const ApiKeys& keys, IceSource& ice, Doors& doors)
-    : settings_(std::move(settings)), keys_(keys), ice_(ice), doors_(doors) {}
+RestDoor::RestDoor(Settings settings, RestGate& gate, IceSource& ice, Doors& doors)
+    : settings_(std::move(settings)), gate_(gate), ice_(ice), doors_(doors) {}
 
-std::vector<RestDoor::Operation> RestDoor::operations() {
-  std::vector<Operation> all;
+std::vector<RestOperation> RestDoor::operations() {
+  std::vector<RestOperation> all;
   for (const Row& row : table()) all.push_back({row.method, row.path});
   return all;
 }
 
-/// All methods: a 405 from here is JSON, and comes after the key was looked at.
-std::vector<Route> RestDoor::routes() const {
-  const std::vector<Method> methods{Method::get, Method::post, Method::put, Method::patch,
-                                    Method::del};
-  std::vector<Route> all;
-  for (const Row& row : table()) {
-    const std::size_t brace = row.path.find('{');
-    const std::string_view start = row.path.substr(0, brace);
-    const auto is_there = [start](const Route& route) { return route.path == start; };
-    if (std::any_of(all.begin(), all.end(), is_there)) continue;
-    all.push_back(
-        {std::string{start}, RouteKind::application, methods, brace != std::string_view::npos});
-  }
-  return all;
-}
+std::vector<Route> RestDoor::routes() const { return routes_of(operations()); }
 
 void RestDoor::on_asked(ConnectionId id, const Asked& asked, Now now) {
-  doors_.respond(id, answer(asked.request, now), now);
+  doors_.respond(id, answer(id, asked.request, now), now);
 }
 
-Response RestDoor::answer(const Request& request, Now now) {
-  const ApiKey* const key = authenticate(request);
-  if (key == nullptr) {
-    return unauthorized(bearer_token(request).has_value() ||
-                        (request.path == turn_rest_path && key_in_query(request).has_value()));
+Response RestDoor::answer(ConnectionId id, const Request& request, Now now) {
+  const auto place = request.path == turn_rest_path ? RestGate::KeyPlace::header_or_query
+                                                    : RestGate::KeyPlace::header;
+  const auto key = gate_.admit(id, request, now, place);
+  if (!key) return key.error();
+  auto match = match_operation(operations(), request);
+  if (!match) return match.error();
+  Call call{request, *key, std::move(match->parameters), Json::object(), now};
+  if (request.method == Method::post || request.method == Method::patch) {
+    auto body = read_json_body(request);
+    if (!body) return body.error();
+    call.body = *std::move(body);
   }
-  if (auto refusal = spend(*key, now)) return *std::move(refusal);
-  return dispatch(request, *key, now);
-}
-
-const ApiKey* RestDoor::authenticate(const Request& request) const {
-  if (const auto token = bearer_token(request)) return keys_.find_presented(*token);
-  if (request.path != turn_rest_path) return nullptr;
-  const auto key = key_in_query(request);
-  return key ? keys_.find_presented(*key) : nullptr;
-}
-
-std::optional<Response> RestDoor::spend(const ApiKey& key, Now now) {
-  if (settings_.requests_per_second == 0) return std::nullopt;
-  const RateMeter::Rate rate{nanoseconds{seconds{1}} / settings_.requests_per_second,
-                             std::max(settings_.request_burst, settings_.requests_per_second)};
-  RateMeter& meter = rates_[key.id];
-  if (meter.take(rate, now.instant) == RateMeter::Verdict::pass) return std::nullopt;
-  // Refusals are no debt: a program that goes on asking is served at its rate.
-  meter.put_back(rate);
-  const auto wait = std::chrono::ceil<seconds>(meter.wait(rate, now.instant));
-  Response response = error_response(429, "This API key has asked too often.");
-  return response.with("Retry-After", std::to_string(std::max(wait, seconds{1}).count()));
-}
-
-Response RestDoor::dispatch(const Request& request, const ApiKey& key, Now now) {
-  const Method method = request.method == Method::head ? Method::get : request.method;
-  std::string allowed;
-  for (const Row& row : table()) {
-    auto parameters = match(row.path, request.path);
-    if (!parameters) continue;
-    if (row.method == method) {
-      Call call{request, key, *std::move(parameters), Json::object(), now};
-      if (method == Method::post || method == Method::patch) {
-        auto body = read_body(request);
-        if (!body) return body.error();
-        call.body = *std::move(body);
-      }
-      return (this->*row.answer)(call);
-    }
-    if (!allowed.empty()) allowed += ", ";
-    allowed.append(to_string(row.method));
-    if (row.method == Method::get) allowed += ", HEAD";
-  }
-  if (allowed.empty()) return error_response(404, "There is nothing here.");
-  return error_response(405, "Not with this method: " + allowed + ".").with("Allow", allowed);
+  return (this->*table()[match->operation].answer)(call);
 }
 
 // --- Rooms ---------------------------------------------------------------------------------------
 
 Response RestDoor::list_rooms(const Call& call) {
   const auto limit = page_size(call.request);
-  if (!limit) {
-    return error_response(400, "limit must be from 1 to " + std::to_string(longest_page) + ".");
-  }
+  if (!limit) return limit.error();
   const std::string after = query_value(call.request.query, "after").value_or(std::string{});
   auto rooms = doors_.rooms().rooms(after, *limit + 1);
   const bool is_last = rooms.size() <= *limit;
@@ -237,7 +92,7 @@ Response RestDoor::list_rooms(const Call& call) {
 Response RestDoor::create_room(const Call& call) {
   auto settings = parse_new_room(call.body);
   if (!settings) return bad_request(settings.error());
-  settings->key_id = call.key.id;
+  if (call.key != nullptr) settings->key_id = call.key->id;
   switch (doors_.rooms().create(*settings)) {
     case Rooms::Created::made:
       break;
@@ -272,6 +127,9 @@ Response RestDoor::end_room(const Call& call) {
 
 /// The room need not be there: it is made when somebody joins, where that is allowed.
 Response RestDoor::create_token(const Call& call) {
+  if (call.key == nullptr) {
+    return error_response(409, "Room tokens are signed with an API key: use turnpike room token.");
+  }
   auto request = parse_token_request(call.body, settings_.max_token_ttl, settings_.max_ice_ttl);
   if (!request) return bad_request(request.error());
   Claims& claims = request->claims;
@@ -281,7 +139,7 @@ Response RestDoor::create_token(const Call& call) {
   }
   claims.expires = call.now.wall + request->ttl.value_or(settings_.token_ttl);
   ObjectWriter out;
-  out.text("token", mint_token(claims, call.key.id, call.key.signing));
+  out.text("token", mint_token(claims, call.key->id, call.key->signing));
   out.text("room", claims.room).text("expiresAt", rfc3339(claims.expires));
   return json_response(201, out.finish());
 }

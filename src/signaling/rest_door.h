@@ -1,8 +1,6 @@
 // The REST API for the operator's programs: rooms, room tokens, TURN credentials (ADR 0030).
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,19 +8,17 @@
 #include <vector>
 
 #include "base/time.h"
-#include "signaling/api_keys.h"
 #include "signaling/door.h"
 #include "signaling/doors.h"
 #include "signaling/ice.h"
 #include "signaling/json.h"
-#include "signaling/rate.h"
+#include "signaling/rest_gate.h"
+#include "signaling/rest_request.h"
 
 namespace turnpike::signaling {
 
-/// Answers requests that bring an API key. web/openapi.json describes them; a test holds it against
+/// Answers whom the RestGate lets in. web/openapi.json describes it; a test holds it against
 /// operations().
-///
-/// Every key may do everything: keys tell programs apart and can be rotated, they are no tenants.
 class RestDoor final : public Door {
  public:
   struct Settings {
@@ -34,19 +30,13 @@ class RestDoor final : public Door {
     seconds max_token_ttl{7 * 86'400};
     seconds ice_ttl{3600};
     seconds max_ice_ttl{86'400};
-    std::uint32_t requests_per_second = 50;  ///< of one API key; 0: no limit
-    std::uint32_t request_burst = 200;
   };
 
   /// The referenced objects must outlive it.
-  RestDoor(Settings settings, const ApiKeys& keys, IceSource& ice, Doors& doors);
+  RestDoor(Settings settings, RestGate& gate, IceSource& ice, Doors& doors);
 
-  struct Operation {
-    Method method;
-    std::string_view path;  ///< with parameters in braces: "/v1/rooms/{id}"
-  };
   /// All that it answers.
-  [[nodiscard]] static std::vector<Operation> operations();
+  [[nodiscard]] static std::vector<RestOperation> operations();
 
   [[nodiscard]] std::vector<Route> routes() const override;
   void on_asked(ConnectionId id, const Asked& asked, Now now) override;
@@ -58,7 +48,7 @@ class RestDoor final : public Door {
   /// A request that may be answered.
   struct Call {
     const Request& request;
-    const ApiKey& key;
+    const ApiKey* key;                    // nullptr: the operator of this host
     std::vector<std::string> parameters;  // of the path
     Json body;                            // an object, of POST and PATCH
     Now now;
@@ -66,11 +56,7 @@ class RestDoor final : public Door {
   struct Row;
 
   [[nodiscard]] static std::span<const Row> table();
-  [[nodiscard]] Response answer(const Request& request, Now now);
-  [[nodiscard]] const ApiKey* authenticate(const Request& request) const;
-  /// The 429 when `key` has asked too often.
-  [[nodiscard]] std::optional<Response> spend(const ApiKey& key, Now now);
-  [[nodiscard]] Response dispatch(const Request& request, const ApiKey& key, Now now);
+  [[nodiscard]] Response answer(ConnectionId id, const Request& request, Now now);
 
   [[nodiscard]] Response list_rooms(const Call& call);
   [[nodiscard]] Response create_room(const Call& call);
@@ -88,10 +74,9 @@ class RestDoor final : public Door {
                                             std::optional<seconds> ttl = std::nullopt);
 
   const Settings settings_;
-  const ApiKeys& keys_;
+  RestGate& gate_;
   IceSource& ice_;
   Doors& doors_;
-  std::map<std::string, RateMeter, std::less<>> rates_;  // by the keys' ids
 };
 
 }  // namespace turnpike::signaling

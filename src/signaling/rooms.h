@@ -142,6 +142,9 @@ class Rooms {
   /// Asks everyone to go elsewhere: goaway at once, then closes them one by one over
   /// Limits::drain_spread. Nobody joins any more. `url` may be empty.
   void drain(std::string_view url, Now now, Effects& effects);
+  /// Whoever comes is let in again. Those who have been asked to go still go.
+  void end_drain() { draining_ = false; }
+  [[nodiscard]] bool is_draining() const { return draining_; }
 
   // ---- other doors: protocols that bring their own messages ----
   struct Entry {

@@ -54,9 +54,11 @@ Site::Site(OriginPolicy origins, StaticFiles files, std::vector<Route> routes, A
       audience_(audience) {}
 
 bool Site::leads_to(const Route& route, std::string_view path) const {
-  const bool is_open = route.is_for_operators
-                           ? audience_ == Audience::operators
-                           : audience_ == Audience::everyone || route.kind == RouteKind::health;
+  const bool is_open =
+      audience_ == Audience::everyone
+          ? !route.is_for_operators
+          : route.is_for_operators || route.kind == RouteKind::health ||
+                (audience_ == Audience::administrators && route.is_for_administration);
   return is_open && fits(route, path);
 }
 

@@ -32,7 +32,8 @@ struct Route {
   std::string subprotocol{};          ///< which the client must offer; empty: none is chosen
   std::size_t max_message_bytes = 0;  ///< 0: as WebSocketLimits say
   // ----
-  bool is_for_operators = false;  ///< found by a Site for operators alone
+  bool is_for_operators = false;       ///< not found by everyone
+  bool is_for_administration = false;  ///< found by whoever administers from this host, too
 };
 
 /// How to switch to the WebSocket protocol.
@@ -52,7 +53,8 @@ using Decision = std::variant<Response, Upgrade, Application>;
 /// Who comes by a listener.
 enum class Audience : std::uint8_t {
   everyone,
-  operators,  ///< they find routes that are for them, and /healthz
+  operators,       ///< they find routes that are for them, and /healthz
+  administrators,  ///< the same and what is for administration, by a way that is theirs alone
 };
 
 /// What a server offers over HTTP. Shared by its connections, and not changed while they live.

@@ -40,6 +40,8 @@ Reason Server::on_allocate(const Request& request) {
   const auto plan = plan_allocate(request);
   if (!plan) return refuse(request, plan.error());
 
+  if (is_draining_ && !plan->token) return refuse_for_room(request);
+
   // Step 10: quota, by user and by network.
   const auto& principal = request.principal;
   const NetworkId network = network_of(request.flow.tuple.client.address);

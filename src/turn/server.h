@@ -140,6 +140,9 @@ class Server {
   void forget_users() { authenticator_.forget_answers(); }
   /// Exchanges the credentials: `book` must outlive the server, or be exchanged before its end.
   void use_book(const auth::CredentialBook& book) { authenticator_.use(book); }
+  /// True: new clients are sent elsewhere (300), or away (508) when there is nowhere; what lives
+  /// lives on, and reservations are honoured.
+  void set_draining(bool is_draining) { is_draining_ = is_draining; }
 
   /// Ends what has run out. Call it when next_deadline() has come.
   void on_deadline(Now now, Effects& effects);
@@ -392,6 +395,7 @@ class Server {
   BandwidthLimit user_bandwidth_;
   BandwidthLimit total_bandwidth_;
   RelayCounters counters_;
+  bool is_draining_ = false;
   std::array<std::uint8_t, stun::max_own_message_bytes> scratch_;
 };
 

@@ -374,4 +374,70 @@ TEST_CASE("a client that goes before its answer withdraws the question", "[signa
   CHECK(wire.take().empty());
 }
 
+TEST_CASE("an answer may be a stream that ends with the connection", "[signaling]") {
+  Wire wire;
+  wire.receive("GET /ask HTTP/1.1\r\nHost: a\r\n\r\n" + std::string{healthz});
+  CHECK(wire.event() == "asked ");
+  wire.connection.begin_stream(Response{200, {{"Content-Type", "text/event-stream"}}, "first\n"},
+                               wire.now(), wire.events);
+  const std::string head = wire.take();
+  CHECK(status_of(head) == 200);
+  CHECK(head.find("Content-Length") == std::string::npos);
+  CHECK(head.find("Connection: close\r\n") != std::string::npos);
+  CHECK(head.ends_with("\r\n\r\nfirst\n"));
+
+  SECTION("no deadline ends it while it is quiet") {
+    CHECK_FALSE(wire.connection.next_deadline());
+    CHECK(wire.connection.send_part("second\n", wire.now().instant));
+    CHECK(wire.take() == "second\n");
+    wire.connection.end_stream(wire.now().instant);
+    CHECK(wire.connection.wants_close());
+    CHECK(wire.event() == "none");
+    CHECK(wire.connection.send_part("late", wire.now().instant));
+    CHECK(wire.take().empty());
+  }
+  SECTION("nothing else is answered, however much is sent") {
+    wire.receive(healthz);
+    wire.receive(std::string(100'000, 'a'));
+    CHECK(wire.take().empty());
+    wire.respond("late");
+    CHECK(wire.take().empty());
+  }
+  SECTION("a client that goes withdraws") {
+    wire.connection.lost(wire.events);
+    CHECK(wire.event() == "withdrawn");
+  }
+  SECTION("a client that reads nothing withdraws too, after a while") {
+    CHECK(wire.connection.send_part("unread", wire.now().instant));
+    wire.advance(30'000ms);
+    CHECK(wire.event() == "withdrawn");
+    CHECK(wire.connection.wants_close());
+  }
+}
+
+TEST_CASE("the queue of a stream is bounded", "[signaling][hostile]") {
+  ConnectionLimits limits;
+  limits.max_queued_bytes = 300;
+  Wire wire{limits};
+  wire.receive("GET /ask HTTP/1.1\r\nHost: a\r\n\r\n");
+  wire.connection.begin_stream(Response{200}, wire.now(), wire.events);
+  (void)wire.take();
+  const std::string part(150, 'a');
+  CHECK(wire.connection.send_part(part, wire.now().instant));
+  CHECK(wire.connection.send_part(part, wire.now().instant));
+  CHECK_FALSE(wire.connection.send_part(part, wire.now().instant));
+  CHECK(wire.take(200).size() == 200);
+  CHECK(wire.connection.send_part(part, wire.now().instant));
+  CHECK(wire.take() == std::string(250, 'a'));
+}
+
+TEST_CASE("HEAD gets the head of a stream, and the connection goes on", "[signaling]") {
+  Wire wire;
+  wire.receive("HEAD /ask HTTP/1.1\r\nHost: a\r\n\r\n");
+  wire.connection.begin_stream(Response{200}, wire.now(), wire.events);
+  CHECK(status_of(wire.take()) == 200);
+  wire.receive(healthz);
+  CHECK(status_of(wire.take()) == 200);
+}
+
 }  // namespace turnpike::signaling::test

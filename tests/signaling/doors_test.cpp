@@ -193,4 +193,31 @@ TEST_CASE("the next deadline is the earliest of rooms and doors", "[signaling]")
   CHECK(fixture.recorder.take() == "deadline\n");
 }
 
+TEST_CASE("a door may stream its answer until the client goes", "[signaling]") {
+  Fixture fixture;
+  House& house = fixture.house;
+  const std::uint64_t client = house.connect();
+  const ConnectionId id{client};
+  house.receive(client, "GET /ask HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\n\r\n");
+  house.doors.begin_stream(id, Response{200}, house.now());
+  CHECK(has(house.read(client), "Vary: Origin"));
+  (void)house.doors.take_touched();
+  CHECK(house.doors.send_part(id, "part", house.now()));
+  CHECK(house.doors.take_touched() == std::vector{id});
+  CHECK(house.read(client) == "part");
+  (void)fixture.recorder.take();
+
+  SECTION("of its own accord") {
+    house.lose(client);
+    CHECK(fixture.recorder.take() == "withdrawn\n");
+    CHECK(house.doors.send_part(id, "late", house.now()));
+  }
+  SECTION("or because the door ends it") {
+    house.doors.end_stream(id, house.now());
+    CHECK(house.at(client).wants_close());
+    house.lose(client);
+    CHECK(fixture.recorder.take().empty());
+  }
+}
+
 }  // namespace turnpike::signaling::test

@@ -64,12 +64,13 @@ std::string filled(std::string path, std::string_view peer) {
 
 }  // namespace
 
-TEST_CASE("the REST API is described as it is: every operation, and no other", "[signaling]") {
-  std::set<std::string> answered;
+// That nothing else is described is for tests/server/control_door_test.cpp, which knows the rest.
+TEST_CASE("the REST API is described: every operation", "[signaling]") {
+  const std::set<std::string> described = described_operations();
   for (const auto& [method, path] : RestDoor::operations()) {
-    answered.insert(lower(to_string(method)) + " " + std::string{path});
+    INFO(path);
+    CHECK(described.contains(lower(to_string(method)) + " " + std::string{path}));
   }
-  CHECK(described_operations() == answered);
 }
 
 TEST_CASE("every example in the description of the REST API is what its schema says",
@@ -91,7 +92,10 @@ TEST_CASE("every example in the description of the REST API is what its schema s
     for (const auto& [status, response] : described["responses"].items()) {
       INFO(status);
       const Json& resolved = schemas.resolve(response);
-      if (status != "204") CHECK(check(resolved.at("content")) == "");
+      const bool has_json =
+          resolved.contains("content") && resolved["content"].contains("application/json");
+      CHECK((has_json || status == "204" || resolved["content"].contains("text/event-stream")));
+      if (has_json) CHECK(check(resolved["content"]) == "");
     }
   }
   CHECK(examples > 50);

@@ -141,6 +141,10 @@ TEST_CASE("nobody comes in during a drain", "[signaling]") {
   CHECK(early.closed()->code == 4503);
   mina.connect();
   CHECK(mina.closed()->code == 4503);
+
+  world.rooms().end_drain();
+  Client& late = world.client();
+  CHECK(late.join("demo")["type"] == "joined");
 }
 
 // --- The operator --------------------------------------------------------------------------------

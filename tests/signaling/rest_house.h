@@ -50,7 +50,9 @@ class RestHouse : public House {
  public:
   /// `requests_per_second`, and as many at once; 0: no limit.
   explicit RestHouse(JoinAuth auth = JoinAuth::open, std::uint32_t requests_per_second = 0)
-      : House(auth), door_(settings(requests_per_second), keys(), ice, doors) {
+      : House(auth),
+        gate_({requests_per_second, requests_per_second}, keys(), doors),
+        door_(settings(), gate_, ice, doors) {
     doors.add(door_);
   }
 
@@ -82,17 +84,16 @@ class RestHouse : public House {
   SomeIce ice;
 
  private:
-  [[nodiscard]] RestDoor::Settings settings(std::uint32_t requests_per_second) const {
+  [[nodiscard]] RestDoor::Settings settings() const {
     RestDoor::Settings all;
     all.version = "1.2.3";
     all.node = "n1";
     all.region = "kr";
     all.started = now().instant;
-    all.requests_per_second = requests_per_second;
-    all.request_burst = requests_per_second;
     return all;
   }
 
+  RestGate gate_;
   RestDoor door_;
 };
 

@@ -58,7 +58,8 @@ CONFINED = [
     (r"<asio[./]", r"(net|server|cli)/.*", "Asio is used only in net, server and cli"),
     (r"<spdlog/", r"(server|cli)/.*", "spdlog is used only in server and cli"),
     (r"<sqlite3\.h", r"store/.*", "SQLite is used only in src/store"),
-    (r"<curl/", r"server/webhooks[^/]*", "libcurl is used only in src/server/webhooks*"),
+    (r"<curl/", r"server/(webhooks|http_poster)[^/]*|cli/control_client[^/]*",
+     "libcurl is used only in src/server/webhooks*, src/server/http_poster* and src/cli/control_client*"),
 ]
 
 SOURCE_SUFFIXES = {".h", ".hpp", ".cpp", ".cc", ".inc"}

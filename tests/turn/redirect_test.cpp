@@ -209,4 +209,25 @@ TEST_CASE("several alternates of one family all get their share", "[turn][rfc848
   CHECK(named == std::set{other_v4, third});
 }
 
+TEST_CASE("a server that drains takes no new clients, and keeps those it has",
+          "[turn][rfc8489-10]") {
+  WorldSettings settings;
+  const bool has_alternate = GENERATE(true, false);
+  if (has_alternate) settings.alternates.servers = {other_v4};
+  World world{std::move(settings)};
+  auto bob = world.client("198.51.100.1:4000");
+  REQUIRE(bob.allocate().code() == ok);
+  world.server().set_draining(true);
+
+  auto alice = world.client("198.51.100.7:4000");
+  const Balance before = world.balance();
+  const Reply reply = alice.allocate();
+  CHECK(reply.code() == (has_alternate ? 300 : 508));
+  CHECK(world.balance() == before);
+  CHECK(bob.refresh(seconds{600}).code() == ok);
+
+  world.server().set_draining(false);
+  CHECK(alice.allocate().code() == ok);
+}
+
 }  // namespace turnpike::test

@@ -1,0 +1,100 @@
+#include "server/store_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "server/log.h"
+
+namespace turnpike::server {
+
+StoreThread::StoreThread(Settings settings, store::Store& store, ControlInbox& inbox)
+    : settings_(settings), store_(store), inbox_(inbox), thread_([this] { run(); }) {}
+
+StoreThread::~StoreThread() {
+  {
+    const std::lock_guard lock{mutex_};
+    is_over_ = true;
+  }
+  condition_.notify_one();
+  thread_.join();
+}
+
+void StoreThread::ask(Question question) {
+  {
+    const std::lock_guard lock{mutex_};
+    questions_.push_back(std::move(question));
+  }
+  condition_.notify_one();
+}
+
+void StoreThread::add_usage(store::UsageRecord record) {
+  const std::lock_guard lock{mutex_};
+  if (records_.size() >= settings_.max_records) {
+    ++counters_.lost;
+    return;
+  }
+  records_.push_back(std::move(record));
+  if (due_) return;
+  due_ = Clock::now() + settings_.longest_delay;
+  condition_.notify_one();
+}
+
+StoreThread::Counters StoreThread::counters() const {
+  const std::lock_guard lock{mutex_};
+  Counters counters = counters_;
+  counters.waiting = records_.size();
+  return counters;
+}
+
+void StoreThread::run() {
+  Lock lock{mutex_};
+  while (!is_over_) {
+    answer_questions(lock);
+    if (due_ && *due_ <= Clock::now()) write_batch(lock);
+    if (is_over_ || !questions_.empty()) continue;
+    if (due_) {
+      condition_.wait_until(lock, *due_);
+    } else {
+      condition_.wait(lock);
+    }
+  }
+  do {
+    write_batch(lock);
+  } while (!records_.empty() && !counters_.is_failing);
+}
+
+void StoreThread::answer_questions(Lock& lock) {
+  while (!questions_.empty()) {
+    const Question question = std::move(questions_.front());
+    questions_.pop_front();
+    lock.unlock();
+    inbox_.deliver(question(store_));
+    lock.lock();
+  }
+}
+
+void StoreThread::write_batch(Lock& lock) {
+  const auto count = std::min(records_.size(), settings_.max_batch);
+  if (count == 0) return;
+  const std::vector<store::UsageRecord> batch{
+      records_.begin(), records_.begin() + static_cast<std::ptrdiff_t>(count)};
+  lock.unlock();
+  const auto written = store_.append_usage(batch);
+  lock.lock();
+  const bool was_failing = std::exchange(counters_.is_failing, !written);
+  due_ = Clock::now() + settings_.longest_delay;
+  if (!written) {
+    if (!was_failing) {
+      log_event(LogLevel::error, "usage_not_written", {{"reason", written.error().sentence}});
+    }
+    return;
+  }
+  if (was_failing) log_event(LogLevel::info, "usage_written_again", {});
+  counters_.written += count;
+  records_.erase(records_.begin(), records_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (records_.empty()) due_.reset();
+  if (records_.size() >= settings_.max_batch) due_ = Clock::now();
+}
+
+}  // namespace turnpike::server
