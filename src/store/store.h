@@ -235,8 +235,8 @@ class Store {
   /// Writes an entry about something that is not kept here, such as a killed allocation.
   [[nodiscard]] virtual Stored<void> record(std::string_view action, std::string_view subject,
                                             std::string_view detail, const Author& author) = 0;
-  /// The number of the last change by anybody, in whatever process; 0: none yet. Costs about a
-  /// microsecond while nothing changes: for asking several times a second. Usage is no change.
+  /// The number of the last change by anybody, in whatever process; 0: none yet. Costs a few
+  /// microseconds while nothing changes: for asking several times a second. Usage is no change.
   [[nodiscard]] virtual Stored<std::uint64_t> change_counter() = 0;
   /// The changes with numbers above `counter`, the oldest first, at most `limit`: what of one's
   /// own is to be read again.
