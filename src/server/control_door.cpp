@@ -256,11 +256,11 @@ ControlDoor::Reply ControlDoor::reload(const Call& call) {
   if (!hooks_.reload) return error_response(404, "This server cannot reload.");
   const ReloadReport report = hooks_.reload();
   ObjectWriter out;
-  out.boolean("reloaded", report.errors.empty()).raw("errors", texts_json(report.errors));
+  out.boolean("reloaded", report.succeeded()).raw("errors", texts_json(report.errors));
   out.raw("changed", texts_json(report.changed));
   std::string json = out.raw("needsRestart", texts_json(report.needs_restart)).finish();
   events_.publish("reload", json, call.now);
-  return json_response(report.errors.empty() ? 200 : 422, std::move(json));
+  return json_response(report.succeeded() ? 200 : 422, std::move(json));
 }
 
 ControlDoor::Reply ControlDoor::stream_events(const Call& call) {

@@ -16,19 +16,13 @@
 #include "server/event_streams.h"
 #include "server/mailbox.h"
 #include "server/metrics.h"
+#include "server/reload.h"
 #include "server/store_thread.h"
 #include "signaling/doors.h"
 #include "signaling/rest_gate.h"
 #include "signaling/rest_request.h"
 
 namespace turnpike::server {
-
-/// What a reload has come to.
-struct ReloadReport {
-  std::vector<std::string> errors;         ///< not empty: nothing has changed
-  std::vector<std::string> changed;        ///< keys that are in effect now
-  std::vector<std::string> needs_restart;  ///< keys that have changed and are not in effect
-};
 
 /// How much room there is for allocations.
 struct Capacity {
