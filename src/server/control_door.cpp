@@ -342,7 +342,7 @@ ControlDoor::Reply ControlDoor::ask_worker(turn::WorkerId worker, Question quest
 
 bool ControlDoor::send(turn::WorkerId worker, std::uint64_t question, const Order& order) {
   Mail mail;
-  mail.add_order({question, order});
+  mail.add(OrderLetter{question, order});
   return workers_.of(worker).deliver(mail);
 }
 

@@ -16,6 +16,8 @@
 #include "server/stream_session.h"
 #include "server/worker_order.h"
 #include "turn/effects.h"
+#include "turn/limits.h"
+#include "turn/peer_policy.h"
 
 namespace turnpike::server {
 
@@ -75,9 +77,15 @@ struct BookLetter {
   std::shared_ptr<const auth::CredentialBook> book;
 };
 
+/// Other limits and another peer policy hold from now on.
+struct RulesLetter {
+  turn::Limits limits;
+  std::shared_ptr<const turn::PeerPolicy> policy;
+};
+
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
                             ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter,
-                            OrderLetter>;
+                            OrderLetter, RulesLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {

@@ -23,6 +23,7 @@
 #include "server/pulse.h"
 #include "server/quickstart.h"
 #include "server/reload.h"
+#include "server/reload_desk.h"
 #include "server/signaling_host.h"
 #include "server/store_location.h"
 #include "server/user_source.h"
@@ -301,6 +302,7 @@ class Service {
  public:
   Service(const Config& config, const ServeOptions& options)
       : config_(config),
+        options_(options),
         listen_(all_listeners(config)),
         relay_addresses_(relay_addresses(config, listen_)),
         ledger_(relay_addresses_, config.relay.ports, limits_of(config)),
@@ -330,6 +332,7 @@ class Service {
   ReloadReport reload(const Config& wanted);
   /// For the metrics.
   void note_reload(bool succeeded) { reload_succeeded_ = succeeded ? 1 : 0; }
+  [[nodiscard]] ReloadDesk& reload_desk() { return reload_desk_; }
   void log_start(const ServeOptions& options) const;
   void log_counters() const;
 
@@ -345,6 +348,7 @@ class Service {
   void load_certificate();
   void refresh_certificate();
   void open_store();
+  void use_rules(const Config& config);
   void open_users(Random& random);
   void open_signaling();
   [[nodiscard]] WorkerListeners open_listeners() const;
@@ -352,6 +356,8 @@ class Service {
   [[nodiscard]] unsigned worker_count() const;
 
   const Config& config_;
+  const ServeOptions& options_;
+  ReloadDesk reload_desk_;
   std::vector<Listener> listen_;
   std::vector<turn::RelayAddress> relay_addresses_;
   turn::Ledger ledger_;
@@ -514,7 +520,12 @@ void Service::open_signaling() {
   hooks.capacity = [this] { return capacity(); };
   hooks.reasons = [this] { return reason_totals(); };
   hooks.numbers = [this] { return numbers(); };
-  SignalingHost::Surroundings surroundings{connections_, mailboxes_, store_.get(), std::move(hooks)};
+  hooks.reload = [this] { return reload_desk_.ask(); };
+  hooks.store_changed = [this] {
+    if (users_) users_->look_at_store();
+  };
+  SignalingHost::Surroundings surroundings{connections_, mailboxes_, store_.get(),
+                                           std::move(hooks)};
   for (const Listener& listener : listen_) surroundings.listeners.push_back(described(listener));
   signaling_ = std::make_unique<SignalingHost>(
       config_, SignalingHost::Listeners{open_http(), open_metrics(), open_control()},
@@ -578,6 +589,22 @@ void Service::on_time() {
   log_suppressed();
 }
 
+/// The workers change over in their next turn.
+void Service::use_rules(const Config& config) {
+  const turn::Limits limits = limits_of(config);
+  ledger_.set_limits(limits);
+  const auto policy = std::make_shared<const turn::PeerPolicy>(
+      policy_settings(config, options_, listen_, relay_addresses_), ledger_.live_relays());
+  for (std::size_t i = 0; i < mailboxes_.size(); ++i) {
+    Mail mail;
+    mail.add(RulesLetter{limits, policy});
+    const auto worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
+    if (!mailboxes_.of(worker).deliver(mail)) {
+      log_event(LogLevel::error, "rules_not_delivered", {{"worker", i}});
+    }
+  }
+}
+
 ReloadReport Service::reload(const Config& wanted) {
   ReloadPlan plan = plan_reload(running_, wanted);
   if (plan.config.tls.certificate != running_.tls.certificate ||
@@ -589,6 +616,7 @@ ReloadReport Service::reload(const Config& wanted) {
     certificate_.emplace(tls.certificate, tls.key, *context);
   }
   set_log_level(plan.config.log.level);
+  use_rules(plan.config);
   credentials_->use(plan.config.auth, net::read_clock().wall);
   running_ = std::move(plan.config);
   return {{}, std::move(plan.changed), std::move(plan.needs_restart)};
@@ -658,12 +686,11 @@ void Service::begin_stop() { signaling_->stop(); }
 bool Service::is_draining() const { return !signaling_->has_ended(); }
 
 void Service::stop() {
-  credentials_->watch(nullptr);
-  users_.reset();  // it would wake those that are going
   signaling_->stop_at_once();
   signaling_thread_.join();
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : threads_) thread.join();
+  users_.reset();  // it writes to all of those, and they asked it
 }
 
 void Service::log_start(const ServeOptions& options) const {
@@ -928,13 +955,14 @@ int run(const Config& configured, const ServeOptions& options) {
       if (signal == SIGUSR1) service.drain();
       if (signal == SIGHUP) {
         manager.reloading(net::read_clock().instant);
-        reload(service, options, config);
+        service.reload_desk().answer(reload(service, options, config));
         manager.ready(service.status());
       }
       heartbeat.tick(service);
       service.on_time();
     }
     log_event(LogLevel::info, "stopping", {{"signal", *signal}});
+    service.reload_desk().close();
     manager.stopping("Asking those in rooms to go elsewhere");
     service.begin_stop();
     while (service.is_draining() && !signals.wait(milliseconds{20})) heartbeat.tick(service);

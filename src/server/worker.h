@@ -214,6 +214,7 @@ class Worker {
   void read(const UserLetter& letter);
   void read(const ForgetUsersLetter& letter);
   void read(const BookLetter& letter);
+  void read(const RulesLetter& letter);
   void end_revoked_allocations();
   void give_up_parked();
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
@@ -313,6 +314,7 @@ class Worker {
   DtlsSessions dtls_;
   std::vector<std::uint8_t> dtls_message_;  // being put together
   ParkedRequests parked_;
+  std::shared_ptr<const turn::PeerPolicy> policy_;  // of the last RulesLetter
   Mail inbox_;
   std::vector<Mail> outboxes_;    // by WorkerId
   DeadlineQueue tls_handshakes_;  // of sessions that are not established yet

@@ -51,6 +51,14 @@ void Worker::read(const BookLetter& letter) {
   end_revoked_allocations();
 }
 
+void Worker::read(const RulesLetter& letter) {
+  server_.set_limits(letter.limits);
+  server_.use_policy(*letter.policy);
+  policy_ = letter.policy;  // the old one may go now
+  server_.recheck_peers(now_, effects_);
+  apply_effects();
+}
+
 /// Calls under way end with the credential that they were allowed by.
 void Worker::end_revoked_allocations() {
   std::vector<turn::AllocationName> revoked;
