@@ -13,7 +13,11 @@
 #include <array>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
+
+#include "net/clock.h"
+#include "server/log_budget.h"
 
 namespace turnpike::server {
 namespace {
@@ -176,6 +180,32 @@ OpenLog& open_log() {
   return log;
 }
 
+void write(LogLevel level, std::string_view event, LogFields fields) {
+  const OpenLog& log = open_log();
+  const std::string line =
+      log.is_json ? log_line_json(event, fields) : log_line_text(event, fields);
+  // As an argument: braces in the line are not spdlog's to read.
+  log.logger->log(spdlog_level(level), spdlog::string_view_t{line.data(), line.size()});
+}
+
+/// What the log has left out, of all threads.
+struct Warnings {
+  std::mutex mutex;
+  LogBudget budget;
+};
+
+Warnings& warnings() {
+  static Warnings all;
+  return all;
+}
+
+/// The name is in "of": a line's own is in "event".
+void write_suppressed(const std::vector<LogBudget::Suppressed>& left_out) {
+  for (const auto& [event, count] : left_out) {
+    write(LogLevel::warn, "log_suppressed", {{"of", event}, {"count", count}});
+  }
+}
+
 /// True when stderr is the stream that systemd connected to the journal. The variable alone does
 /// not say so: programs started with a redirected stderr inherit it.
 bool stderr_is_journal() {
@@ -209,6 +239,8 @@ Log::Log(const Config::Log& config) {
 }
 
 Log::~Log() {
+  if (is_logged(LogLevel::warn))
+    write_suppressed(warnings().budget.take_suppressed(Instant::max()));
   open_log() = {};
   spdlog::shutdown();  // waits until the queue is written
 }
@@ -225,11 +257,24 @@ bool is_logged(LogLevel level) {
 
 void log_event(LogLevel level, std::string_view event, LogFields fields) {
   if (!is_logged(level)) return;
-  const OpenLog& log = open_log();
-  const std::string line =
-      log.is_json ? log_line_json(event, fields) : log_line_text(event, fields);
-  // As an argument: braces in the line are not spdlog's to read.
-  log.logger->log(spdlog_level(level), spdlog::string_view_t{line.data(), line.size()});
+  log_suppressed();
+  if (level == LogLevel::warn) {
+    Warnings& all = warnings();
+    const std::lock_guard lock{all.mutex};
+    if (!all.budget.may_write(event, net::read_clock().instant)) return;
+  }
+  write(level, event, fields);
+}
+
+void log_suppressed() {
+  if (!is_logged(LogLevel::warn)) return;
+  Warnings& all = warnings();
+  std::vector<LogBudget::Suppressed> left_out;
+  {
+    const std::lock_guard lock{all.mutex};
+    left_out = all.budget.take_suppressed(net::read_clock().instant);
+  }
+  write_suppressed(left_out);
 }
 
 std::string log_line_text(std::string_view event, LogFields fields) {

@@ -73,7 +73,15 @@ void set_log_level(LogLevel level);
 
 /// Writes one event. Any thread. `event` is snake_case and, once released, never renamed.
 /// Never give credentials: fields that are called after one are written as "(hidden)".
+///
+/// Warnings are what strangers can cause, so each name is written ten times a second at most
+/// (LogBudget); `log_suppressed` then says how many were left out. Other levels are not limited:
+/// info keeps the record of allocations, and every error wants somebody to act.
 void log_event(LogLevel level, std::string_view event, LogFields fields = {});
+
+/// Says what was left out in seconds that are over. Every event does so too; call it each second,
+/// for warnings after which there is silence. Any thread.
+void log_suppressed();
 
 /// True when events of `level` are written at all; saves the making of fields.
 [[nodiscard]] bool is_logged(LogLevel level);

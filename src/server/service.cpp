@@ -532,6 +532,7 @@ void Service::load_certificate() {
 void Service::on_time() {
   refresh_certificate();
   credentials_->on_time(net::read_clock().wall);
+  log_suppressed();
 }
 
 ReloadReport Service::reload(const Config& wanted) {

@@ -1,0 +1,58 @@
+#include "server/log_budget.h"
+
+#include "catch.h"
+
+using namespace turnpike;
+using server::LogBudget;
+
+namespace {
+
+constexpr Instant start{seconds{1000}};
+
+unsigned written(LogBudget& budget, std::string_view event, unsigned tries, Instant now) {
+  unsigned lines = 0;
+  for (unsigned i = 0; i < tries; ++i) lines += budget.may_write(event, now) ? 1 : 0;
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("a warning is written ten times a second, and the rest is counted", "[server][log]") {
+  LogBudget budget;
+  CHECK(written(budget, "accept_failed", 1000, start) == LogBudget::per_second);
+  CHECK(budget.take_suppressed(start + milliseconds{999}).empty());
+  CHECK(written(budget, "accept_failed", 7, start + milliseconds{999}) == 0);
+
+  const auto left_out = budget.take_suppressed(start + seconds{1});
+  REQUIRE(left_out.size() == 1);
+  CHECK(left_out[0].event == "accept_failed");
+  CHECK(left_out[0].count == 997);
+}
+
+TEST_CASE("what was left out is told once, and the next second begins afresh", "[server][log]") {
+  LogBudget budget;
+  CHECK(written(budget, "accept_failed", 11, start) == LogBudget::per_second);
+  CHECK(budget.take_suppressed(start + seconds{5}).size() == 1);
+  CHECK(budget.take_suppressed(start + seconds{5}).empty());
+  CHECK(written(budget, "accept_failed", 11, start + seconds{5}) == LogBudget::per_second);
+}
+
+TEST_CASE("a second in which nothing was left out is not told of", "[server][log]") {
+  LogBudget budget;
+  CHECK(written(budget, "accept_failed", LogBudget::per_second, start) == LogBudget::per_second);
+  CHECK(budget.take_suppressed(start + seconds{1}).empty());
+}
+
+TEST_CASE("a flood of one warning takes nothing from another", "[server][log]") {
+  LogBudget budget;
+  CHECK(written(budget, "relay_not_opened", 1000, start) == LogBudget::per_second);
+  CHECK(written(budget, "accept_failed", 12, start + milliseconds{500}) == LogBudget::per_second);
+
+  const auto first = budget.take_suppressed(start + seconds{1});
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].event == "relay_not_opened");
+  const auto second = budget.take_suppressed(start + milliseconds{1500});
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].event == "accept_failed");
+  CHECK(second[0].count == 2);
+}
