@@ -100,7 +100,8 @@ std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::Mes
   // Who does not exist or is over is told so only after a MAC has been computed all the same.
   const auto account_denial = check_account(claim, now, expiry);
   if (claim.is_wanted) {
-    if (!nonces_.is_valid(claim.nonce, client, now.instant)) return Denial::stale_nonce;
+    const bool is_fresh = nonces_.is_valid(claim.nonce, client, now.instant);
+    if (!is_fresh) return Denial::stale_nonce;
     return UserWanted{claim.username};
   }
   const stun::IntegrityKey* key = matching_key(request, claim);

@@ -508,6 +508,7 @@ void Mapper::map_public_address(Family family, std::vector<std::string>& public_
   for (const std::string& address : values_of("relay-ip")) {
     if (is_of_family(address)) relay_ips.push_back(address);
   }
+  const std::vector<std::string> named = relay_ips;  // those that pairs are to stand behind
   std::size_t pairs = 0;
   for (const Option* option : all("external-ip")) {
     const std::string value = option->value.value_or("");
@@ -515,9 +516,8 @@ void Mapper::map_public_address(Family family, std::vector<std::string>& public_
     const std::string outside = value.substr(0, slash);
     const std::string inside = slash == std::string::npos ? "" : value.substr(slash + 1);
     if (!is_of_family(outside)) continue;
-    const bool is_relay_ip =
-        std::find(relay_ips.begin(), relay_ips.end(), inside) != relay_ips.end();
-    if (!inside.empty() && !relay_ips.empty() && !is_relay_ip) {
+    const bool is_relay_ip = std::find(named.begin(), named.end(), inside) != named.end();
+    if (!inside.empty() && !named.empty() && !is_relay_ip) {
       remark(*option, Fate::unneeded, "public_ip", "no relay-ip stands behind it");
       continue;
     }

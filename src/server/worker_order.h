@@ -14,10 +14,10 @@ namespace turnpike::server {
 
 /// Which allocations are meant. What is not said holds for all.
 struct AllocationFilter {
-  std::string user;  ///< as clients send it, or as quotas count it
-  std::optional<IpAddress> client;
-  std::optional<Transport> client_transport;
-  std::optional<turn::PeerTransport> peer_transport;
+  std::string user{};  ///< as clients send it, or as quotas count it
+  std::optional<IpAddress> client{};
+  std::optional<Transport> client_transport{};
+  std::optional<turn::PeerTransport> peer_transport{};
 
   [[nodiscard]] bool fits(const turn::AllocationView& allocation) const;
 };

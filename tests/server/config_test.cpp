@@ -329,7 +329,7 @@ TEST_CASE("an unknown section is refused once, not once per key (C01)", "[server
 
 TEST_CASE("sections that other versions know are refused like any unknown one",
           "[server][config]") {
-  for (const char* section : {"store", "control", "cluster"}) {
+  for (const char* section : {"cluster", "oauth"}) {
     CAPTURE(section);
     CHECK(contains(refusal("[" + std::string{section} + "]\nx = 1\n"), "knows no such section"));
   }

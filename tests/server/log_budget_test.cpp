@@ -11,7 +11,7 @@ constexpr Instant start{seconds{1000}};
 
 unsigned written(LogBudget& budget, std::string_view event, unsigned tries, Instant now) {
   unsigned lines = 0;
-  for (unsigned i = 0; i < tries; ++i) lines += budget.may_write(event, now) ? 1 : 0;
+  for (unsigned i = 0; i < tries; ++i) lines += budget.may_write(event, now) ? 1U : 0U;
   return lines;
 }
 

@@ -56,8 +56,8 @@ TEST_CASE("an allocation is seen by its name, as it is now", "[turn]") {
   auto alice = world.client("198.51.100.7:4000");
   REQUIRE(alice.allocate(with_additional(Family::ipv6)).code() == ok);
   world.advance(10s);
-  alice.permit_all({"203.0.113.9", "203.0.113.10"});
-  alice.bind_channel(ch, "203.0.113.9:5000");
+  alice.permit_all({"9.9.9.9", "9.9.9.10"});
+  alice.bind_channel(ch, "9.9.9.9:5000");
   alice.refresh(1200s);
 
   const auto view = world.server().view(named(1)).value();
@@ -108,17 +108,17 @@ TEST_CASE("payload is counted where it goes, headers and all that is dropped are
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
-  alice.permit("203.0.113.9");
-  CHECK(alice.send("203.0.113.9:5000", "12345") == Reason::relayed_to_peer);
-  CHECK(alice.send("203.0.113.8:5000", "12345") == Reason::dropped_no_permission);
-  CHECK(world.peer_sends("203.0.113.9:5000", alice, "123") == Reason::relayed_to_client);
-  CHECK(world.peer_sends("203.0.113.8:5000", alice, "123") == Reason::dropped_no_permission);
+  alice.permit("9.9.9.9");
+  CHECK(alice.send("9.9.9.9:5000", "12345") == Reason::relayed_to_peer);
+  CHECK(alice.send("9.9.9.8:5000", "12345") == Reason::dropped_no_permission);
+  CHECK(world.peer_sends("9.9.9.9:5000", alice, "123") == Reason::relayed_to_client);
+  CHECK(world.peer_sends("9.9.9.8:5000", alice, "123") == Reason::dropped_no_permission);
   CHECK(world.server().view(named(1))->traffic == Traffic{1, 5, 1, 3});
 
-  alice.bind_channel(ch, "203.0.113.9:5000");
+  alice.bind_channel(ch, "9.9.9.9:5000");
   CHECK(alice.send_channel(ch, "1234567") == Reason::relayed_to_peer);
-  CHECK(world.peer_sends("203.0.113.9:5000", alice, "") == Reason::relayed_to_client);
-  CHECK(world.peer_sends("203.0.113.9:5000", alice, "12") == Reason::relayed_to_client);
+  CHECK(world.peer_sends("9.9.9.9:5000", alice, "") == Reason::relayed_to_client);
+  CHECK(world.peer_sends("9.9.9.9:5000", alice, "12") == Reason::relayed_to_client);
   CHECK(world.server().view(named(1))->traffic == Traffic{2, 12, 3, 5});
 
   const auto& counters = world.server().counters();
@@ -152,7 +152,7 @@ TEST_CASE("what goes through a data connection is counted by bytes", "[turn][rfc
   World world{settings};
   auto alice = world.client("198.51.100.7:4000", Transport::tcp);
   alice.allocate_tcp();
-  alice.connect("203.0.113.9:5000");
+  alice.connect("9.9.9.9:5000");
   const auto connection = world.connecting().at(0).connection;
   world.answer_connect(turn::ConnectOutcome::connected);
   CHECK(alice.receive()->code() == ok);
@@ -174,8 +174,8 @@ TEST_CASE("every allocation that was opened is closed once, and says why", "[tur
   const turn::AllocationRecord opened = world.allocations_opened().at(0);
   CHECK(opened.name == named(1));
   CHECK(opened.duration == 0s);
-  alice.permit("203.0.113.9");
-  alice.send("203.0.113.9:5000", "12345");
+  alice.permit("9.9.9.9");
+  alice.send("9.9.9.9:5000", "12345");
   world.advance(7s);
 
   CloseReason expected{};
@@ -229,10 +229,10 @@ TEST_CASE("an allocation that ends by the operator is gone for its client", "[tu
   World world;
   auto alice = world.client("198.51.100.7:4000");
   alice.allocate();
-  alice.permit("203.0.113.9");
+  alice.permit("9.9.9.9");
   world.end(named(1));
-  CHECK(alice.send("203.0.113.9:5000", "12345") == Reason::dropped_no_allocation);
-  CHECK(world.peer_sends("203.0.113.9:5000", alice, "12") == Reason::dropped_closed_relay);
+  CHECK(alice.send("9.9.9.9:5000", "12345") == Reason::dropped_no_allocation);
+  CHECK(world.peer_sends("9.9.9.9:5000", alice, "12") == Reason::dropped_closed_relay);
   CHECK(alice.refresh().code() == 437);
   CHECK(alice.allocate().code() == ok);
 }
