@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -63,10 +64,11 @@ struct ClientGoneLetter {
   FiveTuple client;
 };
 
-/// What is known of a user now whom the reader has asked for (turn::AskForUser).
+/// What is known of a user now whom the reader has asked for (turn::AskForUser); nothing: nobody
+/// could say, and whoever asks again may have more luck.
 struct UserLetter {
   std::string username;
-  auth::UserAnswer answer;
+  std::optional<auth::UserAnswer> answer;
 };
 
 /// What UserLetters have said is not true any more.

@@ -85,11 +85,7 @@ void UserSource::take(const Question& question) {
   waiting_.emplace(username, std::vector{worker});
   bool has_failed = false;
   if (const auto stored = find_in_store(username, has_failed)) return answer(username, *stored);
-  if (has_failed) {
-    ++counters_.unanswered;
-    waiting_.erase(username);
-    return;
-  }
+  if (has_failed) return give_up(username);
   if (settings_.has_hook) return ask_hook(username);
   answer(username, {std::nullopt, {}, now_ + settings_.absent_for});
 }
@@ -97,11 +93,7 @@ void UserSource::take(const Question& question) {
 void UserSource::ask_hook(const std::string& username) {
   const auto decision = cache_.on_question(username, now_);
   if (decision.step == auth::HookCache::Step::answer) return answer(username, decision.answer);
-  if (decision.step == auth::HookCache::Step::fail) {
-    ++counters_.unanswered;
-    waiting_.erase(username);
-    return;
-  }
+  if (decision.step == auth::HookCache::Step::fail) return give_up(username);
   ++counters_.hook_asked;
   const std::uint64_t id = ++last_id_;
   asked_.emplace(id, username);
@@ -130,12 +122,20 @@ void UserSource::fail(const std::string& username, const std::string& problem) {
     ++counters_.stood_in;
     return answer(username, *old);
   }
+  give_up(username);
+}
+
+void UserSource::give_up(const std::string& username) {
   ++counters_.unanswered;
-  waiting_.erase(username);
+  tell(username, std::nullopt);
 }
 
 void UserSource::answer(const std::string& username, const auth::UserAnswer& answer) {
   ++(answer.keys ? counters_.found : counters_.absent);
+  tell(username, answer);
+}
+
+void UserSource::tell(const std::string& username, const std::optional<auth::UserAnswer>& answer) {
   const auto waiting = waiting_.extract(username);
   for (const turn::WorkerId worker : waiting.mapped()) {
     Mail mail;

@@ -71,7 +71,9 @@ class UserSource {
   void ask_hook(const std::string& username);
   void finish(const HttpPoster::Done& done);
   void fail(const std::string& username, const std::string& problem);
+  void give_up(const std::string& username);
   void answer(const std::string& username, const auth::UserAnswer& answer);
+  void tell(const std::string& username, const std::optional<auth::UserAnswer>& answer);
   void poll_store();
   void warn(std::string_view event, const std::string& problem);
   [[nodiscard]] auth::UserKeys keys_of(const auth::LongTermKey& md5,

@@ -35,7 +35,13 @@ void Worker::read(const GuestOverLetter& letter) {
 void Worker::read(const ClientGoneLetter& letter) { lose_client(letter.client); }
 
 void Worker::read(const UserLetter& letter) {
-  server_.on_user_known(letter.username, letter.answer);
+  if (!letter.answer) {
+    for (std::size_t left = parked_.take(letter.username).size(); left > 0; --left) {
+      count(turn::Reason::dropped_user_unanswered);
+    }
+    return;
+  }
+  server_.on_user_known(letter.username, *letter.answer);
   for (const ParkedRequests::Request& request : parked_.take(letter.username)) {
     handle(server_.on_client_datagram(request.flow, request.bytes, now_, effects_));
     apply_effects();
