@@ -71,7 +71,8 @@ class Notify(unittest.TestCase):
             config.write_text(
                 f'workers = 2\n[listen]\nudp = ["127.0.0.1:{port}"]\ntcp = ["127.0.0.1:{port}"]\n'
                 '[auth]\nsecrets = [{ id = "a", value = "north-of-the-river-32-bytes-long-secret" }]\n'
-                '[metrics]\nlisten = ""\n')
+                '[metrics]\nlisten = ""\n'
+                '[relay]\nports = "20000-20100"\n')  # below what free_port() gives
             os.chmod(config, 0o600)
             systemd = Systemd(directory)
             environment = {**os.environ, "NOTIFY_SOCKET": systemd.path, "WATCHDOG_USEC": "600000"}
