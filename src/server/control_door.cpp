@@ -238,7 +238,11 @@ void ControlDoor::set_draining(bool is_draining, Now now) {
   } else {
     doors_.rooms().end_drain();
   }
-  log_event(LogLevel::info, is_draining ? "draining" : "drain_ended", {});
+  if (is_draining) {
+    log_event(LogLevel::info, "draining");
+  } else {
+    log_event(LogLevel::info, "drain_ended");
+  }
   ObjectWriter out;
   events_.publish(is_draining ? "drain.begun" : "drain.ended",
                   out.text("at", signaling::rfc3339(now.wall)).finish(), now);
