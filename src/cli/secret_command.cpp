@@ -13,6 +13,7 @@
 #include "cli/random_secret.h"
 #include "cli/secret_option.h"
 #include "cli/store_access.h"
+#include "cli/store_command.h"
 #include "cli/table.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
@@ -184,20 +185,6 @@ int remove(const Options& options, const Io& io) {
 
 // --- The tree ------------------------------------------------------------------------------------
 
-/// Adds the command `name`, which runs `code`. Its options, to be added to.
-std::pair<CLI::App*, std::shared_ptr<Options>> add_command(CLI::App& parent,
-                                                           const std::string& name,
-                                                           const std::string& meaning,
-                                                           int (*code)(const Options&, const Io&),
-                                                           Context& context) {
-  CLI::App* const command = parent.add_subcommand(name, meaning);
-  const auto options = std::make_shared<Options>();
-  add_store_options(*command, options->store);
-  add_output_option(*command, options->output);
-  command->callback([options, code, &context] { context.exit_code = code(*options, context.io); });
-  return {command, options};
-}
-
 void add_new_secret_options(CLI::App& command, Options& options) {
   command.add_option("id", options.id, "What it is called; default: the date")->type_name("ID");
   command
@@ -217,7 +204,8 @@ void add_secret(CLI::App& app, Context& context) {
       "secret", "Shared secrets that time-limited credentials are made and verified with");
   secret->require_subcommand(1);
   {
-    const auto [command, options] = add_command(*secret, "add", "Add a secret", add, context);
+    const auto [command, options] =
+        add_store_command<Options>(*secret, "add", "Add a secret", add, context);
     add_new_secret_options(*command, *options);
     command->footer(
         R"(What makes credentials (Synapse, Nextcloud Talk, your own server) gets the same secret. All
@@ -229,8 +217,8 @@ Examples:
   turnpike secret add nextcloud --value @nextcloud.secret)");
   }
   {
-    const auto [command, options] =
-        add_command(*secret, "rotate", "Add a secret, and have all others end", rotate, context);
+    const auto [command, options] = add_store_command<Options>(
+        *secret, "rotate", "Add a secret, and have all others end", rotate, context);
     add_new_secret_options(*command, *options);
     command
         ->add_option("--grace", options->grace,
@@ -246,7 +234,7 @@ Examples:
   turnpike secret rotate 2026-12 --grace 2h)");
   }
   {
-    const auto [command, options] = add_command(
+    const auto [command, options] = add_store_command<Options>(
         *secret, "list", "List the secrets of the store, not their values", list, context);
     command->footer(
         R"(signs: the one that new credentials are made with; verifies: credentials made with it are good;
@@ -257,7 +245,7 @@ Example:
   }
   {
     const auto [command, options] =
-        add_command(*secret, "remove", "Remove a secret", remove, context);
+        add_store_command<Options>(*secret, "remove", "Remove a secret", remove, context);
     command->add_option("id", options->id, "What it is called")->type_name("ID")->required();
     command->add_option("--in", options->in, "Has it end then, instead of removing it now")
         ->type_name("DURATION");

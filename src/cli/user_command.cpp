@@ -15,6 +15,7 @@
 #include "cli/password.h"
 #include "cli/random_secret.h"
 #include "cli/store_access.h"
+#include "cli/store_command.h"
 #include "cli/table.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
@@ -211,20 +212,6 @@ int remove(const Options& options, const Io& io) {
 
 // --- The tree ------------------------------------------------------------------------------------
 
-/// Adds the command `name`, which runs `code`. Its options, to be added to.
-std::pair<CLI::App*, std::shared_ptr<Options>> add_command(CLI::App& parent,
-                                                           const std::string& name,
-                                                           const std::string& meaning,
-                                                           int (*code)(const Options&, const Io&),
-                                                           Context& context) {
-  CLI::App* const command = parent.add_subcommand(name, meaning);
-  const auto options = std::make_shared<Options>();
-  add_store_options(*command, options->store);
-  add_output_option(*command, options->output);
-  command->callback([options, code, &context] { context.exit_code = code(*options, context.io); });
-  return {command, options};
-}
-
 void add_name(CLI::App& command, Options& options) {
   command.add_option("name", options.name, "The name, as the client sends it")
       ->type_name("NAME")
@@ -257,7 +244,8 @@ void add_user(CLI::App& app, Context& context) {
   user->require_subcommand(1);
 
   {
-    const auto [command, options] = add_command(*user, "add", "Add a user", add, context);
+    const auto [command, options] =
+        add_store_command<Options>(*user, "add", "Add a user", add, context);
     add_name(*command, *options);
     add_password_options(*command, *options);
     add_limit_options(*command, *options);
@@ -273,7 +261,7 @@ Examples:
   }
   {
     const auto [command, options] =
-        add_command(*user, "passwd", "Give a user a new password", passwd, context);
+        add_store_command<Options>(*user, "passwd", "Give a user a new password", passwd, context);
     add_name(*command, *options);
     add_password_options(*command, *options);
     command->footer(
@@ -283,8 +271,8 @@ Example:
   pass show turn/alice | turnpike user passwd alice --password -)");
   }
   {
-    const auto [command, options] =
-        add_command(*user, "change", "Change a user's limits, or disable it", change, context);
+    const auto [command, options] = add_store_command<Options>(
+        *user, "change", "Change a user's limits, or disable it", change, context);
     add_name(*command, *options);
     add_limit_options(*command, *options);
     command->add_flag("--disable", options->disable, "Refuse it like an unknown user");
@@ -296,7 +284,7 @@ Example:
   }
   {
     const auto [command, options] =
-        add_command(*user, "list", "List the users of the store", list, context);
+        add_store_command<Options>(*user, "list", "List the users of the store", list, context);
     command->footer(
         R"(Those of auth.users in the configuration are not among them: `turnpike config show` has those.
 
@@ -304,7 +292,8 @@ Example:
   turnpike user list --output json | jq -r '.[].name')");
   }
   {
-    const auto [command, options] = add_command(*user, "remove", "Remove a user", remove, context);
+    const auto [command, options] =
+        add_store_command<Options>(*user, "remove", "Remove a user", remove, context);
     add_name(*command, *options);
     command->footer(
         R"(It can make no new allocations. To end those that it has: `turnpike credential revoke`.

@@ -9,17 +9,11 @@
 #include <memory>
 
 #include "base/endpoint.h"
+#include "net/free_with.h"
 
 namespace turnpike::net {
 namespace {
 
-template <auto function>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
 using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;

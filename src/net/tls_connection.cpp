@@ -15,18 +15,12 @@
 #include <system_error>
 
 #include "net/clock.h"
+#include "net/free_with.h"
 #include "net/socket_address.h"
 
 namespace turnpike::net {
 namespace {
 
-template <auto function>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
 using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 
