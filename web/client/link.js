@@ -113,9 +113,13 @@ export class Link extends Emitter {
     });
   }
 
-  /** Restarts if the way is lost now. */
+  /** There was a way, and it is lost. */
+  get isBroken() {
+    return this.state === 'reconnecting' || this.state === 'failed';
+  }
+
   restartIfBroken() {
-    if (this.state === 'reconnecting' || this.state === 'failed') this.restart();
+    if (this.isBroken) this.restart();
   }
 
   close() {

@@ -116,8 +116,13 @@ export class Mesh extends Emitter {
       return;
     }
     const link = this.#links.get(peer);
-    link?.repeatOffer();
-    link?.restartIfBroken();
+    if (link?.isBroken) {
+      // The server has begun anew, and the relay that we had is gone. Connections by a relay over TCP
+      // or TLS find another one and then stay silent (Chromium): begin anew too, on one side.
+      if (!this.#beginIfOurs(peer)) this.#say(peer, { start: true, again: true });
+    } else {
+      link?.repeatOffer();
+    }
   }
 
   #sendTrack({ kind, track }) {
@@ -136,12 +141,14 @@ export class Mesh extends Emitter {
   #onSignal({ peer, data }) {
     if (!peer) return;
     if (data.bye) this.#drop(peer);
-    else if (data.start) this.#onStart(peer);
+    else if (data.start) this.#onStart(peer, data.again === true);
     else if (data.description || data.candidate !== undefined) this.#onNegotiation(peer, data);
   }
 
-  #onStart(peer) {
-    if (!this.#links.has(peer)) this.#make(peer, true);
+  #onStart(peer, again) {
+    const link = this.#links.get(peer);
+    const isNew = link?.state === 'connecting';
+    if (!link || (again && !isNew)) this.#make(peer, true);
   }
 
   #onNegotiation(peer, data) {

@@ -386,6 +386,22 @@ describe('When signaling is away', () => {
     assert.equal((await heard).peer, peerOf(late));
   });
 
+  for (const who of [['early'], ['late'], ['early', 'late']]) {
+    it(`because the server was restarted, and with it went the relay, as ${who.join(' and ')} noticed: both begin anew`, async () => {
+      const sides = await world.pair();
+      const { early, late } = sides;
+      const events = [early, late].map(({ room }) => record(room, 'peer-left', 'peer-joined'));
+      for (const name of who) sides[name].connections[0].become('disconnected');
+      await world.restartServer();
+      await until('new connections', () => [early, late].every(({ connections }) => connections.length === 2));
+      await world.connected(early, late);
+      await settle(early, late);
+      assert.deepEqual([early.connections.length, late.connections.length], [2, 2]);
+      assert.equal(early.connections[0].connectionState, 'closed');
+      assert.deepEqual(events.flat(), []);
+    });
+  }
+
   it('an offer that the restarted server has lost is made again', async () => {
     const { early, late } = await world.pair();
     const isWaiting = until('an offer under way', () => early.connections[0].signalingState === 'have-local-offer', { everyMs: 0 });
