@@ -111,8 +111,12 @@ std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::Mes
 
   const auto integrity =
       claim.algorithm_was_explicit ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
-  return Principal{claim.username, claim.account, key, integrity,
-                   claim.answer != nullptr ? claim.answer->limits : UserLimits{}};
+  return Principal{claim.username,
+                   claim.account,
+                   key,
+                   integrity,
+                   claim.answer != nullptr ? claim.answer->limits : UserLimits{},
+                   claim.is_time_limited && is_room_member(claim.account)};
 }
 
 void Authenticator::put_challenge(stun::MessageBuilder& response, const Endpoint& client,

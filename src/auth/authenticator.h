@@ -26,6 +26,7 @@ struct Principal {
   const stun::IntegrityKey* key;
   ResponseIntegrity integrity;
   UserLimits limits{};
+  bool is_room_member = false;  ///< of a room of this server's, with a connection to each other
 
   /// Signs a response to this principal.
   void sign(stun::MessageBuilder& response) const;

@@ -1,5 +1,6 @@
 #include "auth/credentials.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace turnpike::auth {
@@ -14,6 +15,11 @@ std::optional<std::int64_t> parse_unix_time(std::string_view digits) {
   const auto [end, error] = std::from_chars(digits.data(), last, value);
   if (error != std::errc{} || end != last || value > end_of_year_9999) return std::nullopt;
   return value;
+}
+
+bool is_base64url(char letter) {
+  return (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') ||
+         (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
 }
 
 }  // namespace
@@ -55,6 +61,20 @@ std::string time_limited_username(WallTime expiry, std::string_view user) {
   std::string username = std::to_string(expiry.time_since_epoch().count());
   if (!user.empty()) username.append(":").append(user);
   return username;
+}
+
+std::string room_member_account(std::string_view peer, std::string_view room) {
+  return std::string{peer}.append("@").append(room);
+}
+
+bool is_room_member(std::string_view account) {
+  constexpr std::string_view prefix = "p_";
+  constexpr std::size_t id_letters = 8;
+  const std::size_t at = account.find('@');
+  if (at != prefix.size() + id_letters || at + 1 == account.size()) return false;
+  const std::string_view id = account.substr(prefix.size(), id_letters);
+  return account.substr(0, prefix.size()) == prefix &&
+         std::all_of(id.begin(), id.end(), is_base64url);
 }
 
 std::string time_limited_password(std::string_view secret, std::string_view username) {

@@ -41,6 +41,12 @@ struct TimeLimitedUser {
 /// "expiry:user", or only "expiry" when `user` is empty.
 [[nodiscard]] std::string time_limited_username(WallTime expiry, std::string_view user);
 
+/// "peer@room": whom the server's own rooms make time-limited credentials for.
+[[nodiscard]] std::string room_member_account(std::string_view peer, std::string_view room);
+/// True for what room_member_account() makes of a peer's id ("p_", then 8 letters of base64url).
+/// Only a proved holder of the secret can have made such a name, so that it can be believed.
+[[nodiscard]] bool is_room_member(std::string_view account);
+
 /// base64(HMAC-SHA1(secret, username)): the password that goes with a time-limited username.
 [[nodiscard]] std::string time_limited_password(std::string_view secret, std::string_view username);
 

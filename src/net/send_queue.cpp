@@ -1,7 +1,9 @@
 #include "net/send_queue.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,24 +19,34 @@ constexpr std::size_t parts_max = 3;  // header, payload, padding
 constexpr std::size_t padding_max = 3;
 constexpr std::array<std::uint8_t, padding_max> padding{};
 
-constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));
+/// What the kernel puts into one train at most; newer ones would take 128 (UDP_MAX_SEGMENTS).
+constexpr std::size_t train_length_max = 64;
+/// Payload of one datagram in any case; a train is one until the network card takes it apart.
+constexpr std::size_t train_bytes_max = 65507 - 40;
+/// A train's datagrams must not need fragments. Ethernet's MTU, less the headers of IPv6 and UDP.
+constexpr std::size_t train_datagram_max = 1500 - 40 - 8;
+
+constexpr std::size_t control_bytes =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
 
 struct alignas(cmsghdr) SendControl {
   std::array<std::uint8_t, control_bytes> bytes{};
 };
 
-/// Writes one control message to `control` and makes `header` carry it.
+/// Appends a control message to `control`, which `header` carries.
 template <class Native>
 void put_control(msghdr& header, SendControl& control, int level, int type,
                  const Native& contents) {
-  static_assert(CMSG_SPACE(sizeof(Native)) <= control_bytes);
+  cmsghdr message{};
+  message.cmsg_level = level;
+  message.cmsg_type = type;
+  message.cmsg_len = CMSG_LEN(sizeof(Native));
+  std::uint8_t* const end = control.bytes.data() + header.msg_controllen;
+  std::memcpy(end, &message, sizeof message);
+  std::memcpy(end + CMSG_LEN(0), &contents, sizeof contents);
   header.msg_control = control.bytes.data();
-  header.msg_controllen = CMSG_SPACE(sizeof(Native));
-  cmsghdr* const message = CMSG_FIRSTHDR(&header);
-  message->cmsg_level = level;
-  message->cmsg_type = type;
-  message->cmsg_len = CMSG_LEN(sizeof(Native));
-  std::memcpy(CMSG_DATA(message), &contents, sizeof contents);
+  header.msg_controllen += CMSG_SPACE(sizeof(Native));
+  TURNPIKE_ASSERT(header.msg_controllen <= control_bytes);
 }
 
 void put_source(msghdr& header, SendControl& control, const LocalAddress& source) {
@@ -95,6 +107,18 @@ class DontFragment {
 
 bool means_full(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
 
+/// Linux 4.18 and later have trains. Older ones overlook UDP_SEGMENT and would send one huge
+/// datagram.
+bool kernel_has_trains() {
+  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+  if (descriptor < 0) return false;
+  int value = 0;
+  socklen_t size = sizeof value;
+  const bool is_known = getsockopt(descriptor, IPPROTO_UDP, UDP_SEGMENT, &value, &size) == 0;
+  close(descriptor);
+  return is_known;
+}
+
 }  // namespace
 
 struct SendQueue::Entry {
@@ -108,31 +132,47 @@ struct SendQueue::Entry {
   bool set_from = false;
   bool dont_fragment = false;
 
-  /// Describes this datagram to sendmmsg. `parts` has room for parts_max.
-  void describe(msghdr& message, iovec* parts, SendControl& control) {
+  [[nodiscard]] std::size_t size() const { return header.size() + payload.size() + padding_bytes; }
+  [[nodiscard]] bool goes_with(const Entry& other) const {
+    return to == other.to && dont_fragment == other.dont_fragment && set_from == other.set_from &&
+           (!set_from || (from_address == other.from_address && from_scope == other.from_scope));
+  }
+
+  /// Begins the message that carries this datagram, and perhaps others after it.
+  void describe_route(msghdr& message, SendControl& control) {
     message = {};
     message.msg_name = to.pointer();
     message.msg_namelen = to.size;
-    message.msg_iov = parts;
-    for (const ByteView part : {header.view(), payload, ByteView{padding}.first(padding_bytes)}) {
-      if (!part.empty()) parts[message.msg_iovlen++] = to_iovec(part);
-    }
     if (set_from) put_source(message, control, {from_address, from_scope});
+  }
+  /// Writes at most parts_max of `parts`; how many.
+  std::size_t describe_bytes(iovec* parts) const {
+    std::size_t used = 0;
+    for (const ByteView part : {header.view(), payload, ByteView{padding}.first(padding_bytes)}) {
+      if (!part.empty()) parts[used++] = to_iovec(part);
+    }
+    return used;
   }
 };
 
+/// What is handed to sendmmsg: a message for each datagram, or for each train of them.
 struct SendQueue::Messages {
   std::array<mmsghdr, capacity> headers{};
-  std::array<std::array<iovec, parts_max>, capacity> parts{};
+  std::array<iovec, capacity * parts_max> parts{};
   std::array<SendControl, capacity> controls{};
   std::array<bool, capacity> dont_fragment{};
+  std::array<std::uint16_t, capacity> first_entry{};
+  std::array<std::uint16_t, capacity> length{};  // datagrams
+  std::size_t count = 0;
+  std::uint16_t refused = 0;  // the entry that a refused train began with
 };
 
 SendQueue::SendQueue()
     : entries_(std::make_unique<Entry[]>(capacity)),
       messages_(std::make_unique<Messages>()),
       // Not make_unique: that would touch all of it.
-      arena_(new std::uint8_t[arena_bytes]) {}
+      arena_(new std::uint8_t[arena_bytes]),
+      sends_trains_(kernel_has_trains()) {}
 
 SendQueue::~SendQueue() { drop_all(); }
 
@@ -209,62 +249,113 @@ void SendQueue::drop_all() {
   ports_used_ = entries_used_ = arena_used_ = 0;
 }
 
-std::size_t SendQueue::describe_entries(const UdpPort& port) {
+/// Whether `next` may follow `last` in the train that begins with `first` and has `length`
+/// datagrams. Only the last of a train may be smaller than the others.
+bool SendQueue::continues_train(const Entry& first, const Entry& last, const Entry& next,
+                                std::size_t length) const {
+  const std::size_t size = first.size();
+  return size > 0 && size <= train_datagram_max && last.size() == size && next.size() > 0 &&
+         next.size() <= size && length < train_length_max &&
+         (length + 1) * size <= train_bytes_max && next.goes_with(first);
+}
+
+/// Fills messages_ with the port's entries from `first` on.
+void SendQueue::describe_entries(const UdpPort& port, std::uint16_t first, bool as_trains) {
   Messages& all = *messages_;
-  std::size_t count = 0;
-  for (std::uint16_t index = port.first_entry_;; index = entries_[index].next) {
+  all.count = 0;
+  std::size_t parts_used = 0;
+  const Entry* last = nullptr;  // of the message that is being described
+  const auto end_message = [&] {
+    const std::size_t at = all.count - 1;
+    if (all.length[at] == 1) return;
+    put_control(all.headers[at].msg_hdr, all.controls[at], IPPROTO_UDP, UDP_SEGMENT,
+                static_cast<std::uint16_t>(entries_[all.first_entry[at]].size()));
+  };
+  for (std::uint16_t index = first;; index = entries_[index].next) {
     Entry& entry = entries_[index];
-    entry.describe(all.headers[count].msg_hdr, all.parts[count].data(), all.controls[count]);
-    all.dont_fragment[count] = entry.dont_fragment;
-    ++count;
-    if (index == port.last_entry_) return count;
+    const bool continues = as_trains && last != nullptr &&
+                           continues_train(entries_[all.first_entry[all.count - 1]], *last, entry,
+                                           all.length[all.count - 1]);
+    if (!continues) {
+      if (last != nullptr) end_message();
+      const std::size_t at = all.count++;
+      entry.describe_route(all.headers[at].msg_hdr, all.controls[at]);
+      all.headers[at].msg_hdr.msg_iov = &all.parts[parts_used];
+      all.dont_fragment[at] = entry.dont_fragment;
+      all.first_entry[at] = index;
+      all.length[at] = 0;
+    }
+    const std::size_t used = entry.describe_bytes(&all.parts[parts_used]);
+    parts_used += used;
+    all.headers[all.count - 1].msg_hdr.msg_iovlen += used;
+    ++all.length[all.count - 1];
+    last = &entry;
+    if (index == port.last_entry_) break;
   }
+  end_message();
 }
 
 void SendQueue::send_port(const UdpPort& port) {
-  const std::size_t count = describe_entries(port);
-  const auto& dont_fragment = messages_->dont_fragment;
-  std::size_t next = 0;
-  while (next < count) {
-    std::size_t run_end = next + 1;
-    while (run_end < count && dont_fragment[run_end] == dont_fragment[next]) ++run_end;
-    std::optional<DontFragment> guard;
-    if (dont_fragment[next]) guard.emplace(port.descriptor_, port.local_.family());
-    next = send_run(port.descriptor_, next, run_end);
-    if (next == run_end) continue;
-    stats_.dropped_full += count - next;
-    return;
-  }
+  describe_entries(port, port.first_entry_, sends_trains_);
+  if (send_messages(port) != RunEnd::train_refused) return;
+  const std::uint16_t refused = messages_->refused;
+  describe_entries(port, refused, false);
+  const RunEnd end = send_messages(port);
+  TURNPIKE_ASSERT(end != RunEnd::train_refused);
 }
 
-std::size_t SendQueue::send_run(int descriptor, std::size_t next, std::size_t end) {
+SendQueue::RunEnd SendQueue::send_messages(const UdpPort& port) {
+  Messages& all = *messages_;
+  std::size_t next = 0;
+  while (next < all.count) {
+    std::size_t run_end = next + 1;
+    while (run_end < all.count && all.dont_fragment[run_end] == all.dont_fragment[next]) ++run_end;
+    std::optional<DontFragment> guard;
+    if (all.dont_fragment[next]) guard.emplace(port.descriptor_, port.local_.family());
+    const RunEnd end = send_run(port.descriptor_, next, run_end);
+    if (end == RunEnd::train_refused) all.refused = all.first_entry[next];
+    if (end == RunEnd::full) {
+      for (; next < all.count; ++next) stats_.dropped_full += all.length[next];
+    }
+    if (end != RunEnd::all_gone) return end;
+  }
+  return RunEnd::all_gone;
+}
+
+/// Sends messages from `next` up to `end`; `next` is then where it stopped.
+SendQueue::RunEnd SendQueue::send_run(int descriptor, std::size_t& next, std::size_t end) {
+  Messages& all = *messages_;
   // Each failed attempt to send a big datagram with DF=1 makes the kernel queue one "too big" for
   // UdpPort::next_icmp. Sent one by one and without a second attempt, each makes just one.
-  const bool singly = messages_->dont_fragment[next];
-  bool failed_before = false;  // the datagram at `next`
+  const bool singly = all.dont_fragment[next];
+  bool failed_before = false;  // the message at `next`
   while (next < end) {
     const std::size_t wanted = singly ? 1 : end - next;
-    const int result =
-        sendmmsg(descriptor, &messages_->headers[next], static_cast<unsigned>(wanted), 0);
+    const int result = sendmmsg(descriptor, &all.headers[next], static_cast<unsigned>(wanted), 0);
     if (result > 0) {
-      const auto sent = static_cast<std::size_t>(result);
-      next += sent;
-      stats_.sent += sent;
-      failed_before = sent < wanted;  // sendmmsg stops at a failure and does not tell which
+      const std::size_t stop = next + static_cast<std::size_t>(result);
+      failed_before = stop < next + wanted;  // it stops at a failure and does not tell which
+      for (; next < stop; ++next) stats_.sent += all.length[next];
       continue;
     }
     const int error = errno;
-    if (means_full(error)) return next;
+    if (means_full(error)) return RunEnd::full;
+    const bool is_train = all.length[next] > 1;
     const bool is_too_big = singly && error == EMSGSIZE;
     if (!failed_before && !is_too_big) {
       failed_before = true;  // perhaps an ICMP error about an earlier datagram, now taken
       continue;
     }
+    if (is_train) {
+      ++stats_.refused_trains;
+      if (error == EIO) sends_trains_ = false;  // the card has no checksum offload
+      return RunEnd::train_refused;
+    }
     ++stats_.dropped_error;
     ++next;
     failed_before = false;
   }
-  return end;
+  return RunEnd::all_gone;
 }
 
 }  // namespace turnpike::net

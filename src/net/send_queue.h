@@ -46,9 +46,13 @@ struct SendStats {
   std::uint64_t dropped_full = 0;
   /// Not sent because the kernel refused them: too big, no route, forbidden, …
   std::uint64_t dropped_error = 0;
+  /// Trains that the kernel would not take; their datagrams were then sent one by one.
+  std::uint64_t refused_trains = 0;
 };
 
 /// Collects datagrams of any ports and sends them with one system call per port (sendmmsg).
+/// Datagrams of one size to one destination that follow each other leave as a train (UDP_SEGMENT):
+/// one passage through the kernel, and as many datagrams on the wire.
 ///
 /// Datagrams of one port leave in the order they were queued. Nothing is ever sent twice, waited
 /// for, or thrown: what cannot be sent is counted and gone, as UDP allows.
@@ -81,6 +85,11 @@ class SendQueue {
   /// Drops what is queued for `port`, uncounted. UdpPort does it by itself when it closes.
   void forget(UdpPort& port);
 
+  /// False when the kernel has no trains, or a network card that cannot make the checksums of one
+  /// has refused it. Datagrams are then sent one by one, which costs more and is the same
+  /// otherwise.
+  [[nodiscard]] bool sends_trains() const { return sends_trains_; }
+
   /// Totals since construction.
   [[nodiscard]] const SendStats& stats() const { return stats_; }
 
@@ -88,11 +97,16 @@ class SendQueue {
   struct Entry;
   struct Messages;
 
+  enum class RunEnd : std::uint8_t { all_gone, full, train_refused };
+
   void append(UdpPort& port, std::uint16_t index);
   void drop_all();
-  std::size_t describe_entries(const UdpPort& port);
+  void describe_entries(const UdpPort& port, std::uint16_t first, bool as_trains);
+  [[nodiscard]] bool continues_train(const Entry& first, const Entry& last, const Entry& next,
+                                     std::size_t length) const;
   void send_port(const UdpPort& port);
-  std::size_t send_run(int descriptor, std::size_t next, std::size_t end);
+  [[nodiscard]] RunEnd send_messages(const UdpPort& port);
+  [[nodiscard]] RunEnd send_run(int descriptor, std::size_t& next, std::size_t end);
 
   std::unique_ptr<Entry[]> entries_;
   std::unique_ptr<Messages> messages_;      // scratch for flush()
@@ -101,6 +115,7 @@ class SendQueue {
   std::size_t ports_used_ = 0;
   std::size_t entries_used_ = 0;
   std::size_t arena_used_ = 0;
+  bool sends_trains_;
   SendStats stats_;
 };
 

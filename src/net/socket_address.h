@@ -18,6 +18,7 @@ struct SocketAddress {
 
   /// What system calls take; valid while this object is.
   [[nodiscard]] sockaddr* pointer() { return reinterpret_cast<sockaddr*>(bytes.data()); }
+  friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
 };
 
 /// AF_INET or AF_INET6.

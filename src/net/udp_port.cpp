@@ -3,6 +3,7 @@
 #include <linux/errqueue.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "net/proxied_group.h"
@@ -85,7 +87,16 @@ std::optional<IcmpError> to_icmp(const sock_extended_err& failure, const Endpoin
   return error;
 }
 
-constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));
+/// The size of all datagrams of a train but the last, which may be smaller; nothing: no train.
+std::optional<std::size_t> train_size(msghdr& header) {
+  const cmsghdr* found = find_control(header, IPPROTO_UDP, UDP_GRO);
+  if (found == nullptr) return std::nullopt;
+  const int size = contents_of<int>(*found);
+  if (size <= 0) return std::nullopt;
+  return static_cast<std::size_t>(size);
+}
+
+constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int));
 static_assert(sizeof(in_pktinfo) <= sizeof(in6_pktinfo));
 
 struct alignas(cmsghdr) ReceiveControl {
@@ -101,9 +112,8 @@ struct ReceiveBatch::Slots {
   std::array<iovec, capacity> buffers{};
   std::array<SocketAddress, capacity> sources{};
   std::array<ReceiveControl, capacity> controls{};
-  std::array<Received, capacity> received{};
-  std::size_t used = 0;  // headers that the latest receive wrote to
-  std::size_t received_count = 0;
+  std::vector<Received> received;  // bounded by what the kernel puts into one train
+  std::size_t used = 0;            // headers that the latest receive wrote to
   std::size_t truncated_count = 0;
 
   void prepare(std::size_t index) {
@@ -120,7 +130,28 @@ struct ReceiveBatch::Slots {
   /// Readies what the kernel changed.
   void reset() {
     for (std::size_t i = 0; i < used; ++i) prepare(i);
-    used = received_count = truncated_count = 0;
+    received.clear();
+    used = truncated_count = 0;
+  }
+
+  /// What came into slot `index`. `to`: where, if the kernel was not asked or does not say.
+  void take(std::size_t index, Endpoint to, bool asked_for_destination) {
+    msghdr& header = headers[index].msg_hdr;
+    Received datagram;
+    datagram.from = to_endpoint(sources[index]);
+    if (asked_for_destination) to = destination_of(header, to.family()).value_or(to);
+    datagram.to_address = to.address;
+    datagram.to_scope = to.scope;
+    ByteView bytes{memory + index * slot_bytes, headers[index].msg_len};
+    // A train has a control message, and nothing else has one unless it was asked for.
+    const auto size = header.msg_controllen == 0 ? std::nullopt : train_size(header);
+    while (size && bytes.size() > *size) {
+      datagram.bytes = bytes.first(*size);
+      received.push_back(datagram);
+      bytes = bytes.subspan(*size);
+    }
+    datagram.bytes = bytes;
+    received.push_back(datagram);
   }
 };
 
@@ -131,6 +162,7 @@ ReceiveBatch::ReceiveBatch() : slots_(std::make_unique<Slots>()) {
   // A huge page would make one small datagram cost 2 MiB.
   madvise(memory, capacity * slot_bytes, MADV_NOHUGEPAGE);
   slots_->memory = static_cast<std::uint8_t*>(memory);
+  slots_->received.reserve(capacity);
   for (std::size_t i = 0; i < capacity; ++i) {
     slots_->buffers[i] = {slots_->memory + i * slot_bytes, slot_bytes};
     slots_->prepare(i);
@@ -139,9 +171,7 @@ ReceiveBatch::ReceiveBatch() : slots_(std::make_unique<Slots>()) {
 
 ReceiveBatch::~ReceiveBatch() { munmap(slots_->memory, capacity * slot_bytes); }
 
-std::span<const Received> ReceiveBatch::datagrams() const {
-  return std::span{slots_->received}.first(slots_->received_count);
-}
+std::span<const Received> ReceiveBatch::datagrams() const { return slots_->received; }
 
 std::size_t ReceiveBatch::truncated() const { return slots_->truncated_count; }
 
@@ -200,6 +230,7 @@ std::error_code UdpPort::configure(const UdpPortOptions& options) const {
   set(options.reuse_port, SOL_SOCKET, SO_REUSEPORT, 1);
   set(options.destination_address, level, is_v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
   set(options.report_icmp, level, is_v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+  set(options.receive_trains, IPPROTO_UDP, UDP_GRO, 1);
   set(options.receive_buffer_bytes > 0, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
   set(options.send_buffer_bytes > 0, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
   return error;
@@ -226,21 +257,13 @@ std::size_t UdpPort::receive(ReceiveBatch& batch) {
   if (count < 0) return 0;
   slots.used = static_cast<std::size_t>(count);
   for (std::size_t i = 0; i < slots.used; ++i) {
-    mmsghdr& message = slots.headers[i];
-    if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0) {
+    if ((slots.headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
       ++slots.truncated_count;
       continue;
     }
-    Received& received = slots.received[slots.received_count++];
-    received.from = to_endpoint(slots.sources[i]);
-    Endpoint to = local_;
-    if (destination_address_)
-      to = destination_of(message.msg_hdr, local_.family()).value_or(local_);
-    received.to_address = to.address;
-    received.to_scope = to.scope;
-    received.bytes = {slots.memory + i * ReceiveBatch::slot_bytes, message.msg_len};
+    slots.take(i, local_, destination_address_);
   }
-  return slots.received_count;
+  return slots.received.size();
 }
 
 std::optional<IcmpError> UdpPort::next_icmp() {

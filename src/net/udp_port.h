@@ -31,6 +31,9 @@ struct UdpPortOptions {
   bool destination_address = false;
   /// Queue the ICMP errors our datagrams cause, for next_icmp() (IP_RECVERR, IPV6_RECVERR).
   bool report_icmp = false;
+  /// Take trains: datagrams of one sender that network card or kernel have put together (UDP_GRO)
+  /// cost one passage through the kernel. receive() takes them apart again.
+  bool receive_trains = false;
   /// SO_RCVBUF and SO_SNDBUF; 0 keeps the system's. The system's maximum caps them silently.
   int receive_buffer_bytes = 0;
   int send_buffer_bytes = 0;
@@ -47,8 +50,8 @@ struct Received {
   ByteView bytes;
 };
 
-/// Where datagrams are received: 64 slots that hold any UDP datagram, shared by the ports of one
-/// worker. 4 MiB of address space, of which only pages that were written to become memory.
+/// Where datagrams are received: 64 slots that hold any UDP datagram or train, shared by the ports
+/// of one worker. 4 MiB of address space, of which only pages that were written to become memory.
 class ReceiveBatch {
  public:
   static constexpr std::size_t capacity = 64;
@@ -102,8 +105,8 @@ class UdpPort {
   /// For a Poller; stays owned by this object.
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  /// Takes up to ReceiveBatch::capacity waiting datagrams into `batch`, replacing what it held, and
-  /// returns how many batch.datagrams() has. 0 when none wait (or all were truncated).
+  /// Takes up to ReceiveBatch::capacity waiting datagrams or trains into `batch`, replacing what it
+  /// held, and returns how many batch.datagrams() has. 0 when none wait (or all were truncated).
   /// Pending ICMP errors do not stop it.
   std::size_t receive(ReceiveBatch& batch);
 

@@ -110,6 +110,8 @@ struct Config {
     std::vector<PortRange> peer_ports{PortRange{443, 443}, PortRange{1024, 65535}};
     AddressFamilyPolicy address_family = AddressFamilyPolicy::strict;
     std::uint32_t max_allocations = 0;  ///< 0: by ports and file descriptors
+    std::uint32_t batch_us =
+        0;  ///< the longest nap of a worker under load, in microseconds; 0: none
     std::uint32_t max_allocations_per_user = 12;
     std::uint32_t max_allocations_per_network = 2000;  ///< of a /24 or /56; 0: no limit
     std::uint32_t max_permissions_per_allocation = 64;

@@ -506,6 +506,7 @@ void apply_log_format(Config& config, const ConfigValue& value, KeyProblems& pro
   with_text(value, problems, parse, [&](LogFormat format) { config.log.format = format; });
 }
 
+constexpr std::uint32_t max_batch_us = 5'000;    // a packet's worth of speech is 20 ms
 constexpr std::uint32_t max_count = 10'000'000;  // more allocations than any machine has ports for
 constexpr std::uint32_t most_peers = 4096;       // as there are channel numbers
 constexpr seconds one_day{86'400};
@@ -615,7 +616,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 71> keys{{
+const std::array<ConfigKey, 72> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -821,6 +822,17 @@ const std::array<ConfigKey, 71> keys{{
          "What an Allocate that names no family gets: \"strict\" IPv4, or \"follow-client\".",
      .apply = apply_address_family,
      .show = [](const Config& config) { return shown(to_string(config.relay.address_family)); }},
+    {.path = "relay.batch_us",
+     .type = ConfigType::integer,
+     .example = "100",
+     .meaning =
+         "Longest wait of a worker for more datagrams, under load, in microseconds: costs so much "
+         "delay and saves CPU. 0: none.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_batch_us, problems, config.relay.batch_us);
+         },
+     .show = [](const Config& config) { return shown(config.relay.batch_us); }},
     {.path = "relay.max_allocations",
      .type = ConfigType::integer,
      .example = "10000",
@@ -833,7 +845,8 @@ const std::array<ConfigKey, 71> keys{{
     {.path = "relay.max_allocations_per_user",
      .type = ConfigType::integer,
      .example = "12",
-     .meaning = "Allocations of one user; 0: no limit.",
+     .meaning = "Allocations of one user; a member of a room of this server may have so many for "
+                "each other member. 0: no limit.",
      .apply =
          [](Config& config, const ConfigValue& value, KeyProblems& problems) {
            read_integer(value, max_count, problems, config.relay.max_allocations_per_user);

@@ -205,11 +205,19 @@ std::vector<turn::RelayAddress> relay_addresses(const Config& config,
   return addresses;
 }
 
+/// One connection has what one user has, and a member of a full room has one with each other.
+std::uint32_t max_allocations_per_member(const Config& config) {
+  const std::uint64_t connections = config.signaling.max_peers - 1;
+  const std::uint64_t allocations = connections * config.relay.max_allocations_per_user;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(allocations, UINT32_MAX));
+}
+
 turn::Limits limits_of(const Config& config) {
   turn::Limits limits;
   limits.max_lifetime = config.relay.max_lifetime;
   limits.max_allocations = config.relay.max_allocations;
   limits.max_allocations_per_user = config.relay.max_allocations_per_user;
+  limits.max_allocations_per_member = max_allocations_per_member(config);
   limits.max_allocations_per_network = config.relay.max_allocations_per_network;
   limits.max_permissions = config.relay.max_permissions_per_allocation;
   limits.max_channels = config.relay.max_channels_per_allocation;
@@ -464,6 +472,7 @@ void Service::open() {
                       config_.signaling.enabled ? &signaling_->inbox() : nullptr,
                       &signaling_->control_inbox(),
                       &signaling_->control_inbox()};
+  shared.longest_nap = std::chrono::microseconds{config_.relay.batch_us};
   if (settings.authentication.asks_for_users) {
     shared.who_is = [this](turn::WorkerId worker, std::string username) {
       users_->ask(worker, std::move(username));
@@ -655,6 +664,7 @@ net::UdpPort Service::open_udp(const Listener& listener) const {
                                   .reuse_port = worker_count() > 1,
                                   .proxied_group = listener.expects_proxy ? worker_count() : 0,
                                   .destination_address = listener.endpoint.address.is_any(),
+                                  .receive_trains = true,
                                   .receive_buffer_bytes = buffer_bytes,
                                   .send_buffer_bytes = buffer_bytes});
   if (port) return std::move(*port);

@@ -1,5 +1,6 @@
 #include "server/signaling_ice.h"
 
+#include "auth/credentials.h"
 #include "signaling/origin.h"
 
 namespace turnpike::server {
@@ -24,8 +25,9 @@ signaling::IceServers SignalingIce::ice_servers(const signaling::IceRequest& req
                                                 WallTime now_wall) {
   std::vector<ServerAddress> servers = servers_;
   if (servers.empty()) servers = servers_at(name_in(request.host), config_.listen);
-  std::string user{request.peer};
-  if (!request.room.empty()) user.append("@").append(request.room);
+  const std::string user = request.room.empty()
+                               ? std::string{request.peer}
+                               : auth::room_member_account(request.peer, request.room);
   const IceServers minted =
       mint_ice_servers(std::move(servers), secret_, user, now_wall + request.ttl);
   signaling::IceServers ice{{}, minted.expires_at};

@@ -29,7 +29,9 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
       dtls_({.idle_timeout = shared.unauthenticated_timeout}, shared_.tls, shared_.connections,
             handshakes_, random_),
       outboxes_(shared.mailboxes.size()),
-      claims_(0, TupleHash{HashSeed{random_.next_u64()}}) {
+      claims_(0, TupleHash{HashSeed{random_.next_u64()}}),
+      coalescer_(shared.longest_nap) {
+  notice_trains();
   shared_.mailboxes.of(id_).attach(poller_);
   for (std::uint32_t i = 0; i < listeners_.udp.size(); ++i) {
     const auto token = PollToken{PollKind::udp_listener, 0, i}.value();
@@ -43,6 +45,7 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
 // One `now` for all that is ready at once. What a batch produces is sent before the next batch
 // overwrites the payloads it refers to.
 void Worker::run() {
+  net::sleep_precisely();
   while (!stopping_) {
     const auto events = poller_.wait(time_to_wait());
     now_ = net::read_clock();
@@ -58,8 +61,17 @@ void Worker::run() {
     on_dtls_deadlines();
     give_up_parked();
     deliver_mail();
+    notice_trains();
     ++turns_;
+    net::sleep(coalescer_.nap(now_.instant));
   }
+}
+
+/// Says so, once, when kernel or network card do not take trains.
+void Worker::notice_trains() {
+  if (queue_.sends_trains() == sends_trains_) return;
+  sends_trains_ = queue_.sends_trains();
+  log_event(LogLevel::info, "trains_off", {{"worker", static_cast<int>(id_)}});
 }
 
 /// Until the next deadline of any kind; not at all when input is left over.
@@ -121,7 +133,7 @@ void Worker::on_relay_event(const PollToken& token, const net::Event& event) {
 
 void Worker::on_listener_readable(turn::ListenerId id) {
   UdpListener& listener = listeners_.udp.at(static_cast<std::uint32_t>(id));
-  listener.port.receive(batch_);
+  coalescer_.note(listener.port.receive(batch_));
   for (const net::Received& datagram : batch_.datagrams()) {
     const Endpoint server{datagram.to_address, listener.port.local().port, datagram.to_scope};
     const turn::ClientFlow flow{{datagram.from, server, Transport::udp}, id, id_};
@@ -149,7 +161,7 @@ void Worker::lose_client(const FiveTuple& tuple) {
 }
 
 void Worker::on_relay_readable(RelaySocket& relay) {
-  relay.port->receive(batch_);
+  coalescer_.note(relay.port->receive(batch_));
   for (const net::Received& datagram : batch_.datagrams()) {
     handle(server_.on_peer_datagram(relay.id, datagram.from, datagram.bytes, now_.instant));
   }
@@ -269,7 +281,8 @@ std::optional<turn::RelayOpenError> Worker::open_relay(const turn::OpenRelay& ef
 }
 
 std::error_code Worker::open_udp_relay(const turn::OpenRelay& effect) {
-  auto port = net::UdpPort::open({.bind = effect.bind, .report_icmp = true});
+  auto port =
+      net::UdpPort::open({.bind = effect.bind, .report_icmp = true, .receive_trains = true});
   if (!port) return port.error();
   const PollToken token{PollKind::relay, effect.relay.generation, effect.relay.slot};
   if (const auto error = poller_.add(port->descriptor(), token.value())) return error;

@@ -17,6 +17,7 @@
 #include "net/send_queue.h"
 #include "net/udp_port.h"
 #include "server/allocation_observer.h"
+#include "server/coalescer.h"
 #include "server/connection_limits.h"
 #include "server/control_inbox.h"
 #include "server/dtls_sessions.h"
@@ -71,6 +72,7 @@ struct WorkerShared {
   AllocationObserver* allocations = nullptr;  ///< nullptr: nobody
   ControlInbox* control = nullptr;            ///< who gives orders; nullptr: nobody
   AskWhoIs who_is{};                          ///< with Authenticator::Settings::asks_for_users
+  nanoseconds longest_nap{0};                 ///< under load, between two polls; 0: none
 };
 
 /// What is spoken on a UDP port (RFC 7983).
@@ -169,6 +171,7 @@ class Worker {
   static constexpr std::size_t read_bytes = 64 * 1024;  // of one read of a stream
 
   [[nodiscard]] std::optional<nanoseconds> time_to_wait();
+  void notice_trains();
   void on_event(const net::Event& event);
   void on_relay_event(const PollToken& token, const net::Event& event);
   void on_listener_readable(turn::ListenerId id);
@@ -329,6 +332,8 @@ class Worker {
   StreamCounters stream_counters_;
   std::uint64_t lost_mail_ = 0;
   Instant relay_warning_after_{};
+  bool sends_trains_ = true;
+  Coalescer coalescer_;
   std::atomic<bool> stopping_{false};
 };
 

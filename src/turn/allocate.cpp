@@ -45,7 +45,7 @@ Reason Server::on_allocate(const Request& request) {
   // Step 10: quota, by user and by network.
   const auto& principal = request.principal;
   const NetworkId network = network_of(request.flow.tuple.client.address);
-  switch (ledger_.charge(principal.account, network, principal.limits.max_allocations,
+  switch (ledger_.charge(principal.account, network, max_allocations_of(principal),
                          request.now.instant)) {
     case Charge::accepted:
       break;
@@ -374,6 +374,12 @@ void Server::end_allocation(Allocation& allocation, CloseReason reason, Now now,
   ledger_.release(users_.account(allocation.user), allocation.network, now.instant);
   users_.release(allocation.user);
   allocations_.destroy(allocation);
+}
+
+/// What holds instead of the limit for all users; none: nothing.
+std::optional<std::uint32_t> Server::max_allocations_of(const auth::Principal& principal) const {
+  if (principal.is_room_member) return settings_.limits.max_allocations_per_member;
+  return principal.limits.max_allocations;
 }
 
 void Server::set_expiry(Allocation& allocation, Family family, Instant expires) {

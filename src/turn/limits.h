@@ -16,6 +16,7 @@ struct Limits {
   seconds reservation_lifetime{60};   ///< RFC 8656 §7.2: at least 30 seconds
   std::uint32_t max_allocations = 0;  ///< on this server in total; 0: as many as there are ports
   std::uint32_t max_allocations_per_user = 12;       ///< 0: no limit
+  std::uint32_t max_allocations_per_member = 84;     ///< of a room of ours; 0: no limit
   std::uint32_t max_allocations_per_network = 2000;  ///< of a client's /24 or /56; 0: no limit
   std::uint32_t max_permissions = 64;                ///< of one allocation
   std::uint32_t max_channels = 64;                   ///< of one allocation

@@ -258,6 +258,8 @@ class Server {
   Reason on_allocate(const Request& request);
   Reason on_allocate_again(const Request& request, const Allocation& allocation);
   [[nodiscard]] Result<AllocatePlan, stun::ErrorCode> plan_allocate(const Request& request);
+  [[nodiscard]] std::optional<std::uint32_t> max_allocations_of(
+      const auth::Principal& principal) const;
   [[nodiscard]] std::optional<stun::ErrorCode> take_relays(const AllocatePlan& plan,
                                                            const Request& request,
                                                            Allocation& allocation);

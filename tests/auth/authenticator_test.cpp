@@ -30,6 +30,7 @@ constexpr WallTime wall{seconds{1'800'000'000}};
 
 struct Wish {
   bool static_users = true;
+  std::string user = "alice";
   bool asks_for_users = false;
   std::vector<Secret> secrets{};
   std::vector<PasswordAlgorithm> algorithms{PasswordAlgorithm::sha256, PasswordAlgorithm::md5};
@@ -38,7 +39,7 @@ struct Wish {
 CredentialSettings credentials(const Wish& wish) {
   CredentialSettings settings;
   settings.realm = "example.org";
-  if (wish.static_users) settings.users = {{"alice", "wonderland"}};
+  if (wish.static_users) settings.users = {{wish.user, "wonderland"}};
   settings.secrets = wish.secrets;
   settings.algorithms = wish.algorithms;
   return settings;
@@ -90,6 +91,7 @@ class Desk {
     known_as = principal.username;
     account = principal.account;
     limits = principal.limits;
+    is_room_member = principal.is_room_member;
     integrity = principal.integrity;
     Bytes buffer(500);
     stun::MessageBuilder response{buffer, stun::Class::success, stun::Method::allocate, {}};
@@ -129,6 +131,7 @@ class Desk {
   std::string known_as;
   std::string account;
   UserLimits limits;
+  bool is_room_member = false;
   ResponseIntegrity integrity{};
   bool is_signed_by_our_key = false;
 
@@ -409,6 +412,19 @@ TEST_CASE("a time-limited user passes under any of the secrets", "[auth][c78][A1
   }
   desk.password = time_limited_password("east", desk.username);
   CHECK(desk.denial() == Denial::wrong_password);
+}
+
+TEST_CASE("only a time-limited name can be that of a room's member", "[auth]") {
+  Wish wish = with_secrets();
+  wish.user = "p_7Qk2-_9z@demo";
+  Desk desk{wish};
+  mint(desk, 3600s, wish.user, "north");
+  CHECK(desk.passes());
+  CHECK(desk.is_room_member);
+  desk.username = wish.user;
+  desk.password = "wonderland";
+  CHECK(desk.passes());
+  CHECK_FALSE(desk.is_room_member);
 }
 
 TEST_CASE("one username minted under two secrets passes with both passwords", "[auth][c78][A11]") {

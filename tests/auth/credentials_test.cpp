@@ -65,6 +65,15 @@ TEST_CASE("a time-limited username is a time and an account", "[auth][c78]") {
   CHECK(parse_time_limited_username("253402300799:x"));  // the end of the year 9999
 }
 
+TEST_CASE("a room member's account is known by the id that rooms give", "[auth]") {
+  CHECK(is_room_member(room_member_account("p_7Qk2-_9z", "demo")));
+  CHECK(is_room_member("p_7Qk2-_9z@a@b"));
+  const auto other = GENERATE(as<std::string>{}, "", "alice", "alice@example.com", "p_7Qk2@demo",
+                              "p_7Qk2-_9z", "p_7Qk2-_9z@", "q_7Qk2-_9z@demo", "p_7Qk2-.9z@demo",
+                              "p_7Qk2-_9zz@demo", "p_smith@example.com");
+  CHECK_FALSE(is_room_member(other));
+}
+
 TEST_CASE("what is no time-limited username is refused", "[auth][c78][A10]") {
   const auto username = GENERATE(
       as<std::string>{}, "", ":", "alice", "alice:1795219200", ":alice", "0:alice", "0",

@@ -224,6 +224,136 @@ TEST_CASE("a port outlives a queue that still held its datagrams", "[net]") {
   CHECK(receive_texts(receiver, 1) == Texts{"kept"});
 }
 
+// --- Trains --------------------------------------------------------------------------------------
+
+/// A port that is given trains whole by the kernel; take_whole() does not take them apart.
+UdpPort open_train_port() {
+  auto options = bound_to("127.0.0.1:0");
+  options.receive_trains = true;
+  return open_port(options);
+}
+
+std::string take_whole(const UdpPort& port) {
+  REQUIRE(wait_for(port.descriptor(), POLLIN));
+  std::string bytes(65536, '\0');
+  const auto size = recv(port.descriptor(), bytes.data(), bytes.size(), 0);
+  REQUIRE(size >= 0);
+  bytes.resize(static_cast<std::size_t>(size));
+  return bytes;
+}
+
+TEST_CASE("datagrams of one size to one destination leave as a train, the last may be smaller",
+          "[net]") {
+  UdpPort sender = open_port();
+  UdpPort receiver = open_train_port();
+  SendQueue queue;
+  REQUIRE(queue.sends_trains());
+  const Texts texts{"aaaa", "bbbb", "cc", "dddd", "eeeee", "ffff"};
+  for (const auto& text : texts) queue.queue(sender, outgoing_to(receiver.local(), text));
+  SECTION("so that the kernel has four to pass on") {
+    queue.flush();
+    CHECK(take_whole(receiver) == "aaaabbbbcc");
+    CHECK(take_whole(receiver) == "dddd");
+    CHECK(take_whole(receiver) == "eeeeeffff");
+    CHECK(is_silent(receiver));
+  }
+  SECTION("which a receiver takes apart") {
+    queue.flush();
+    CHECK(receive_texts(receiver, texts.size()) == texts);
+  }
+  CHECK(queue.stats().sent == texts.size());
+  CHECK(queue.stats().refused_trains == 0);
+}
+
+TEST_CASE("the headers and padding of a train stay with their datagrams", "[net]") {
+  UdpPort sender = open_port();
+  UdpPort receiver = open_port();  // the kernel takes the train apart
+  SendQueue queue;
+  for (const std::string_view header : {"1:", "2:", "3:"}) {
+    Outgoing outgoing = outgoing_to(receiver.local(), "text");
+    put_header(outgoing, header);
+    outgoing.padding_bytes = 2;
+    queue.queue(sender, outgoing);
+  }
+  queue.flush();
+  using namespace std::string_literals;
+  CHECK(receive_texts(receiver, 3) == Texts{"1:text\0\0"s, "2:text\0\0"s, "3:text\0\0"s});
+}
+
+TEST_CASE("a train has one destination, one DF bit, one source, and nothing empty", "[net]") {
+  auto options = bound_to("0.0.0.0:0");
+  options.destination_address = true;
+  UdpPort sender = open_port(options);
+  UdpPort receiver = open_train_port();
+  UdpPort other = open_port();
+  SendQueue queue;
+  queue.queue(sender, outgoing_to(receiver.local(), "1"));
+  queue.queue(sender, outgoing_to(other.local(), "2"));
+  queue.queue(sender, outgoing_to(receiver.local(), "3"));
+  queue.queue(sender, unfragmented_to(receiver.local(), "4"));
+  queue.queue(sender, unfragmented_to(receiver.local(), "5"));
+  queue.queue_copy(sender, receiver.local(), address("127.0.0.5"), bytes_of("6"));
+  queue.queue_copy(sender, receiver.local(), address("127.0.0.6"), bytes_of("7"));
+  queue.queue(sender, outgoing_to(receiver.local(), ""));
+  queue.queue(sender, outgoing_to(receiver.local(), ""));
+  queue.queue(sender, outgoing_to(receiver.local(), "8"));
+  queue.flush();
+  for (const std::string_view whole : {"1", "3", "45", "6", "7", "", "", "8"}) {
+    CHECK(take_whole(receiver) == whole);
+  }
+  CHECK(receive_texts(other, 1) == Texts{"2"});
+  CHECK(queue.stats().sent == 10);
+}
+
+TEST_CASE("a train ends where the kernel's limits are", "[net]") {
+  UdpPort sender = open_port();
+  auto options = bound_to("127.0.0.1:0");
+  options.receive_trains = true;
+  options.receive_buffer_bytes = 4 << 20;
+  UdpPort receiver = open_port(options);
+  SendQueue queue;
+  SECTION("64 datagrams") {
+    for (int i = 0; i < 100; ++i) queue.queue(sender, outgoing_to(receiver.local(), "x"));
+    queue.flush();
+    CHECK(take_whole(receiver).size() == 64);
+    CHECK(take_whole(receiver).size() == 36);
+  }
+  SECTION("the bytes of a datagram") {
+    const std::string full(1400, 'x');
+    for (int i = 0; i < 60; ++i) queue.queue(sender, outgoing_to(receiver.local(), full));
+    queue.flush();
+    CHECK(take_whole(receiver).size() == std::size_t{46} * 1400);
+    CHECK(take_whole(receiver).size() == std::size_t{14} * 1400);
+  }
+  SECTION("what Ethernet carries") {
+    const std::string fits(1452, 'x');
+    const std::string too_long(1453, 'x');
+    for (int i = 0; i < 2; ++i) queue.queue(sender, outgoing_to(receiver.local(), fits));
+    for (int i = 0; i < 2; ++i) queue.queue(sender, outgoing_to(receiver.local(), too_long));
+    queue.flush();
+    CHECK(take_whole(receiver).size() == std::size_t{2} * 1452);
+    CHECK(take_whole(receiver).size() == 1453);
+    CHECK(take_whole(receiver).size() == 1453);
+  }
+  CHECK(queue.stats().dropped_error == 0);
+}
+
+TEST_CASE("the datagrams of a train that the kernel refuses are sent one by one", "[net]") {
+  UdpPort sender = open_port();
+  const int on = 1;  // the kernel takes no trains without checksums
+  REQUIRE(setsockopt(sender.descriptor(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
+  UdpPort receiver = open_train_port();
+  SendQueue queue;
+  const Texts texts{"alone", "aa", "bb", "cc", "longer", "dd", "ee"};
+  for (const auto& text : texts) queue.queue(sender, outgoing_to(receiver.local(), text));
+  queue.flush();
+  for (const auto& text : texts) CHECK(take_whole(receiver) == text);
+  CHECK(queue.stats().sent == texts.size());
+  CHECK(queue.stats().refused_trains == 1);
+  CHECK(queue.stats().dropped_error == 0);
+  CHECK(queue.sends_trains());  // other ports and destinations may do
+}
+
 TEST_CASE("a datagram that cannot be sent is skipped and counted", "[net]") {
   UdpPort sender = open_port();
   UdpPort receiver = open_port();
@@ -288,14 +418,15 @@ TEST_CASE("datagrams leave with DF=0 unless asked otherwise", "[net]") {
   UdpPort sender = open_port();
   UdpPort receiver = open_port();
   SendQueue queue;
+  // Each longer than the one before, for the sniffer sees a train as one.
   queue.queue(sender, outgoing_to(receiver.local(), "0"));
   queue.queue(sender, unfragmented_to(receiver.local(), "1"));
-  queue.queue(sender, unfragmented_to(receiver.local(), "2"));
-  queue.queue(sender, outgoing_to(receiver.local(), "3"));
+  queue.queue(sender, unfragmented_to(receiver.local(), "22"));
+  queue.queue(sender, outgoing_to(receiver.local(), "333"));
   queue.flush();
-  queue.queue(sender, outgoing_to(receiver.local(), "4"));
+  queue.queue(sender, outgoing_to(receiver.local(), "4444"));
   queue.flush();
-  CHECK(receive_texts(receiver, 5) == Texts{"0", "1", "2", "3", "4"});
+  CHECK(receive_texts(receiver, 5) == Texts{"0", "1", "22", "333", "4444"});
   for (const bool expected : {false, true, true, false, false}) {
     CHECK(sniffer.next_dont_fragment(receiver.local().port) == expected);
   }

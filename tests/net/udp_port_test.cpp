@@ -180,6 +180,30 @@ TEST_CASE("empty and largest datagrams pass", "[net]") {
   CHECK(queue.stats().sent == 3);
 }
 
+TEST_CASE("a wildcard port takes a train apart and tells where it came to", "[net]") {
+  auto options = bound_to("0.0.0.0:0");
+  options.destination_address = true;
+  options.receive_trains = true;
+  UdpPort receiver = open_port(options);
+  UdpPort sender = open_port();
+  SendQueue queue;
+  for (const std::string_view text : {"one", "two", "six", "10"}) {
+    queue.queue_copy(sender, {address("127.0.0.9"), receiver.local().port}, std::nullopt,
+                     bytes_of(text));
+  }
+  queue.flush();
+  ReceiveBatch batch;
+  REQUIRE(wait_for(receiver.descriptor(), POLLIN));
+  REQUIRE(receiver.receive(batch) == 4);
+  std::string texts;
+  for (const Received& datagram : batch.datagrams()) {
+    CHECK(datagram.from == sender.local());
+    CHECK(datagram.to_address == address("127.0.0.9"));
+    texts.append(text_of(datagram.bytes)).append(" ");
+  }
+  CHECK(texts == "one two six 10 ");
+}
+
 TEST_CASE("a wildcard port tells where a datagram came to and answers from there", "[net]") {
   auto options = bound_to("0.0.0.0:0");
   options.destination_address = true;

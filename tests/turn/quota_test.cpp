@@ -88,6 +88,31 @@ TEST_CASE("a user's own quota holds instead of that for all", "[turn][Q02]") {
   CHECK(allocated == 3);
 }
 
+TEST_CASE("a member of a room has a quota of its own, for it calls many at once", "[turn][Q02]") {
+  WorldSettings settings;
+  settings.credentials.secrets = {{"north", "0123456789abcdef"}};
+  settings.limits.max_allocations_per_user = 1;
+  settings.limits.max_allocations_per_member = 3;
+  World world{settings};
+  const auto granted_to = [&](std::string_view user) {
+    const auto username = auth::time_limited_username(world.now().wall + 3600s, user);
+    const auto password = auth::time_limited_password("0123456789abcdef", username);
+    int granted = 0;
+    for (std::uint16_t port = 4000; port < 4005; ++port) {
+      auto client = world.client("198.51.100.7:" + std::to_string(port));
+      const auto code = client.is(username, password).allocate().code();
+      if (code == ok) {
+        ++granted;
+      } else {
+        CHECK(code == 486);
+      }
+    }
+    return granted;
+  };
+  SECTION("a member") { CHECK(granted_to("p_7Qk2-_9z@demo") == 3); }
+  SECTION("somebody that a program has named") { CHECK(granted_to("carol@demo") == 1); }
+}
+
 TEST_CASE("an allocation that moves is counted where it came from", "[turn][rfc8016-3.2.2]") {
   WorldSettings settings;
   settings.mobility = true;
