@@ -3,37 +3,16 @@
 // table.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cli/coturn_database.h"
+#include "cli/coturn_options.h"
 #include "server/config_value.h"
 
 namespace turnpike::cli::coturn {
-
-/// One line of turnserver.conf that says something.
-struct Option {
-  unsigned line = 0;  ///< 0: from the database
-  std::string name;
-  std::optional<std::string> value;
-};
-
-/// The options of a configuration file as coturn 4.6 reads it: a name, then "=" or blanks, then a
-/// value, perhaps in double quotes; "#" at the start of a line begins a comment.
-[[nodiscard]] std::vector<Option> parse_options(std::string_view text);
-
-/// What became of an option.
-enum class Fate : std::uint8_t {
-  mapped,    ///< a key says the same
-  unneeded,  ///< Turnpike does so anyway, or has nothing that would need it
-  stricter,  ///< Turnpike refuses on purpose what coturn allows
-  lost,      ///< has no counterpart: somebody has to look at it
-};
-
-[[nodiscard]] std::string_view to_string(Fate fate);
 
 /// One line of the report. Holds no secret.
 struct Remark {
