@@ -92,7 +92,7 @@ int revoke(const Options& options, const Io& io) {
   revocation.until = chosen_end(options, revocation, io);
   revocation.reason = checked_reason(options.reason);
   const OpenStore open = open_store(options.store, store::IfAbsent::create, io);
-  answer_of(open.store->revoke(revocation, author_of(io)));
+  changed(open, open.store->revoke(revocation, author_of(io)));
   if (options.output == Output::json) {
     io.out << dumped(json_of(revocation)) << '\n';
     return 0;
@@ -107,7 +107,7 @@ int revoke(const Options& options, const Io& io) {
 int restore(const Options& options, const Io& io) {
   const store::Revocation revocation = named(options.name);
   const OpenStore open = open_store(options.store, store::IfAbsent::fail, io);
-  if (!answer_of(open.store->restore(revocation.kind, revocation.name, author_of(io)))) {
+  if (!changed(open, open.store->restore(revocation.kind, revocation.name, author_of(io)))) {
     throw CommandFailure{ExitCode::no, fmt::format("{} is not revoked; `turnpike credential list` "
                                                    "shows what is",
                                                    server::in_quotes(revocation.name))};

@@ -56,7 +56,7 @@ int create(const Options& options, const Io& io) {
   const std::string id = checked_id(options.id);
   const OpenStore open = open_store(options.store, store::IfAbsent::create, io);
   refuse_configured(id, open.config);
-  const auto key = answer_of(open.store->create_api_key(id, author_of(io)));
+  const auto key = changed(open, open.store->create_api_key(id, author_of(io)));
   if (!key) {
     throw CommandFailure{ExitCode::no, fmt::format("there is an API key {} already; revoke it "
                                                    "first, or choose another id",
@@ -87,7 +87,7 @@ int list(const Options& options, const Io& io) {
 int revoke(const Options& options, const Io& io) {
   const std::string id = checked_id(options.id);
   const OpenStore open = open_store(options.store, store::IfAbsent::fail, io);
-  if (!answer_of(open.store->revoke_api_key(id, author_of(io)))) {
+  if (!changed(open, open.store->revoke_api_key(id, author_of(io)))) {
     throw CommandFailure{ExitCode::no,
                          fmt::format("there is no API key {} in the store; `turnpike key list` "
                                      "shows those that there are",

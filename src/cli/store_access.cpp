@@ -9,6 +9,7 @@
 #include <CLI/Formatter.hpp>
 #include <filesystem>
 
+#include "cli/control_client.h"
 #include "server/store_location.h"
 
 namespace turnpike::cli {
@@ -83,6 +84,10 @@ store::Author author_of(const Io& io) {
 void fail(const store::StoreError& error) {
   const bool may_pass = error.fault == store::Fault::unavailable;
   throw CommandFailure{may_pass ? ExitCode::unavailable : ExitCode::configuration, error.sentence};
+}
+
+void tell_server(const server::Config& config) {
+  static_cast<void>(tell_store_changed(config.control.socket));
 }
 
 }  // namespace turnpike::cli

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "cli/app.h"
@@ -49,6 +50,18 @@ struct OpenStore {
 template <class T>
 T answer_of(store::Stored<T> stored) {
   if (!stored) fail(stored.error());
+  if constexpr (!std::is_void_v<T>) return std::move(*stored);
+}
+
+/// Tells the server of `config`, if one runs, that its store is different: it looks at once then,
+/// instead of within its 250 ms. Nothing is said when there is none.
+void tell_server(const server::Config& config);
+
+/// What a change of the store answers, after the server was told of it; or the end of the command.
+template <class T>
+T changed(const OpenStore& open, store::Stored<T> stored) {
+  if (!stored) fail(stored.error());
+  tell_server(open.config);
   if constexpr (!std::is_void_v<T>) return std::move(*stored);
 }
 
