@@ -28,13 +28,14 @@ struct Options {
 };
 
 int verify(const Options& options, const Io& io) {
-  const OpenStore open = open_store_if_there(options.store, io);
+  const server::Config config = find_store_config(options.store, io);
+  const auto store = open_store_if_there(config, io);
   const std::string username = auth::opaque_string(options.user).value_or(options.user);
-  CredentialSources sources{.config = open.config};
-  if (open.store != nullptr) {
-    sources.stored_user = answer_of(open.store->find_user(username));
-    sources.secrets = answer_of(open.store->secrets());
-    sources.revocations = answer_of(open.store->revocations(io.now));
+  CredentialSources sources{.config = config};
+  if (store != nullptr) {
+    sources.stored_user = answer_of(store->find_user(username));
+    sources.secrets = answer_of(store->secrets());
+    sources.revocations = answer_of(store->revocations(io.now));
   }
   const std::string password = read_password(options.password, "--password", io);
   const Verdict verdict = check_credential(username, password, sources, io.now);
