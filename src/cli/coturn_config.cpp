@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <set>
 
+#include "auth/opaque_string.h"
 #include "cli/address_range.h"
 #include "server/config_parsers.h"
 #include "server/config_schema.h"
@@ -58,6 +60,28 @@ std::string with_default_port(const std::string& server, unsigned port) {
 bool is_on(const Option& option) {
   static const std::set<std::string_view> off{"0", "off", "no", "false", "f", "n"};
   return !option.value || !off.contains(*option.value);
+}
+
+constexpr std::size_t md5_bytes = 16;
+constexpr std::size_t sha256_bytes = 32;
+
+/// The key of name, realm and password that the digits are; nothing when they are none.
+std::optional<auth::LongTermKey> key_in_hex(std::string_view digits) {
+  if (digits.size() != 2 * md5_bytes && digits.size() != 2 * sha256_bytes) return std::nullopt;
+  auth::LongTermKey key;
+  for (std::size_t at = 0; at < digits.size(); at += 2) {
+    const auto* const first = digits.data() + at;
+    std::uint8_t byte = 0;
+    const auto [end, error] = std::from_chars(first, first + 2, byte, 16);
+    if (error != std::errc{} || end != first + 2) return std::nullopt;
+    key.push_back(byte);
+  }
+  return key;
+}
+
+/// OpaqueString where it applies, else the text itself, as the server has it.
+std::string normalised(std::string_view text) {
+  return auth::opaque_string(text).value_or(std::string{text});
 }
 
 bool is_hard_denied(const AddressRange& range) {
@@ -171,6 +195,9 @@ class Mapper {
   void map_users();
   void map_static_user(const Option& option, std::vector<ConfigValue>& users);
   void map_database_users();
+  [[nodiscard]] std::string reason_against_key(std::string_view name, std::string_view key) const;
+  void take_user(std::string_view name, std::string_view key);
+  void map_store();
   void map_rest();
   Import finish();
 
@@ -179,7 +206,7 @@ class Mapper {
   std::string realm_;
   std::vector<Setting> settings_;
   std::vector<Remark> remarks_;
-  std::vector<KeyedUser> users_;
+  std::map<std::string, store::StoredUser, std::less<>> users_;  // by name
 };
 
 // --- Realm and database --------------------------------------------------------------------------
@@ -668,36 +695,86 @@ void Mapper::map_static_user(const Option& option, std::vector<ConfigValue>& use
                   "there should be a name, a colon, and a password or a key");
   }
   const std::string password = value.substr(colon + 1);
-  if (!password.starts_with("0x")) {
-    const auto is_same = [&](const ConfigValue& other) {
-      return *other.table()->front().value.text() == *name;
-    };
-    std::erase_if(users, is_same);  // coturn lets the last one win
-    users.push_back(table({{"name", *name}, {"password", password}}));
-    return remark(option, Fate::mapped, "auth.users", "");
+  const bool is_key = password.starts_with("0x");
+  const std::string reason = is_key ? reason_against_key(*name, password.substr(2)) : "";
+  if (!reason.empty()) return remark(option, Fate::lost, "", reason);
+
+  const auto is_same = [&](const ConfigValue& other) {
+    return *other.table()->front().value.text() == *name;
+  };
+  std::erase_if(users, is_same);  // coturn lets the last one win
+  users_.erase(normalised(*name));
+  if (is_key) {
+    take_user(*name, password.substr(2));
+    return remark(option, Fate::mapped, "store", "");
   }
-  users_.push_back({*name, realm_, password.substr(2)});
-  remark(option, Fate::lost, "",
-         realm_.empty() ? "a key is of use only together with its realm, and there is none here; "
-                          "set realm and import again"
-                        : "a key cannot stand in the configuration; set a password with "
-                          "`turnpike user add`");
+  users.push_back(table({{"name", *name}, {"password", password}}));
+  remark(option, Fate::mapped, "auth.users", "");
+}
+
+/// Why a user of whom only a key is known cannot be taken over; empty: it can.
+std::string Mapper::reason_against_key(std::string_view name, std::string_view key) const {
+  const bool has_realm = std::any_of(settings_.begin(), settings_.end(),
+                                     [](const Setting& s) { return s.key == "realm"; });
+  if (!has_realm) {
+    return "a key is of use only together with its realm, and there is none here; set realm and "
+           "import again";
+  }
+  const std::string who = server::in_quotes(name);
+  if (!server::parse_user_name(name)) return fmt::format("{} is no name of a user", who);
+  if (!key_in_hex(key)) return fmt::format("what there is of {} is no MD5 or SHA-256 key", who);
+  if (!source_.store.empty()) return {};
+  return fmt::format(
+      "the key of {} cannot stand in the configuration; put it into the store with "
+      "--store PATH, or set a password with `turnpike user add`",
+      who);
+}
+
+/// Precondition: nothing is against it, and no other of that name is there.
+void Mapper::take_user(std::string_view name, std::string_view key) {
+  store::StoredUser user{.name = normalised(name), .realm = normalised(realm_)};
+  auth::LongTermKey bytes = *key_in_hex(key);
+  (bytes.size() == md5_bytes ? user.md5 : user.sha256) = std::move(bytes);
+  std::string place = user.name;
+  users_.emplace(std::move(place), std::move(user));
 }
 
 void Mapper::map_database_users() {
+  std::size_t taken = 0;
   for (const auto& user : source_.database->users) {
-    if (user.realm == realm_) {
-      users_.push_back({user.name, user.realm, user.key_hex});
-      remark_default("turnusers_lt", Fate::lost, "",
-                     fmt::format("the key of {} cannot stand in the configuration; set a password "
-                                 "with `turnpike user add`",
-                                 server::in_quotes(user.name)));
-    } else {
-      remark_default("turnusers_lt", Fate::lost, "",
-                     fmt::format("{} is of realm {}: Turnpike has one realm",
-                                 server::in_quotes(user.name), server::in_quotes(user.realm)));
+    const std::string reason =
+        user.realm == realm_
+            ? reason_against_key(user.name, user.key_hex)
+            : fmt::format("{} is of realm {}: Turnpike has one realm", server::in_quotes(user.name),
+                          server::in_quotes(user.realm));
+    if (!reason.empty()) {
+      remark_default("turnusers_lt", Fate::lost, "", reason);
+    } else if (!users_.contains(normalised(user.name))) {  // those of the file come first
+      take_user(user.name, user.key_hex);
+      ++taken;
     }
   }
+  if (taken == 0) return;
+  remark_default("turnusers_lt", Fate::mapped, "store",
+                 fmt::format("{} user{}", taken, taken == 1 ? "" : "s"));
+}
+
+/// A client that knows SHA-256 takes it where it is offered, and there is no such key of these
+/// users. coturn offers MD5 alone too.
+void Mapper::map_store() {
+  if (source_.store.empty()) return;
+  if (const auto refusal = put("store.url", text("sqlite:" + source_.store), "--store")) {
+    remark_default("--store", Fate::lost, "store.url", *refusal);
+  }
+  const bool is_md5 = std::any_of(users_.begin(), users_.end(),
+                                  [](const auto& user) { return user.second.sha256.empty(); });
+  const bool is_sha256 = std::any_of(users_.begin(), users_.end(),
+                                     [](const auto& user) { return user.second.md5.empty(); });
+  if (!is_md5 || is_sha256) return;
+  put("auth.algorithms", texts({"md5"}), "users with MD5 keys");
+  remark_default("lt-cred-mech", Fate::mapped, "auth.algorithms",
+                 "MD5 alone is offered, as by coturn, for these users have no other key; once all "
+                 "have new passwords (`turnpike user passwd`), take the line out");
 }
 
 void Mapper::map_users() {
@@ -720,12 +797,22 @@ void Mapper::map_credentials() {
       remark_all(name, Fate::unneeded, "", "with stun-only nobody relays");
     }
   } else if (by_secret) {
+    constexpr const char* why =
+        "with use-auth-secret coturn does not look at users, so they are left out";
     map_secrets(secrets);
-    remark_all("user", Fate::unneeded, "",
-               "with use-auth-secret coturn does not look at users, so they are left out");
+    remark_all("user", Fate::unneeded, "", why);
+    if (source_.database && !source_.database->users.empty()) {
+      remark_default("turnusers_lt", Fate::unneeded, "", why);
+    }
   } else {
     map_users();
+    if (source_.database && !source_.database->secrets.empty()) {
+      remark_default("turn_secret", Fate::unneeded, "",
+                     "without use-auth-secret coturn does not look at secrets, so they are left "
+                     "out");
+    }
   }
+  map_store();
   for (const char* name : {"userdb", "db"}) {
     remark_all(name, source_.database ? Fate::mapped : Fate::lost, "",
                source_.database ? "read by --db"
@@ -738,7 +825,7 @@ void Mapper::map_credentials() {
 
   const bool has_users = std::any_of(settings_.begin(), settings_.end(),
                                      [](const Setting& s) { return s.key == "auth.users"; });
-  if (secrets.empty() && !has_users) {
+  if (secrets.empty() && users_.empty() && !has_users) {
     secrets.push_back(table({{"id", "fresh"}, {"value", source_.fresh_secret}}));
     remark_default("static-auth-secret", Fate::stricter, "auth.secrets",
                    "nothing that was imported lets anybody in, so a new secret was made: hand it "
@@ -785,7 +872,9 @@ Import Mapper::finish() {
   };
   std::stable_sort(settings_.begin(), settings_.end(),
                    [&](const Setting& a, const Setting& b) { return place(a) < place(b); });
-  return {std::move(settings_), std::move(remarks_), std::move(users_)};
+  Import import{std::move(settings_), std::move(remarks_), {}};
+  for (auto& [name, user] : users_) import.users.push_back(std::move(user));
+  return import;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cli/coturn_database.h"
 #include "cli/coturn_options.h"
 #include "server/config_value.h"
+#include "store/store.h"
 
 namespace turnpike::cli::coturn {
 
@@ -30,25 +31,20 @@ struct Setting {
   std::string origin;  ///< "min-port, max-port"
 };
 
-/// A user of whom only the key is known. No configuration file holds those; the store does.
-struct KeyedUser {
-  std::string name;
-  std::string realm;
-  std::string key_hex;  ///< 32 digits (MD5) or 64 (SHA-256)
-};
-
 /// Everything there is to import.
 struct Source {
   std::vector<Option> options;
   std::string directory{};  ///< of the file: relative paths start here
   std::optional<Database> database{};
   std::string fresh_secret{};  ///< for a configuration that lets nobody in, or everybody
+  std::string store{};         ///< path of the database that users with keys go to; empty: to none
 };
 
 struct Import {
   std::vector<Setting> settings;  ///< in the order of the key table
   std::vector<Remark> remarks;    ///< by line; every option has one
-  std::vector<KeyedUser> users;
+  /// Those of whom only the key is known: no configuration holds such. Empty without a store.
+  std::vector<store::StoredUser> users;
 };
 
 /// Never a weaker policy: what cannot be said in Turnpike's configuration is left denied.

@@ -4,6 +4,7 @@ turnadmin has made."""
 import json
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -25,6 +26,39 @@ def sample():
 def run_import(*arguments):
     run = lib.turnpike("import", "coturn", *map(str, arguments), "--output", "json")
     return run, json.loads(run.stdout) if run.stdout else None
+
+
+class Server:
+    """`turnpike serve` with an imported configuration, on loopback. Its relays are peers of one another."""
+
+    def __init__(self, config):
+        self.config = config
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def __enter__(self):
+        settings = [f"listen.udp=127.0.0.1:{self.port}", f"listen.tcp=127.0.0.1:{self.port}",
+                    "relay.ports=22000-22099", f"control.socket={self.config.parent}/control.sock"]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(self.config.parent / "notify"))
+            systemd.settimeout(30)
+            self.process = subprocess.Popen(
+                [lib.BINARY, "serve", "--config", str(self.config), *(f"--set={one}" for one in settings)],
+                env={**os.environ, "NOTIFY_SOCKET": systemd.getsockname()},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while b"READY=1" not in systemd.recv(4096):
+                pass
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def uclient(self, *credentials):
+        """coturn's client: two relays, five messages from each to the other by Send indications."""
+        return subprocess.run([lib.need("turnutils_uclient"), "-y", "-c", "-s", "-n", "5", "-p", str(self.port),
+                               *credentials, "127.0.0.1"], capture_output=True, text=True, timeout=60)
 
 
 class Sample(unittest.TestCase):
@@ -62,6 +96,8 @@ class Database(unittest.TestCase):
         self.addCleanup(self.directory.cleanup)
         self.db = Path(self.directory.name, "turndb")
         self.conf = Path(self.directory.name, "turnserver.conf")
+        self.out = Path(self.directory.name, "turnpike.toml")
+        self.store = Path(self.directory.name, "turnpike.db")
 
     def turnadmin(self, *arguments):
         subprocess.run([lib.need("turnadmin"), "-b", str(self.db), "-r", "example.org", *arguments],
@@ -84,6 +120,52 @@ class Database(unittest.TestCase):
         rows = [row for row in report["options"] if row["option"] == "turnusers_lt"]
         self.assertEqual(len(rows), 2)
         self.assertIn("alice", rows[0]["text"])
+
+    def import_users(self, *more):
+        self.conf.write_text("realm=example.org\nlt-cred-mech\nno-tcp-relay\n")
+        return run_import(self.conf, "--db", self.db, "--store", self.store, *more)
+
+    def test_users_of_a_turndb_go_into_a_store_when_one_is_named(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.turnadmin("-a", "-u", "bob", "-p", "builder")
+        run, report = self.import_users("--out", self.out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(report["store"], {"path": str(self.store), "added": 2, "unchanged": 0, "kept": []})
+        self.assertIn(f'url = "sqlite:{self.store}"', self.out.read_text())
+        for user, password, code in (("alice", "wonderland", 0), ("bob", "builder", 0), ("bob", "wonderland", 4)):
+            verify = lib.turnpike("credential", "verify", "--config", str(self.out), "--user", user,
+                                  "--password", "-", input=password)
+            self.assertEqual(verify.returncode, code, verify.stdout + verify.stderr)
+
+    def test_an_import_that_is_run_again_changes_no_user(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.turnadmin("-a", "-u", "bob", "-p", "builder")
+        self.import_users("--out", self.out)
+        passwd = lib.turnpike("user", "passwd", "bob", "--config", str(self.out), "--password", "-", input="newer")
+        self.assertEqual(passwd.returncode, 0, passwd.stderr)
+        run, report = self.import_users("--out", self.out, "--force")
+        self.assertEqual(run.returncode, 3, run.stderr)
+        self.assertEqual(report["store"], {"path": str(self.store), "added": 0, "unchanged": 1, "kept": ["bob"]})
+
+    def test_no_store_is_made_unasked_or_for_nobody(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.conf.write_text("realm=example.org\nlt-cred-mech\n")
+        run_import(self.conf, "--db", self.db, "--out", self.out)
+        self.turnadmin("-d", "-u", "alice")
+        _, report = self.import_users("--out", self.out, "--force")
+        self.assertNotIn("store", report)
+        self.assertEqual(sorted(os.listdir(self.directory.name)), ["turndb", "turnpike.toml", "turnserver.conf"])
+
+    def test_an_imported_user_makes_an_allocation_with_the_old_password(self):
+        """turnadmin's own database, Turnpike's server, coturn's own client."""
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.import_users("--out", self.out)
+        with Server(self.out) as server:
+            good = server.uclient("-u", "alice", "-w", "wonderland")
+            self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+            self.assertIn("Total lost packets 0 ", good.stdout + good.stderr)
+            bad = server.uclient("-u", "alice", "-w", "looking-glass")
+            self.assertNotEqual(bad.returncode, 0, bad.stdout + bad.stderr)
 
     def test_what_is_no_database_is_refused(self):
         self.conf.write_text("realm=example.org\n")
