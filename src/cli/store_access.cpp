@@ -45,15 +45,18 @@ server::Config find_store_config(const StoreOptions& options, const Io& io) {
   return config;
 }
 
-std::unique_ptr<store::Store> open_store(const server::Config& config, store::IfAbsent if_absent,
-                                         const Io& io) {
+store::Location located_store(const server::Config& config, const Io& io) {
   if (config.store.path.empty()) {
     throw CommandFailure{ExitCode::configuration,
                          "the configuration has no store: store.url is empty; set it, for example "
                          "to \"sqlite:/var/lib/turnpike/turnpike.db\""};
   }
-  return answer_of(store::open_sqlite(server::store_location(config.store, io.environment),
-                                      if_absent, store::Check::quick));
+  return server::store_location(config.store, io.environment);
+}
+
+std::unique_ptr<store::Store> open_store(const server::Config& config, store::IfAbsent if_absent,
+                                         const Io& io) {
+  return answer_of(store::open_sqlite(located_store(config, io), if_absent, store::Check::quick));
 }
 
 std::unique_ptr<store::Store> open_store_if_there(const server::Config& config, const Io& io) {

@@ -30,6 +30,9 @@ void add_store_options(CLI::App& command, StoreOptions& options);
 /// authenticate: the users may be in the store, or about to be put there.
 [[nodiscard]] server::Config find_store_config(const StoreOptions& options, const Io& io);
 
+/// Where the store of `config` and its key are. Throws CommandFailure (78) when it has none.
+[[nodiscard]] store::Location located_store(const server::Config& config, const Io& io);
+
 /// Opens the store of `config`, or makes it when `if_absent` says so. It may be open in a running
 /// server too. Throws CommandFailure: 78 for what is to be mended in files and settings, 69 when
 /// trying again may help.

@@ -109,6 +109,7 @@ TEST_CASE("each of the store's commands has help with an example", "[cli]") {
                                                   {"key", "create"},
                                                   {"key", "list"},
                                                   {"key", "revoke"},
+                                                  {"store", "reseal"},
                                                   {"credential", "verify"},
                                                   {"credential", "revoke"},
                                                   {"credential", "restore"},
@@ -518,6 +519,42 @@ TEST_CASE("a server that does not answer holds no change up, and one that is gon
   CHECK(ran.err.empty());
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{5});
   CHECK(world.json({"key", "list"}).size() == 2);
+}
+
+// --- store ---------------------------------------------------------------------------------------
+
+TEST_CASE("store reseal gives the store another key and keeps the old one for backups", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  CHECK(world.run({"user", "add", "alice"}).code == 0);
+  const std::string key = world.directory.path() + "/turnpike.db.key";
+  const Ran ran = world.run({"store", "reseal"});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "turnpike.db is sealed with a new key, in " + key + ".\n"));
+  CHECK(contains(ran.out, key + ".old, opens backups of before"));
+  CHECK(contains(world.verdict("alice", "pw", 0), "accepted"));
+
+  const std::string elsewhere = world.directory.path() + "/store.key";
+  const auto moved = world.json({"store", "reseal", "--new-key-file", elsewhere});
+  CHECK(moved["keyFile"] == elsewhere);
+  CHECK(moved["oldKeyFile"] == key);
+  CHECK(world.run({"user", "list"}).code == 78);
+  world.directory.write("turnpike.toml",
+                        World::config_text("store.key_file = \"" + elsewhere + "\"\n"));
+  CHECK(contains(world.verdict("alice", "pw", 0), "accepted"));
+}
+
+TEST_CASE("store reseal makes no store, and tells the running server", "[cli]") {
+  World world;
+  const Ran none = world.run({"store", "reseal"});
+  CHECK(none.code == 78);
+  CHECK_FALSE(world.has_store());
+  CHECK(world.run({"key", "create", "web"}).code == 0);
+  const ControlSocket server{world.directory.path() + "/control.sock"};
+  world.directory.write("turnpike.toml",
+                        World::config_text({}, world.directory.path() + "/control.sock"));
+  CHECK(world.run({"store", "reseal"}).code == 0);
+  CHECK(server.take().size() == 1);
 }
 
 // --- Where the store is --------------------------------------------------------------------------
