@@ -9,7 +9,7 @@
 #include <ostream>
 
 #include "cli/commands.h"
-#include "cli/percent_encoding.h"
+#include "cli/invitation.h"
 #include "cli/secret_option.h"
 #include "cli/signing_keys.h"
 #include "cli/store_access.h"
@@ -105,8 +105,7 @@ signaling::Claims claims_of(const Options& options, const Io& io) {
   return claims;
 }
 
-/// "https://host/#room=…&token=…": what stands behind # is not sent to the server, so that no log
-/// has it. Empty when no --url was given.
+/// The invitation; empty when no --url was given.
 std::string link_of(const Options& options, const std::string& token) {
   std::string url = options.url;
   if (url.empty()) return {};
@@ -116,8 +115,7 @@ std::string link_of(const Options& options, const std::string& token) {
     throw usage("--url: write where the call page is, for example https://turn.example.com");
   }
   if (url.find('/', host) == std::string::npos) url += '/';
-  return fmt::format("{}#room={}&token={}", url, percent_encoded(options.room),
-                     percent_encoded(token));
+  return invitation(url, options.room, token);
 }
 
 std::string to_json(const signaling::Claims& claims, const std::string& token,

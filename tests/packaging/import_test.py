@@ -4,7 +4,6 @@ turnadmin has made."""
 import json
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import unittest
@@ -26,39 +25,6 @@ def sample():
 def run_import(*arguments):
     run = lib.turnpike("import", "coturn", *map(str, arguments), "--output", "json")
     return run, json.loads(run.stdout) if run.stdout else None
-
-
-class Server:
-    """`turnpike serve` with an imported configuration, on loopback. Its relays are peers of one another."""
-
-    def __init__(self, config):
-        self.config = config
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-
-    def __enter__(self):
-        settings = [f"listen.udp=127.0.0.1:{self.port}", f"listen.tcp=127.0.0.1:{self.port}",
-                    "relay.ports=22000-22099", f"control.socket={self.config.parent}/control.sock"]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-            systemd.bind(str(self.config.parent / "notify"))
-            systemd.settimeout(30)
-            self.process = subprocess.Popen(
-                [lib.BINARY, "serve", "--config", str(self.config), *(f"--set={one}" for one in settings)],
-                env={**os.environ, "NOTIFY_SOCKET": systemd.getsockname()},
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            while b"READY=1" not in systemd.recv(4096):
-                pass
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(30)
-
-    def uclient(self, *credentials):
-        """coturn's client: two relays, five messages from each to the other by Send indications."""
-        return subprocess.run([lib.need("turnutils_uclient"), "-y", "-c", "-s", "-n", "5", "-p", str(self.port),
-                               *credentials, "127.0.0.1"], capture_output=True, text=True, timeout=60)
 
 
 class Sample(unittest.TestCase):
@@ -160,12 +126,21 @@ class Database(unittest.TestCase):
         """turnadmin's own database, Turnpike's server, coturn's own client."""
         self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
         self.import_users("--out", self.out)
-        with Server(self.out) as server:
+        with lib.Server(self.out) as server:
             good = server.uclient("-u", "alice", "-w", "wonderland")
             self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
             self.assertIn("Total lost packets 0 ", good.stdout + good.stderr)
             bad = server.uclient("-u", "alice", "-w", "looking-glass")
             self.assertNotEqual(bad.returncode, 0, bad.stdout + bad.stderr)
+
+    def test_a_running_server_goes_on_when_its_store_gets_another_key(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.import_users("--out", self.out)
+        with lib.Server(self.out) as server:
+            reseal = lib.turnpike("store", "reseal", "--config", str(self.out))
+            self.assertEqual(reseal.returncode, 0, reseal.stderr)
+            client = server.uclient("-u", "alice", "-w", "wonderland")  # not asked for before
+            self.assertEqual(client.returncode, 0, client.stdout + client.stderr)
 
     def test_what_is_no_database_is_refused(self):
         self.conf.write_text("realm=example.org\n")
