@@ -198,9 +198,10 @@ class Quickstart {
   /// `text` with our own files where they are.
   [[nodiscard]] std::string below_root(std::string text) const {
     const std::string name = "\"" + directory + "/";
+    const std::string root = fs::absolute(paths_.root).string();
     for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos;) {
-      text.insert(at + 1, paths_.root);
-      at += name.size() + paths_.root.size();
+      text.insert(at + 1, root);
+      at += root.size() + name.size();
     }
     return text;
   }
@@ -335,10 +336,10 @@ void add_quickstart(CLI::App& app, Context& context) {
   command->add_option("--root", options->root, "Write below this directory, and start nothing")
       ->type_name("DIR");
   command->footer(
-      R"(Writes /etc/turnpike/turnpike.toml, a secret and an API key, switches the systemd unit on, and
-runs the doctor, and prints what comes next: certificate, firewall, the snippet for a page, the links
-of a demo call and of the network test. What is there already stays, so it can be run again. The exit
-code is 0 also when the doctor finds something: `turnpike doctor` has codes of its own.
+      R"(Writes /etc/turnpike/turnpike.toml, a secret and an API key, switches the systemd unit on, runs
+the doctor, and prints what comes next: certificate, firewall, the snippet for a page, the links of a
+demo call and of the network test. What is there already stays, so it can be run again. The exit code
+is 0 also when the doctor finds something: `turnpike doctor` has codes of its own.
 
 Examples:
   turnpike quickstart --domain turn.example.com --dry-run

@@ -95,6 +95,8 @@ class Quickstart(unittest.TestCase):
         self.assertIn("The doctor looked at the files:", out)
         self.assertIn("warning  secret main: ", out)
         self.assertNotIn("listener", out)
+        relative = lib.turnpike("quickstart", "--domain", DOMAIN, "--root", self.root.name, cwd=self.root.parent)
+        self.assertIn("warning  secret main: ", relative.stdout)
         self.file("secret").write_text("short")
         run = self.run_quickstart()
         self.assertEqual(run.returncode, 0)
