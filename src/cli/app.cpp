@@ -49,6 +49,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_user(app, context);
   add_secret(app, context);
   add_key(app, context);
+  add_store(app, context);
   add_room(app, context);
   add_allocation(app, context);
   add_status(app, context);

@@ -28,6 +28,7 @@ void add_credential_verify(CLI::App& credential, Context& context);
 void add_user(CLI::App& app, Context& context);
 void add_secret(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
+void add_store(CLI::App& app, Context& context);
 void add_room(CLI::App& app, Context& context);
 /// list, show, end and kick, beside `room token`.
 void add_room_administration(CLI::App& room, Context& context);

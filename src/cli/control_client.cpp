@@ -18,8 +18,14 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t max_answer_bytes = 64 << 20;
-constexpr long connect_timeout_ms = 5'000;
-constexpr long timeout_ms = 30'000;
+
+/// How long to wait for a server.
+struct Patience {
+  long connect_ms;
+  long answer_ms;
+};
+constexpr Patience for_answers{5'000, 30'000};
+constexpr Patience for_courtesy{500, 1'000};  // nothing depends on it
 
 struct EasyDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -44,7 +50,7 @@ std::size_t take_answer(char* bytes, std::size_t size, std::size_t count, void* 
 
 /// One request; `socket` empty: over the network, where certificates are verified.
 Exchange exchange(const std::string& method, const std::string& url, const std::string& socket,
-                  const std::string& key, const std::string& body) {
+                  const std::string& key, const std::string& body, const Patience& patience) {
   static const CURLcode set_up = curl_global_init(CURL_GLOBAL_DEFAULT);
   Exchange done;
   const std::unique_ptr<CURL, EasyDeleter> easy{curl_easy_init()};
@@ -67,8 +73,8 @@ Exchange exchange(const std::string& method, const std::string& url, const std::
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
   }
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, timeout_ms);
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, patience.connect_ms);
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, patience.answer_ms);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &take_answer);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &done.body);
   done.result = curl_easy_perform(handle);
@@ -166,7 +172,7 @@ ControlClient::ControlClient(const ControlOptions& options, const Io& io) {
 
 Json ControlClient::ask(const std::string& method, const std::string& path,
                         const std::string& body) const {
-  const Exchange done = exchange(method, url_ + path, socket_, key_, body);
+  const Exchange done = exchange(method, url_ + path, socket_, key_, body, for_answers);
   if (done.result != CURLE_OK) {
     if (!socket_.empty()) throw unreachable_socket(socket_, done);
     throw CommandFailure{ExitCode::unavailable, fmt::format("{} cannot be reached: {}", url_,
@@ -183,8 +189,8 @@ Json ControlClient::ask(const std::string& method, const std::string& path,
 
 bool tell_store_changed(const std::string& socket) {
   if (socket.empty()) return false;
-  const Exchange done =
-      exchange("POST", "http://localhost/v1/store/changed", socket, std::string{}, std::string{});
+  const Exchange done = exchange("POST", "http://localhost/v1/store/changed", socket, std::string{},
+                                 std::string{}, for_courtesy);
   return done.result == CURLE_OK && done.status == 204;
 }
 

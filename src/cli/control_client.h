@@ -43,7 +43,8 @@ class ControlClient {
 };
 
 /// Tells the server at `socket`, if there is one, that the store is different. True when it has
-/// heard: otherwise it finds out by itself, or when it starts.
+/// heard: otherwise it finds out by itself, or when it starts. Takes a second at most, and never
+/// throws.
 bool tell_store_changed(const std::string& socket);
 
 }  // namespace turnpike::cli

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <set>
 
+#include "auth/opaque_string.h"
 #include "cli/address_range.h"
 #include "server/config_parsers.h"
 #include "server/config_schema.h"
@@ -17,155 +18,6 @@ namespace {
 
 using server::ConfigValue;
 using List = ConfigValue::List;
-
-// --- What needs no arithmetic --------------------------------------------------------------------
-
-/// An option that becomes no key, whatever its value.
-struct PlainRule {
-  std::string_view name;
-  Fate fate;
-  std::string_view text;
-};
-
-constexpr std::string_view to_journal =
-    "Turnpike logs to standard output, which systemd's journal keeps; see log.level and log.format";
-constexpr std::string_view by_systemd = "the systemd unit decides that";
-constexpr std::string_view no_admin_port =
-    "Turnpike has no administration by TCP and no administration password; see `turnpike status`";
-constexpr std::string_view modern_tls =
-    "TLS is 1.2 with forward secrecy or 1.3, with groups and ciphers that OpenSSL takes for safe";
-constexpr std::string_view other_database =
-    "the users and secrets in there are not read. Put secrets under auth.secrets; add users anew "
-    "with `turnpike user add`, or copy the rows of turnusers_lt into a SQLite turndb and give "
-    "that by --db";
-
-constexpr std::array plain_rules{
-    PlainRule{"fingerprint", Fate::unneeded, "answers have a FINGERPRINT when the request has one"},
-    PlainRule{"lt-cred-mech", Fate::unneeded, "long-term credentials are always asked for"},
-    PlainRule{"use-auth-secret", Fate::unneeded, "a secret under auth.secrets is enough"},
-    PlainRule{"no-auth", Fate::stricter, "nobody relays without credentials"},
-    PlainRule{"allow-loopback-peers", Fate::stricter,
-              "loopback is never relayed to; `turnpike serve --insecure-allow-peers` exists for "
-              "tests"},
-    PlainRule{"server-relay", Fate::stricter,
-              "nothing reaches a client but what it has a permission for"},
-    PlainRule{"web-admin", Fate::stricter, no_admin_port},
-    PlainRule{"web-admin-listen-on-workers", Fate::stricter, no_admin_port},
-    PlainRule{"web-admin-ip", Fate::unneeded, no_admin_port},
-    PlainRule{"web-admin-port", Fate::unneeded, no_admin_port},
-    PlainRule{"no-cli", Fate::unneeded, no_admin_port},
-    PlainRule{"cli-ip", Fate::unneeded, no_admin_port},
-    PlainRule{"cli-port", Fate::unneeded, no_admin_port},
-    PlainRule{"cli-password", Fate::unneeded, no_admin_port},
-    PlainRule{"cli-max-output-sessions", Fate::unneeded, no_admin_port},
-    PlainRule{"no-loopback-peers", Fate::unneeded, "loopback is never relayed to"},
-    PlainRule{"no-multicast-peers", Fate::unneeded, "multicast is never relayed to"},
-    PlainRule{"no-stdout-log", Fate::unneeded, to_journal},
-    PlainRule{"log-file", Fate::unneeded, to_journal},
-    PlainRule{"syslog", Fate::unneeded, to_journal},
-    PlainRule{"syslog-facility", Fate::unneeded, to_journal},
-    PlainRule{"simple-log", Fate::unneeded, to_journal},
-    PlainRule{"new-log-timestamp", Fate::unneeded, to_journal},
-    PlainRule{"new-log-timestamp-format", Fate::unneeded, to_journal},
-    PlainRule{"log-binding", Fate::unneeded, "Binding requests are counted, not logged"},
-    PlainRule{"verbose", Fate::unneeded, "log.level is \"info\" already"},
-    PlainRule{"pidfile", Fate::unneeded, by_systemd},
-    PlainRule{"proc-user", Fate::unneeded, by_systemd},
-    PlainRule{"proc-group", Fate::unneeded, by_systemd},
-    PlainRule{"daemon", Fate::unneeded, by_systemd},
-    PlainRule{"no-tlsv1", Fate::unneeded, modern_tls},
-    PlainRule{"no-tlsv1_1", Fate::unneeded, modern_tls},
-    PlainRule{"no-sslv2", Fate::unneeded, modern_tls},
-    PlainRule{"no-sslv3", Fate::unneeded, modern_tls},
-    PlainRule{"dh566", Fate::stricter, modern_tls},
-    PlainRule{"dh1066", Fate::stricter, modern_tls},
-    PlainRule{"dh2066", Fate::unneeded, modern_tls},
-    PlainRule{"dh-file", Fate::unneeded, modern_tls},
-    PlainRule{"ec-curve-name", Fate::unneeded, modern_tls},
-    PlainRule{"cipher-list", Fate::lost, modern_tls},
-    PlainRule{"no-software-attribute", Fate::unneeded, "SOFTWARE is never sent"},
-    PlainRule{"prod", Fate::unneeded, "SOFTWARE is never sent"},
-    PlainRule{"no-stun-backward-compatibility", Fate::unneeded,
-              "Binding requests of RFC 3489 are not answered"},
-    PlainRule{"response-origin-only-with-rfc5780", Fate::unneeded,
-              "RESPONSE-ORIGIN is sent only where nat_discovery is set"},
-    PlainRule{"udp-self-balance", Fate::unneeded, "every worker listens on every port"},
-    PlainRule{"ne", Fate::unneeded, "every worker listens on every port"},
-    PlainRule{"listening-device", Fate::lost,
-              "sockets are not bound to interfaces; name its addresses under listen"},
-    PlainRule{"relay-device", Fate::lost,
-              "sockets are not bound to interfaces; name its addresses in relay.addresses"},
-    PlainRule{"tcp-proxy-port", Fate::lost,
-              "coturn believes everybody who connects there. Add the port to listen.tcp, "
-              "\"tcp::PORT\" to listen.proxy_protocol and the balancers to listen.proxy_trusted"},
-    PlainRule{"server-name", Fate::lost, "third-party authorization (RFC 7635) is not supported"},
-    PlainRule{"oauth", Fate::lost,
-              "third-party authorization (RFC 7635) is not supported; such clients are refused"},
-    PlainRule{"psql-userdb", Fate::lost, other_database},
-    PlainRule{"sql-userdb", Fate::lost, other_database},
-    PlainRule{"mysql-userdb", Fate::lost, other_database},
-    PlainRule{"mongo-userdb", Fate::lost, other_database},
-    PlainRule{"redis-userdb", Fate::lost, other_database},
-    PlainRule{"secret-key-file", Fate::unneeded, "it only opens the password of mysql-userdb"},
-    PlainRule{"redis-statsdb", Fate::lost,
-              "no statistics go to Redis; see metrics.listen for Prometheus"},
-    PlainRule{"check-origin-consistency", Fate::lost, "ORIGIN is ignored"},
-    PlainRule{"no-stun", Fate::lost, "Binding requests are answered; they cost a stranger nothing"},
-    PlainRule{"secure-stun", Fate::lost,
-              "Binding requests are answered without credentials: this is less than you asked "
-              "for, and no key changes it"},
-    PlainRule{"acme-redirect", Fate::lost, "let the ACME client have port 80"},
-};
-
-/// Those with rules of their own below.
-constexpr std::array<std::string_view, 48> known_others{"listening-port",
-                                                        "tls-listening-port",
-                                                        "alt-listening-port",
-                                                        "alt-tls-listening-port",
-                                                        "listening-ip",
-                                                        "aux-server",
-                                                        "relay-ip",
-                                                        "external-ip",
-                                                        "relay-threads",
-                                                        "min-port",
-                                                        "max-port",
-                                                        "Verbose",
-                                                        "prometheus",
-                                                        "prometheus-port",
-                                                        "static-auth-secret",
-                                                        "user",
-                                                        "userdb",
-                                                        "db",
-                                                        "realm",
-                                                        "user-quota",
-                                                        "total-quota",
-                                                        "max-bps",
-                                                        "bps-capacity",
-                                                        "no-udp",
-                                                        "no-tcp",
-                                                        "no-tls",
-                                                        "no-dtls",
-                                                        "no-udp-relay",
-                                                        "no-tcp-relay",
-                                                        "stale-nonce",
-                                                        "max-allocate-lifetime",
-                                                        "channel-lifetime",
-                                                        "permission-lifetime",
-                                                        "cert",
-                                                        "pkey",
-                                                        "pkey-pwd",
-                                                        "CA-file",
-                                                        "alternate-server",
-                                                        "tls-alternate-server",
-                                                        "stun-only",
-                                                        "rest-api-separator",
-                                                        "max-allocate-timeout",
-                                                        "mobility",
-                                                        "no-rfc5780",
-                                                        "allowed-peer-ip",
-                                                        "denied-peer-ip",
-                                                        "keep-address-family",
-                                                        "allocation-default-address-family"};
 
 // --- Values --------------------------------------------------------------------------------------
 
@@ -208,6 +60,28 @@ std::string with_default_port(const std::string& server, unsigned port) {
 bool is_on(const Option& option) {
   static const std::set<std::string_view> off{"0", "off", "no", "false", "f", "n"};
   return !option.value || !off.contains(*option.value);
+}
+
+constexpr std::size_t md5_bytes = 16;
+constexpr std::size_t sha256_bytes = 32;
+
+/// The key of name, realm and password that the digits are; nothing when they are none.
+std::optional<auth::LongTermKey> key_in_hex(std::string_view digits) {
+  if (digits.size() != 2 * md5_bytes && digits.size() != 2 * sha256_bytes) return std::nullopt;
+  auth::LongTermKey key;
+  for (std::size_t at = 0; at < digits.size(); at += 2) {
+    const auto* const first = digits.data() + at;
+    std::uint8_t byte = 0;
+    const auto [end, error] = std::from_chars(first, first + 2, byte, 16);
+    if (error != std::errc{} || end != first + 2) return std::nullopt;
+    key.push_back(byte);
+  }
+  return key;
+}
+
+/// OpaqueString where it applies, else the text itself, as the server has it.
+std::string normalised(std::string_view text) {
+  return auth::opaque_string(text).value_or(std::string{text});
 }
 
 bool is_hard_denied(const AddressRange& range) {
@@ -321,6 +195,9 @@ class Mapper {
   void map_users();
   void map_static_user(const Option& option, std::vector<ConfigValue>& users);
   void map_database_users();
+  [[nodiscard]] std::string reason_against_key(std::string_view name, std::string_view key) const;
+  void take_user(std::string_view name, std::string_view key);
+  void map_store();
   void map_rest();
   Import finish();
 
@@ -329,7 +206,7 @@ class Mapper {
   std::string realm_;
   std::vector<Setting> settings_;
   std::vector<Remark> remarks_;
-  std::vector<KeyedUser> users_;
+  std::map<std::string, store::StoredUser, std::less<>> users_;  // by name
 };
 
 // --- Realm and database --------------------------------------------------------------------------
@@ -386,20 +263,16 @@ void Mapper::add_database_options() {
                    "third-party authorization (RFC 7635) is not supported");
   }
   if (source_.database->admin_users > 0) {
-    remark_default("admin_user", Fate::unneeded, "", no_admin_port);
+    remark_default("admin_user", Fate::unneeded, "", "there is no administration password");
   }
 }
 
 void Mapper::judge_plain(const Option& option) {
-  const auto rule = std::find_if(plain_rules.begin(), plain_rules.end(),
-                                 [&](const PlainRule& known) { return known.name == option.name; });
-  if (rule != plain_rules.end()) {
+  if (const PlainRule* const rule = find_plain_rule(option.name)) {
     if (is_on(option)) return remark(option, rule->fate, "", rule->text);
     return remark(option, Fate::unneeded, "", "is switched off");
   }
-  const bool is_known =
-      std::find(known_others.begin(), known_others.end(), option.name) != known_others.end();
-  if (is_known) return;
+  if (is_mapped_option(option.name)) return;
   remark(option, Fate::lost, "", "this is no option of coturn 4.6 that Turnpike knows");
 }
 
@@ -822,36 +695,86 @@ void Mapper::map_static_user(const Option& option, std::vector<ConfigValue>& use
                   "there should be a name, a colon, and a password or a key");
   }
   const std::string password = value.substr(colon + 1);
-  if (!password.starts_with("0x")) {
-    const auto is_same = [&](const ConfigValue& other) {
-      return *other.table()->front().value.text() == *name;
-    };
-    std::erase_if(users, is_same);  // coturn lets the last one win
-    users.push_back(table({{"name", *name}, {"password", password}}));
-    return remark(option, Fate::mapped, "auth.users", "");
+  const bool is_key = password.starts_with("0x");
+  const std::string reason = is_key ? reason_against_key(*name, password.substr(2)) : "";
+  if (!reason.empty()) return remark(option, Fate::lost, "", reason);
+
+  const auto is_same = [&](const ConfigValue& other) {
+    return *other.table()->front().value.text() == *name;
+  };
+  std::erase_if(users, is_same);  // coturn lets the last one win
+  users_.erase(normalised(*name));
+  if (is_key) {
+    take_user(*name, password.substr(2));
+    return remark(option, Fate::mapped, "store", "");
   }
-  users_.push_back({*name, realm_, password.substr(2)});
-  remark(option, Fate::lost, "",
-         realm_.empty() ? "a key is of use only together with its realm, and there is none here; "
-                          "set realm and import again"
-                        : "a key cannot stand in the configuration; set a password with "
-                          "`turnpike user add`");
+  users.push_back(table({{"name", *name}, {"password", password}}));
+  remark(option, Fate::mapped, "auth.users", "");
+}
+
+/// Why a user of whom only a key is known cannot be taken over; empty: it can.
+std::string Mapper::reason_against_key(std::string_view name, std::string_view key) const {
+  const bool has_realm = std::any_of(settings_.begin(), settings_.end(),
+                                     [](const Setting& s) { return s.key == "realm"; });
+  if (!has_realm) {
+    return "a key is of use only together with its realm, and there is none here; set realm and "
+           "import again";
+  }
+  const std::string who = server::in_quotes(name);
+  if (!server::parse_user_name(name)) return fmt::format("{} is no name of a user", who);
+  if (!key_in_hex(key)) return fmt::format("what there is of {} is no MD5 or SHA-256 key", who);
+  if (!source_.store.empty()) return {};
+  return fmt::format(
+      "the key of {} cannot stand in the configuration; put it into the store with "
+      "--store PATH, or set a password with `turnpike user add`",
+      who);
+}
+
+/// Precondition: nothing is against it, and no other of that name is there.
+void Mapper::take_user(std::string_view name, std::string_view key) {
+  store::StoredUser user{.name = normalised(name), .realm = normalised(realm_)};
+  auth::LongTermKey bytes = *key_in_hex(key);
+  (bytes.size() == md5_bytes ? user.md5 : user.sha256) = std::move(bytes);
+  std::string place = user.name;
+  users_.emplace(std::move(place), std::move(user));
 }
 
 void Mapper::map_database_users() {
+  std::size_t taken = 0;
   for (const auto& user : source_.database->users) {
-    if (user.realm == realm_) {
-      users_.push_back({user.name, user.realm, user.key_hex});
-      remark_default("turnusers_lt", Fate::lost, "",
-                     fmt::format("the key of {} cannot stand in the configuration; set a password "
-                                 "with `turnpike user add`",
-                                 server::in_quotes(user.name)));
-    } else {
-      remark_default("turnusers_lt", Fate::lost, "",
-                     fmt::format("{} is of realm {}: Turnpike has one realm",
-                                 server::in_quotes(user.name), server::in_quotes(user.realm)));
+    const std::string reason =
+        user.realm == realm_
+            ? reason_against_key(user.name, user.key_hex)
+            : fmt::format("{} is of realm {}: Turnpike has one realm", server::in_quotes(user.name),
+                          server::in_quotes(user.realm));
+    if (!reason.empty()) {
+      remark_default("turnusers_lt", Fate::lost, "", reason);
+    } else if (!users_.contains(normalised(user.name))) {  // those of the file come first
+      take_user(user.name, user.key_hex);
+      ++taken;
     }
   }
+  if (taken == 0) return;
+  remark_default("turnusers_lt", Fate::mapped, "store",
+                 fmt::format("{} user{}", taken, taken == 1 ? "" : "s"));
+}
+
+/// A client that knows SHA-256 takes it where it is offered, and there is no such key of these
+/// users. coturn offers MD5 alone too.
+void Mapper::map_store() {
+  if (source_.store.empty()) return;
+  if (const auto refusal = put("store.url", text("sqlite:" + source_.store), "--store")) {
+    remark_default("--store", Fate::lost, "store.url", *refusal);
+  }
+  const bool is_md5 = std::any_of(users_.begin(), users_.end(),
+                                  [](const auto& user) { return user.second.sha256.empty(); });
+  const bool is_sha256 = std::any_of(users_.begin(), users_.end(),
+                                     [](const auto& user) { return user.second.md5.empty(); });
+  if (!is_md5 || is_sha256) return;
+  put("auth.algorithms", texts({"md5"}), "users with MD5 keys");
+  remark_default("lt-cred-mech", Fate::mapped, "auth.algorithms",
+                 "MD5 alone is offered, as by coturn, for these users have no other key; once all "
+                 "have new passwords (`turnpike user passwd`), take the line out");
 }
 
 void Mapper::map_users() {
@@ -874,12 +797,22 @@ void Mapper::map_credentials() {
       remark_all(name, Fate::unneeded, "", "with stun-only nobody relays");
     }
   } else if (by_secret) {
+    constexpr const char* why =
+        "with use-auth-secret coturn does not look at users, so they are left out";
     map_secrets(secrets);
-    remark_all("user", Fate::unneeded, "",
-               "with use-auth-secret coturn does not look at users, so they are left out");
+    remark_all("user", Fate::unneeded, "", why);
+    if (source_.database && !source_.database->users.empty()) {
+      remark_default("turnusers_lt", Fate::unneeded, "", why);
+    }
   } else {
     map_users();
+    if (source_.database && !source_.database->secrets.empty()) {
+      remark_default("turn_secret", Fate::unneeded, "",
+                     "without use-auth-secret coturn does not look at secrets, so they are left "
+                     "out");
+    }
   }
+  map_store();
   for (const char* name : {"userdb", "db"}) {
     remark_all(name, source_.database ? Fate::mapped : Fate::lost, "",
                source_.database ? "read by --db"
@@ -892,7 +825,7 @@ void Mapper::map_credentials() {
 
   const bool has_users = std::any_of(settings_.begin(), settings_.end(),
                                      [](const Setting& s) { return s.key == "auth.users"; });
-  if (secrets.empty() && !has_users) {
+  if (secrets.empty() && users_.empty() && !has_users) {
     secrets.push_back(table({{"id", "fresh"}, {"value", source_.fresh_secret}}));
     remark_default("static-auth-secret", Fate::stricter, "auth.secrets",
                    "nothing that was imported lets anybody in, so a new secret was made: hand it "
@@ -939,48 +872,12 @@ Import Mapper::finish() {
   };
   std::stable_sort(settings_.begin(), settings_.end(),
                    [&](const Setting& a, const Setting& b) { return place(a) < place(b); });
-  return {std::move(settings_), std::move(remarks_), std::move(users_)};
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n\v\f";
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-Option parse_line(std::string_view line, unsigned number) {
-  const std::size_t end = line.find_first_of(" =\t");
-  if (end == std::string_view::npos) return {number, std::string{line}, std::nullopt};
-  const std::size_t start = line.find_first_not_of(" =\t", end);
-  std::string_view value =
-      start == std::string_view::npos ? std::string_view{} : line.substr(start);
-  if (value.starts_with('"')) {
-    value.remove_prefix(1);
-    if (value.ends_with('"')) value.remove_suffix(1);
-  }
-  return {number, std::string{line.substr(0, end)}, std::string{value}};
+  Import import{std::move(settings_), std::move(remarks_), {}};
+  for (auto& [name, user] : users_) import.users.push_back(std::move(user));
+  return import;
 }
 
 }  // namespace
-
-std::vector<Option> parse_options(std::string_view text) {
-  std::vector<Option> options;
-  unsigned number = 0;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    ++number;
-    if (!line.empty() && line.front() != '#') options.push_back(parse_line(line, number));
-  }
-  return options;
-}
-
-std::string_view to_string(Fate fate) {
-  constexpr std::array<std::string_view, 4> names{"mapped", "not needed", "stricter", "lost"};
-  return names.at(static_cast<std::size_t>(fate));
-}
 
 Import convert(const Source& source) { return Mapper{source}.run(); }
 

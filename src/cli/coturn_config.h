@@ -3,37 +3,17 @@
 // table.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cli/coturn_database.h"
+#include "cli/coturn_options.h"
 #include "server/config_value.h"
+#include "store/store.h"
 
 namespace turnpike::cli::coturn {
-
-/// One line of turnserver.conf that says something.
-struct Option {
-  unsigned line = 0;  ///< 0: from the database
-  std::string name;
-  std::optional<std::string> value;
-};
-
-/// The options of a configuration file as coturn 4.6 reads it: a name, then "=" or blanks, then a
-/// value, perhaps in double quotes; "#" at the start of a line begins a comment.
-[[nodiscard]] std::vector<Option> parse_options(std::string_view text);
-
-/// What became of an option.
-enum class Fate : std::uint8_t {
-  mapped,    ///< a key says the same
-  unneeded,  ///< Turnpike does so anyway, or has nothing that would need it
-  stricter,  ///< Turnpike refuses on purpose what coturn allows
-  lost,      ///< has no counterpart: somebody has to look at it
-};
-
-[[nodiscard]] std::string_view to_string(Fate fate);
 
 /// One line of the report. Holds no secret.
 struct Remark {
@@ -51,25 +31,20 @@ struct Setting {
   std::string origin;  ///< "min-port, max-port"
 };
 
-/// A user of whom only the key is known. No configuration file holds those; the store does.
-struct KeyedUser {
-  std::string name;
-  std::string realm;
-  std::string key_hex;  ///< 32 digits (MD5) or 64 (SHA-256)
-};
-
 /// Everything there is to import.
 struct Source {
   std::vector<Option> options;
   std::string directory{};  ///< of the file: relative paths start here
   std::optional<Database> database{};
   std::string fresh_secret{};  ///< for a configuration that lets nobody in, or everybody
+  std::string store{};         ///< path of the database that users with keys go to; empty: to none
 };
 
 struct Import {
   std::vector<Setting> settings;  ///< in the order of the key table
   std::vector<Remark> remarks;    ///< by line; every option has one
-  std::vector<KeyedUser> users;
+  /// Those of whom only the key is known: no configuration holds such. Empty without a store.
+  std::vector<store::StoredUser> users;
 };
 
 /// Never a weaker policy: what cannot be said in Turnpike's configuration is left denied.

@@ -9,10 +9,11 @@
 #include <ostream>
 
 #include "cli/commands.h"
-#include "cli/configuration.h"
 #include "cli/host_port.h"
 #include "cli/percent_encoding.h"
 #include "cli/secret_option.h"
+#include "cli/signing_keys.h"
+#include "cli/store_access.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
 
@@ -57,29 +58,24 @@ struct Basis {
   server::Config::Listen listen{{{std::nullopt, default_port}}, {}, {}};  ///< as far as is known
 };
 
-Basis basis_from_config(const Options& options, const Io& io) {
-  const FoundConfig found = require_config(options.config, QuickstartSecret::leave_out, io);
-  const server::Config& config = found.loaded.config;
-  Basis basis{{}, config.auth.credential_ttl, server::servers_of(config), config.listen};
-  if (!config.auth.secrets.empty()) basis.secret = config.auth.secrets.front().value;
-  return basis;
+/// All but the secret.
+Basis basis_of(const server::Config& config) {
+  return {{}, config.auth.credential_ttl, server::servers_of(config), config.listen};
 }
 
 Basis find_basis(const Options& options, const Io& io) {
-  Basis basis;
-  const bool has_config = !options.config.file.empty();
-  if (has_config) basis = basis_from_config(options, io);
+  std::optional<server::Config> config;
+  if (!options.config.file.empty()) config = find_store_config({{}, options.config}, io);
+  Basis basis = config ? basis_of(*config) : Basis{};
   if (!options.secret.empty()) {
     basis.secret = secret_from_option(options.secret, "--secret", io);
-  } else if (!has_config) {
-    if (auto secret = secret_from_environment(io)) basis.secret = std::move(*secret);
+  } else if (config) {
+    basis.secret = signing_secret(*config, io);
+  } else if (auto secret = secret_from_environment(io)) {
+    basis.secret = std::move(*secret);
   }
   if (!basis.secret.empty()) return basis;
-  throw usage(
-      has_config
-          ? "the configuration has no shared secret under auth.secrets; add one, or give --secret "
-            "@FILE"
-          : "there is no secret to sign with; give --secret @FILE, --secret - or --config FILE");
+  throw usage("there is no secret to sign with; give --secret @FILE, --secret - or --config FILE");
 }
 
 // --- What to write -------------------------------------------------------------------------------
@@ -240,7 +236,7 @@ void add_mint_options(CLI::App& command, Options& options) {
       ->allow_extra_args(false);
   command
       .add_option("-c,--config", options.config.file,
-                  "Takes secret, lifetime and host from this configuration")
+                  "Takes secret, lifetime and host from this configuration and its store")
       ->type_name("FILE");
 }
 
@@ -255,7 +251,8 @@ void add_credential(CLI::App& app, Context& context) {
   command->footer(
       R"(The secret is one of the server's auth.secrets. It comes from a file, from standard input, from
 TURNPIKE__AUTH__SECRET or TURNPIKE__AUTH__SECRET_FILE, or from --config; never from the command
-line itself. Formats: json is what RTCPeerConnection takes, with "expiresAt"; js a line to paste
+line itself. With a configuration that has none it is the one of its store that signs (`turnpike
+secret list`). Formats: json is what RTCPeerConnection takes, with "expiresAt"; js a line to paste
 into a page; env shell variables; curl a command that posts the JSON to $URL; uri turn://user:pass@…
 as GStreamer wants it. With --config there is a URL for each listener (UDP, TCP, TLS), else for UDP
 alone.

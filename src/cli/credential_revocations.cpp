@@ -4,13 +4,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "auth/credentials.h"
 #include "cli/commands.h"
 #include "cli/store_access.h"
+#include "cli/store_command.h"
 #include "cli/table.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
@@ -92,7 +92,7 @@ int revoke(const Options& options, const Io& io) {
   revocation.until = chosen_end(options, revocation, io);
   revocation.reason = checked_reason(options.reason);
   const OpenStore open = open_store(options.store, store::IfAbsent::create, io);
-  answer_of(open.store->revoke(revocation, author_of(io)));
+  changed(open, open.store->revoke(revocation, author_of(io)));
   if (options.output == Output::json) {
     io.out << dumped(json_of(revocation)) << '\n';
     return 0;
@@ -107,7 +107,7 @@ int revoke(const Options& options, const Io& io) {
 int restore(const Options& options, const Io& io) {
   const store::Revocation revocation = named(options.name);
   const OpenStore open = open_store(options.store, store::IfAbsent::fail, io);
-  if (!answer_of(open.store->restore(revocation.kind, revocation.name, author_of(io)))) {
+  if (!changed(open, open.store->restore(revocation.kind, revocation.name, author_of(io)))) {
     throw CommandFailure{ExitCode::no, fmt::format("{} is not revoked; `turnpike credential list` "
                                                    "shows what is",
                                                    server::in_quotes(revocation.name))};
@@ -133,31 +133,19 @@ int list(const Options& options, const Io& io) {
   return 0;
 }
 
-/// Adds the command `name`, which runs `code`. Its options, to be added to.
-std::pair<CLI::App*, std::shared_ptr<Options>> add_command(CLI::App& parent,
-                                                           const std::string& name,
-                                                           const std::string& meaning,
-                                                           int (*code)(const Options&, const Io&),
-                                                           Context& context) {
-  CLI::App* const command = parent.add_subcommand(name, meaning);
-  const auto options = std::make_shared<Options>();
-  if (code != list) {
-    command->add_option("name", options->name, "An account (alice), or one credential's username")
-        ->type_name("NAME")
-        ->required();
-  }
-  add_store_options(*command, options->store);
-  add_output_option(*command, options->output);
-  command->callback([options, code, &context] { context.exit_code = code(*options, context.io); });
-  return {command, options};
+void add_name(CLI::App& command, Options& options) {
+  command.add_option("name", options.name, "An account (alice), or one credential's username")
+      ->type_name("NAME")
+      ->required();
 }
 
 }  // namespace
 
 void add_credential_revocations(CLI::App& credential, Context& context) {
   {
-    const auto [command, options] =
-        add_command(credential, "revoke", "Refuse credentials from now on", revoke, context);
+    const auto [command, options] = add_store_command<Options>(
+        credential, "revoke", "Refuse credentials from now on", revoke, context);
+    add_name(*command, *options);
     command
         ->add_option("--for", options->duration,
                      "How long; default: until those that there are have run out (24h)")
@@ -176,14 +164,15 @@ Examples:
   turnpike credential revoke 1795219200:alice)");
   }
   {
-    const auto [command, options] =
-        add_command(credential, "restore", "Accept what was revoked again", restore, context);
+    const auto [command, options] = add_store_command<Options>(
+        credential, "restore", "Accept what was revoked again", restore, context);
+    add_name(*command, *options);
     command->footer(R"(Example:
   turnpike credential restore alice)");
   }
   {
     const auto [command, options] =
-        add_command(credential, "list", "List what is revoked", list, context);
+        add_store_command<Options>(credential, "list", "List what is revoked", list, context);
     command->footer(
         R"(Time-limited credentials themselves are kept nowhere: they are a time, a name and a signature.
 

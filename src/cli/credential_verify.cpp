@@ -4,7 +4,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -13,6 +12,7 @@
 #include "cli/credential_check.h"
 #include "cli/password.h"
 #include "cli/store_access.h"
+#include "cli/store_command.h"
 #include "cli/table.h"
 
 namespace turnpike::cli {
@@ -28,13 +28,14 @@ struct Options {
 };
 
 int verify(const Options& options, const Io& io) {
-  const OpenStore open = open_store_if_there(options.store, io);
+  const server::Config config = find_store_config(options.store, io);
+  const auto store = open_store_if_there(config, io);
   const std::string username = auth::opaque_string(options.user).value_or(options.user);
-  CredentialSources sources{.config = open.config};
-  if (open.store != nullptr) {
-    sources.stored_user = answer_of(open.store->find_user(username));
-    sources.secrets = answer_of(open.store->secrets());
-    sources.revocations = answer_of(open.store->revocations(io.now));
+  CredentialSources sources{.config = config};
+  if (store != nullptr) {
+    sources.stored_user = answer_of(store->find_user(username));
+    sources.secrets = answer_of(store->secrets());
+    sources.revocations = answer_of(store->revocations(io.now));
   }
   const std::string password = read_password(options.password, "--password", io);
   const Verdict verdict = check_credential(username, password, sources, io.now);
@@ -55,26 +56,23 @@ int verify(const Options& options, const Io& io) {
 }  // namespace
 
 void add_credential_verify(CLI::App& credential, Context& context) {
-  CLI::App& command = *credential.add_subcommand(
-      "verify", "Say whether the server would accept a username and password, and why not");
-  const auto options = std::make_shared<Options>();
-  command.add_option("--user", options->user, "The username, as the client sends it")
+  const auto [command, options] = add_store_command<Options>(
+      credential, "verify",
+      "Say whether the server would accept a username and password, and why not", verify, context);
+  command->add_option("--user", options->user, "The username, as the client sends it")
       ->type_name("NAME")
       ->required();
   command
-      .add_option("--password", options->password,
-                  "File with the password, or - for standard input; default: a prompt")
+      ->add_option("--password", options->password,
+                   "File with the password, or - for standard input; default: a prompt")
       ->type_name("@FILE|-");
-  add_store_options(command, options->store);
-  add_output_option(command, options->output);
-  command.footer(
+  command->footer(
       R"(Looks at the users and secrets of the configuration and of the store, and at what is revoked; no
 server needs to run. Exit code 0: accepted, 4: refused.
 
 Examples:
   turnpike credential verify --user alice
   turnpike credential verify --user 1795219200:alice --password @credential.txt)");
-  command.callback([options, &context] { context.exit_code = verify(*options, context.io); });
 }
 
 }  // namespace turnpike::cli

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include "base/crypto.h"
@@ -16,6 +17,7 @@
 #include "cli/configuration.h"
 #include "cli/coturn_config.h"
 #include "cli/private_file.h"
+#include "cli/store_access.h"
 
 namespace turnpike::cli {
 namespace {
@@ -26,6 +28,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string file;
   std::string database;
+  std::string store;
   std::string out;
   bool force = false;
   Output output = Output::table;
@@ -45,6 +48,15 @@ std::string fresh_secret() {
   return text;
 }
 
+/// Absolute, for it will stand in a configuration; empty: there is to be no store.
+std::string store_path(const Options& options) {
+  constexpr std::string_view scheme = "sqlite:";
+  std::string_view path = options.store;
+  if (path.starts_with(scheme)) path.remove_prefix(scheme.size());
+  if (path.empty()) return {};
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
 coturn::Source read_source(const Options& options) {
   const auto file = server::read_config_file(options.file);
   if (!file) throw unreadable(file.error().to_string());
@@ -53,6 +65,7 @@ coturn::Source read_source(const Options& options) {
   source.directory =
       std::filesystem::absolute(std::filesystem::path{options.file}).parent_path().string();
   source.fresh_secret = fresh_secret();
+  source.store = store_path(options);
   if (options.database.empty()) return source;
   auto database = coturn::read_database(options.database);
   if (!database) throw unreadable(database.error());
@@ -61,17 +74,46 @@ coturn::Source read_source(const Options& options) {
 }
 
 /// What is written is what `serve` takes; else nothing is written.
-void require_valid(const std::string& toml, const Options& options, const Io& io) {
+server::Config require_valid(const std::string& toml, const Options& options, const Io& io) {
   server::ConfigSources sources;
   sources.file =
       server::ConfigFile{options.out.empty() ? std::string{"turnpike.toml"} : options.out, toml};
-  const auto loaded = server::load_config(sources);
-  if (loaded) return;
+  auto loaded = server::load_config(sources);
+  if (loaded) return std::move(loaded->config);
   print_errors(loaded.error(), io);
   throw unreadable(fmt::format(
       "{} cannot be imported as it stands: see above; correct it there and import again",
       options.file));
 }
+
+// --- Users ---------------------------------------------------------------------------------------
+
+/// What became of the users in the store.
+struct Stored {
+  std::size_t added = 0;
+  std::size_t unchanged = 0;      ///< were there with the same key: imported before
+  std::vector<std::string> kept;  ///< were there with another key, and stay as they are
+};
+
+Stored put_users(const std::vector<store::StoredUser>& users, const OpenStore& open, const Io& io) {
+  Stored stored;
+  std::vector<store::StoredUser> absent;
+  for (const store::StoredUser& user : users) {
+    const auto there = answer_of(open.store->find_user(user.name));
+    if (!there) {
+      absent.push_back(user);
+    } else if (there->realm == user.realm && there->md5 == user.md5 &&
+               there->sha256 == user.sha256) {
+      ++stored.unchanged;
+    } else {
+      stored.kept.push_back(user.name);
+    }
+  }
+  if (!absent.empty()) stored.added = changed(open, open.store->add_users(absent, author_of(io)));
+  return stored;
+}
+
+// --- The report ----------------------------------------------------------------------------------
 
 std::size_t count(const coturn::Import& import, Fate fate) {
   return static_cast<std::size_t>(
@@ -108,13 +150,34 @@ Json json_of(const coturn::Import& import) {
   return list;
 }
 
-void print_json(const coturn::Import& import, const std::string& toml, const Options& options,
-                const Io& io) {
+void print_stored(const Stored& stored, const std::string& path, std::ostream& out) {
+  out << fmt::format("{} user{} added to the store {}", stored.added,
+                     stored.added == 1 ? " was" : "s were", path);
+  if (stored.unchanged > 0) out << fmt::format(", {} were there already", stored.unchanged);
+  out << ".\n";
+  for (const std::string& name : stored.kept) {
+    out << fmt::format(
+        "{} is there with another key and stays as it is; `turnpike user remove {}` "
+        "and import again, if coturn's is right.\n",
+        server::in_quotes(name), name);
+  }
+}
+
+Json json_of(const Stored& stored, const std::string& path) {
+  return {{"path", path},
+          {"added", stored.added},
+          {"unchanged", stored.unchanged},
+          {"kept", stored.kept}};
+}
+
+void print_json(const coturn::Import& import, const std::string& toml,
+                const std::optional<Json>& stored, const Options& options, const Io& io) {
   Json json{{"mapped", count(import, Fate::mapped)},
             {"unneeded", count(import, Fate::unneeded)},
             {"stricter", count(import, Fate::stricter)},
             {"lost", count(import, Fate::lost)},
             {"options", json_of(import)}};
+  if (stored) json["store"] = *stored;
   if (options.out.empty()) {
     json["config"] = toml;
   } else {
@@ -123,27 +186,41 @@ void print_json(const coturn::Import& import, const std::string& toml, const Opt
   io.out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
+// --- The command ---------------------------------------------------------------------------------
+
+void write_out(const std::string& toml, const Options& options) {
+  if (options.out.empty()) return;
+  const Existing existing = options.force ? Existing::replace : Existing::keep;
+  if (write_private_file(options.out, toml, existing)) return;
+  throw CommandFailure{
+      ExitCode::usage,
+      fmt::format("{} is there already; choose another --out, or --force", options.out)};
+}
+
 int import_coturn(const Options& options, const Io& io) {
   const coturn::Import import = coturn::convert(read_source(options));
   const std::string toml =
       coturn::to_toml(import.settings, std::filesystem::path{options.file}.filename().string());
-  require_valid(toml, options, io);
-  if (!options.out.empty() &&
-      !write_private_file(options.out, toml, options.force ? Existing::replace : Existing::keep)) {
-    throw CommandFailure{
-        ExitCode::usage,
-        fmt::format("{} is there already; choose another --out, or --force", options.out)};
-  }
+  OpenStore open{require_valid(toml, options, io), nullptr};
+  // Opened before anything is written, for that is what may fail.
+  if (!import.users.empty()) open.store = open_store(open.config, store::IfAbsent::create, io);
+  write_out(toml, options);
+  std::optional<Stored> stored;
+  if (open.store != nullptr) stored = put_users(import.users, open, io);
+
+  const std::string& path = open.config.store.path;
   if (options.output == Output::json) {
-    print_json(import, toml, options, io);
-  } else if (options.out.empty()) {  // so that the file can be piped
-    io.out << toml;
-    print_report(import, io.err);
+    print_json(import, toml, stored ? std::optional{json_of(*stored, path)} : std::nullopt, options,
+               io);
   } else {
-    print_report(import, io.out);
-    io.out << fmt::format("{} is written (mode 0600).\n", options.out);
+    std::ostream& report = options.out.empty() ? io.err : io.out;
+    if (options.out.empty()) io.out << toml;  // so that the file can be piped
+    print_report(import, report);
+    if (!options.out.empty()) report << fmt::format("{} is written (mode 0600).\n", options.out);
+    if (stored) print_stored(*stored, path, report);
   }
-  return static_cast<int>(count(import, Fate::lost) == 0 ? ExitCode::ok : ExitCode::degraded);
+  const bool is_whole = count(import, Fate::lost) == 0 && (!stored || stored->kept.empty());
+  return static_cast<int>(is_whole ? ExitCode::ok : ExitCode::degraded);
 }
 
 }  // namespace
@@ -161,6 +238,11 @@ void add_import(CLI::App& app, Context& context) {
       ->add_option("--db", options->database,
                    "coturn's SQLite database: secrets, peers and limits are taken from it too")
       ->type_name("FILE");
+  command
+      ->add_option("--store", options->store,
+                   "Puts users with keys into this database, which becomes store.url; default: "
+                   "they are only reported")
+      ->type_name("PATH");
   command->add_option("--out", options->out, "Where to write; default: standard output")
       ->type_name("FILE");
   command->add_flag("--force", options->force, "Replace --out when it is there");
@@ -170,12 +252,17 @@ void add_import(CLI::App& app, Context& context) {
 and what is lost. Nothing becomes more open than it was: what cannot be said is left denied. The
 result always passes `turnpike config check`. coturn's own files are not changed.
 
+Long-term users whose password coturn does not know either (turnusers_lt, user=NAME:0xKEY) cannot
+stand in a configuration. With --store they go into a store, made when it is not there, with the key
+that they have: they log in with the password that they know. It is an MD5 key, so they can use MD5
+only, until `turnpike user passwd` gives them a new one. Who is in the store already stays as is.
+
 Exit codes: 0 everything is taken over, 3 something is lost, 78 the files cannot be read or used.
 
 Examples:
   turnpike import coturn /etc/turnserver.conf
   turnpike import coturn /etc/turnserver.conf --db /var/lib/turn/turndb \
-    --out /etc/turnpike/turnpike.toml)");
+    --store /var/lib/turnpike/turnpike.db --out /etc/turnpike/turnpike.toml)");
   command->callback(
       [options, &context] { context.exit_code = import_coturn(*options, context.io); });
 }

@@ -4,12 +4,12 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "cli/commands.h"
 #include "cli/store_access.h"
+#include "cli/store_command.h"
 #include "cli/table.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
@@ -56,7 +56,7 @@ int create(const Options& options, const Io& io) {
   const std::string id = checked_id(options.id);
   const OpenStore open = open_store(options.store, store::IfAbsent::create, io);
   refuse_configured(id, open.config);
-  const auto key = answer_of(open.store->create_api_key(id, author_of(io)));
+  const auto key = changed(open, open.store->create_api_key(id, author_of(io)));
   if (!key) {
     throw CommandFailure{ExitCode::no, fmt::format("there is an API key {} already; revoke it "
                                                    "first, or choose another id",
@@ -87,7 +87,7 @@ int list(const Options& options, const Io& io) {
 int revoke(const Options& options, const Io& io) {
   const std::string id = checked_id(options.id);
   const OpenStore open = open_store(options.store, store::IfAbsent::fail, io);
-  if (!answer_of(open.store->revoke_api_key(id, author_of(io)))) {
+  if (!changed(open, open.store->revoke_api_key(id, author_of(io)))) {
     throw CommandFailure{ExitCode::no,
                          fmt::format("there is no API key {} in the store; `turnpike key list` "
                                      "shows those that there are",
@@ -102,20 +102,10 @@ int revoke(const Options& options, const Io& io) {
   return 0;
 }
 
-/// Adds the command `name`, which runs `code`. With an id, unless that is what it lists.
-CLI::App& add_command(CLI::App& parent, const std::string& name, const std::string& meaning,
-                      int (*code)(const Options&, const Io&), Context& context) {
-  CLI::App& command = *parent.add_subcommand(name, meaning);
-  const auto options = std::make_shared<Options>();
-  if (code != list) {
-    command.add_option("id", options->id, "What it is called; room tokens show it")
-        ->type_name("ID")
-        ->required();
-  }
-  add_store_options(command, options->store);
-  add_output_option(command, options->output);
-  command.callback([options, code, &context] { context.exit_code = code(*options, context.io); });
-  return command;
+void add_id(CLI::App& command, Options& options) {
+  command.add_option("id", options.id, "What it is called; room tokens show it")
+      ->type_name("ID")
+      ->required();
 }
 
 }  // namespace
@@ -123,24 +113,35 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
 void add_key(CLI::App& app, Context& context) {
   CLI::App& key = *app.add_subcommand("key", "API keys of programs that use the REST API");
   key.require_subcommand(1);
-  add_command(key, "create", "Make an API key and print it once", create, context)
-      .footer(
-          R"(A program sends it as "Authorization: Bearer tpk_…" to the REST API (docs/rest.md), and may sign
+  {
+    const auto [command, options] = add_store_command<Options>(
+        key, "create", "Make an API key and print it once", create, context);
+    add_id(*command, *options);
+    command->footer(
+        R"(A program sends it as "Authorization: Bearer tpk_…" to the REST API (docs/rest.md), and may sign
 room tokens with it. The store recognises it by its hash; what signs is sealed.
 
 Examples:
   turnpike key create web
   turnpike key create web --output json | jq -r .key > web.key)");
-  add_command(key, "list", "List the API keys of the store", list, context)
-      .footer(R"(Those of auth.api_keys in the configuration are not among them.
+  }
+  {
+    const auto [command, options] =
+        add_store_command<Options>(key, "list", "List the API keys of the store", list, context);
+    command->footer(R"(Those of auth.api_keys in the configuration are not among them.
 
 Example:
   turnpike key list)");
-  add_command(key, "revoke", "Refuse an API key from now on", revoke, context)
-      .footer(R"(Room tokens signed with it are refused too.
+  }
+  {
+    const auto [command, options] =
+        add_store_command<Options>(key, "revoke", "Refuse an API key from now on", revoke, context);
+    add_id(*command, *options);
+    command->footer(R"(Room tokens signed with it are refused too.
 
 Example:
   turnpike key revoke web)");
+  }
 }
 
 }  // namespace turnpike::cli

@@ -12,16 +12,20 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include "base/crypto.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
+#include "cli/invitation.h"
 #include "cli/private_file.h"
+#include "diagnosis/doctor.h"
 #include "server/config_parsers.h"
 #include "server/config_schema.h"
 #include "server/config_value.h"
 #include "server/ice_servers.h"
+#include "signaling/token.h"
 
 namespace turnpike::cli {
 namespace {
@@ -42,6 +46,8 @@ struct Paths {
 
   [[nodiscard]] std::string real(const std::string& shown) const { return root + shown; }
 };
+
+constexpr seconds demo_life{86'400};
 
 const std::string directory = "/etc/turnpike";
 const std::string config_file = directory + "/turnpike.toml";
@@ -116,6 +122,7 @@ class Quickstart {
   Quickstart(const Options& options, const Io& io)
       : options_(options), io_(io), paths_{options.root} {}
 
+  /// What the doctor finds is told and not judged: its exit codes are those of `turnpike doctor`.
   int run() {
     make_directory();
     with_certificate_ = has_certificate(paths_);
@@ -124,8 +131,9 @@ class Quickstart {
     write(api_key_file, random_hex() + "\n", Existing::keep, "the API key of your application");
     write(config_file, config_text(options_, with_certificate_),
           options_.force ? Existing::replace : Existing::keep, "the configuration");
-    if (!options_.dry_run) require_valid();
+    if (!options_.dry_run) loaded_ = load();
     enable_unit();
+    examine();
     print_next();
     return 0;
   }
@@ -169,12 +177,33 @@ class Quickstart {
     say(fmt::format("{} {} ({})", is_written ? "wrote" : "kept ", path, what));
   }
 
-  /// The configuration with its files, wherever the root is.
-  void require_valid() const {
-    if (!paths_.root.empty()) return;  // its paths mean another place
-    ConfigOptions config;
-    config.file = config_file;
-    static_cast<void>(require_config(config, QuickstartSecret::leave_out, io_));
+  /// The configuration as the service will find it. Below a root of its own the files that it
+  /// names are there too, and a file of somebody else's may name others: nothing then.
+  [[nodiscard]] std::optional<server::LoadedConfig> load() const {
+    if (paths_.root.empty()) {
+      ConfigOptions config;
+      config.file = config_file;
+      return require_config(config, QuickstartSecret::leave_out, io_).loaded;
+    }
+    auto file = server::read_config_file(paths_.real(config_file));
+    if (!file) return std::nullopt;
+    server::ConfigSources sources;
+    sources.file = server::ConfigFile{config_file, below_root(file->text)};
+    auto loaded = server::load_config(sources);
+    if (loaded) return std::move(*loaded);
+    print_errors(loaded.error(), io_);
+    return std::nullopt;
+  }
+
+  /// `text` with our own files where they are.
+  [[nodiscard]] std::string below_root(std::string text) const {
+    const std::string name = "\"" + directory + "/";
+    const std::string root = fs::absolute(paths_.root).string();
+    for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos;) {
+      text.insert(at + 1, root);
+      at += root.size() + name.size();
+    }
+    return text;
   }
 
   void enable_unit() const {
@@ -188,6 +217,29 @@ class Quickstart {
     if (std::system(command) == 0) return say("started turnpike.service, also for the next boot");
     throw CommandFailure{ExitCode::unavailable,
                          fmt::format("{} failed; see journalctl -u turnpike", command)};
+  }
+
+  /// The doctor on this host; below a root, only what concerns the files.
+  void examine() const {
+    if (options_.dry_run) return say("\nwould run turnpike doctor");
+    if (!loaded_) return;
+    const diagnosis::DoctorPlan plan{*loaded_, config_file, io_.now};
+    diagnosis::Findings findings;
+    if (paths_.root.empty()) {
+      findings = diagnosis::run_doctor(plan);
+    } else {
+      findings = diagnosis::check_configuration(plan);
+      const auto more = diagnosis::check_certificate(loaded_->config, io_.now);
+      findings.insert(findings.end(), more.begin(), more.end());
+    }
+    std::erase_if(findings, [](const diagnosis::Finding& finding) {
+      return finding.level == diagnosis::Level::ok;
+    });
+    say(fmt::format("\nThe doctor looked at {}:",
+                    paths_.root.empty() ? "this server" : "the files"));
+    io_.out << diagnosis::to_text(findings);
+    say(paths_.root.empty() ? "Look again at any time with:  turnpike doctor"
+                            : "Look at the rest on its host:  turnpike doctor");
   }
 
   void print_certificate() const {
@@ -222,21 +274,50 @@ class Quickstart {
     if (with_certificate_) servers.push_back({options_.domain, 443, Transport::tls});
     if (const auto secret = server::read_secret_file(paths_.real(secret_file))) {
       const auto ice =
-          server::mint_ice_servers(servers, *secret, "quickstart", io_.now + seconds{86'400});
+          server::mint_ice_servers(servers, *secret, "quickstart", io_.now + demo_life);
       say(fmt::format("\nPaste this into a page (good for a day):\n\n{}",
                       server::to_javascript(ice)));
     }
     say(fmt::format(
         "\nCredentials for your users:  turnpike credential mint --config {} --user NAME\n"
-        "Invite to a call:            turnpike room token --config {} --room demo --url {}://{}{}",
-        config_file, config_file, with_certificate_ ? "https" : "http", options_.domain,
-        with_certificate_ ? "" : ":3478"));
+        "Invite to a call:            turnpike room token --config {} --room demo --url {}",
+        config_file, config_file, page()));
+    print_pages();
+  }
+
+  /// Where the pages are, without the last "/".
+  [[nodiscard]] std::string page() const {
+    return with_certificate_ ? "https://" + options_.domain : "http://" + options_.domain + ":3478";
+  }
+
+  /// A room to meet in: who has the link is in. Without a key there is none.
+  [[nodiscard]] std::string demo_link() const {
+    const std::string start = page() + "/";
+    if (!loaded_ || loaded_->config.auth.api_keys.empty()) return start;
+    const auth::Secret& key = loaded_->config.auth.api_keys.front();
+    signaling::Claims claims;
+    claims.room = "demo";
+    claims.expires = io_.now + demo_life;
+    const HmacSha256Key signing{bytes_of(key.value)};
+    return invitation(start, claims.room, signaling::mint_token(claims, key.id, signing));
+  }
+
+  void print_pages() const {
+    if (loaded_ && !(loaded_->config.signaling.enabled && loaded_->config.signaling.pages)) return;
+    say(
+        fmt::format("\nTry a call, in two browsers (good for a day):\n  {}\n"
+                    "See what a network lets through:\n  {}/nat",
+                    demo_link(), page()));
+    if (with_certificate_) return;
+    say("Browsers give camera and microphone to https alone: for a call, get the certificate "
+        "first.");
   }
 
   const Options& options_;
   const Io& io_;
   Paths paths_;
   bool with_certificate_ = false;
+  std::optional<server::LoadedConfig> loaded_;
 };
 
 }  // namespace
@@ -255,9 +336,10 @@ void add_quickstart(CLI::App& app, Context& context) {
   command->add_option("--root", options->root, "Write below this directory, and start nothing")
       ->type_name("DIR");
   command->footer(
-      R"(Writes /etc/turnpike/turnpike.toml, a secret and an API key, switches the systemd unit on, and
-prints what comes next: certificate, firewall, the snippet for a page. What is there already stays,
-so it can be run again.
+      R"(Writes /etc/turnpike/turnpike.toml, a secret and an API key, switches the systemd unit on, runs
+the doctor, and prints what comes next: certificate, firewall, the snippet for a page, the links of a
+demo call and of the network test. What is there already stays, so it can be run again. The exit code
+is 0 also when the doctor finds something: `turnpike doctor` has codes of its own.
 
 Examples:
   turnpike quickstart --domain turn.example.com --dry-run

@@ -4,15 +4,15 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "cli/commands.h"
-#include "cli/configuration.h"
-#include "cli/percent_encoding.h"
+#include "cli/invitation.h"
 #include "cli/secret_option.h"
+#include "cli/signing_keys.h"
+#include "cli/store_access.h"
 #include "server/config_parsers.h"
 #include "server/ice_servers.h"
 #include "signaling/fields.h"
@@ -44,30 +44,13 @@ CommandFailure usage(const std::string& sentence) { return {ExitCode::usage, sen
 
 // --- What to sign with ---------------------------------------------------------------------------
 
-struct Key {
-  std::string id;  ///< empty: the server has one key only
-  std::string secret;
-};
-
-Key key_from_config(const Options& options, const Io& io) {
-  const FoundConfig found = require_config(options.config, QuickstartSecret::leave_out, io);
-  const auto& keys = found.loaded.config.auth.api_keys;
-  const auto wanted = [&](const auth::Secret& key) {
-    return options.key_id.empty() || key.id == options.key_id;
-  };
-  const auto key = std::find_if(keys.begin(), keys.end(), wanted);
-  if (key != keys.end()) return {key->id, key->value};
-  throw usage(keys.empty() ? std::string{"the configuration has no key under auth.api_keys; add "
-                                         "one, or give --key @FILE"}
-                           : fmt::format("the configuration has no API key called {}",
-                                         server::in_quotes(options.key_id)));
-}
-
-Key chosen_key(const Options& options, const Io& io) {
-  if (options.key.empty() && options.config.file.empty()) {
-    throw usage("there is no API key to sign with; give --key @FILE, --key - or --config FILE");
+auth::Secret chosen_key(const Options& options, const Io& io) {
+  if (options.key.empty()) {
+    if (options.config.file.empty()) {
+      throw usage("there is no API key to sign with; give --key @FILE, --key - or --config FILE");
+    }
+    return signing_api_key(find_store_config({{}, options.config}, io), options.key_id, io);
   }
-  if (options.key.empty()) return key_from_config(options, io);
   auto secret = server::check_secret(secret_from_option(options.key, "--key", io));
   if (!secret) {
     throw usage(fmt::format("--key: {}; {}", secret.error().problem, secret.error().remedy));
@@ -122,8 +105,7 @@ signaling::Claims claims_of(const Options& options, const Io& io) {
   return claims;
 }
 
-/// "https://host/#room=…&token=…": what stands behind # is not sent to the server, so that no log
-/// has it. Empty when no --url was given.
+/// The invitation; empty when no --url was given.
 std::string link_of(const Options& options, const std::string& token) {
   std::string url = options.url;
   if (url.empty()) return {};
@@ -133,8 +115,7 @@ std::string link_of(const Options& options, const std::string& token) {
     throw usage("--url: write where the call page is, for example https://turn.example.com");
   }
   if (url.find('/', host) == std::string::npos) url += '/';
-  return fmt::format("{}#room={}&token={}", url, percent_encoded(options.room),
-                     percent_encoded(token));
+  return invitation(url, options.room, token);
 }
 
 std::string to_json(const signaling::Claims& claims, const std::string& token,
@@ -155,9 +136,9 @@ std::string to_table(const signaling::Claims& claims, const std::string& token,
 
 int mint(const Options& options, const Io& io) {
   const signaling::Claims claims = claims_of(options, io);
-  const Key key = chosen_key(options, io);
+  const auth::Secret key = chosen_key(options, io);
   const std::string token =
-      signaling::mint_token(claims, key.id, HmacSha256Key{bytes_of(key.secret)});
+      signaling::mint_token(claims, key.id, HmacSha256Key{bytes_of(key.value)});
   const std::string link = link_of(options, token);
   io.out << (options.output == Output::json ? to_json(claims, token, link)
                                             : to_table(claims, token, link))
@@ -177,7 +158,8 @@ void add_token_options(CLI::App& command, Options& options) {
       ->type_name("ID");
   command
       .add_option("-c,--config", options.config.file,
-                  "Takes the first key of this configuration, or the one that --key-id names")
+                  "Takes the first key of this configuration, else of its store, or the one that "
+                  "--key-id names")
       ->type_name("FILE");
   command.add_option("--name", options.name, "How the others see its bearer")->type_name("NAME");
   command
@@ -213,8 +195,8 @@ void add_room(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   add_token_options(*command, *options);
   command->footer(
-      R"(The key is one of the server's auth.api_keys. It comes from a file, from standard input or from
---config; never from the command line itself.
+      R"(The key is one of the server's auth.api_keys, or of its store (`turnpike key list`). It comes from
+a file, from standard input or, with --config, from those two; never from the command line itself.
 
 Examples:
   turnpike room token --key @web.key --key-id web --room demo --role owner --name Mina

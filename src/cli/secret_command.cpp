@@ -133,7 +133,7 @@ CommandFailure taken(const std::string& id) {
 int add(const Options& options, const Io& io) {
   const store::StoredSecret secret = chosen_secret(options, io);
   const OpenStore open = open_store(options.store, store::IfAbsent::create, io);
-  if (!answer_of(open.store->add_secret(secret, author_of(io)))) throw taken(secret.id);
+  if (!changed(open, open.store->add_secret(secret, author_of(io)))) throw taken(secret.id);
   report(secret, "", options, io);
   return 0;
 }
@@ -142,7 +142,7 @@ int rotate(const Options& options, const Io& io) {
   const store::StoredSecret secret = chosen_secret(options, io);
   const WallTime end = after_now(options.grace, "--grace", io);
   const OpenStore open = open_store(options.store, store::IfAbsent::create, io);
-  if (!answer_of(open.store->rotate_secret(secret, end, author_of(io)))) throw taken(secret.id);
+  if (!changed(open, open.store->rotate_secret(secret, end, author_of(io)))) throw taken(secret.id);
   report(secret, fmt::format(" Those before it end at {}.", server::rfc3339(end)), options, io);
   return 0;
 }
@@ -170,8 +170,8 @@ int remove(const Options& options, const Io& io) {
   const bool is_later = !options.in.empty();
   const WallTime end = is_later ? after_now(options.in, "--in", io) : io.now;
   const OpenStore open = open_store(options.store, store::IfAbsent::fail, io);
-  const bool is_done = answer_of(is_later ? open.store->retire_secret(id, end, author_of(io))
-                                          : open.store->remove_secret(id, author_of(io)));
+  const bool is_done = changed(open, is_later ? open.store->retire_secret(id, end, author_of(io))
+                                              : open.store->remove_secret(id, author_of(io)));
   if (!is_done) throw no_such_secret(id);
   if (options.output == Output::json) {
     io.out << dumped({{"id", id}, {"notAfter", server::rfc3339(end)}}) << '\n';

@@ -9,38 +9,11 @@
 #include <CLI/Formatter.hpp>
 #include <filesystem>
 
+#include "cli/control_client.h"
 #include "server/store_location.h"
 
 namespace turnpike::cli {
 namespace {
-
-server::Config config_of(const StoreOptions& options, const Io& io) {
-  ConfigOptions config_options = options.config;
-  config_options.require_credentials = false;  // they are about to be put into the store
-  server::Config config =
-      require_config(config_options, QuickstartSecret::leave_out, io).loaded.config;
-  if (options.store.empty()) return config;
-  const std::string_view text = options.store;
-  constexpr std::string_view scheme = "sqlite:";
-  config.store.path = text.starts_with(scheme) ? text.substr(scheme.size()) : text;
-  return config;
-}
-
-bool is_there(const server::Config& config) {
-  std::error_code error;
-  return !config.store.path.empty() && std::filesystem::exists(config.store.path, error);
-}
-
-std::unique_ptr<store::Store> opened(const server::Config& config, store::IfAbsent if_absent,
-                                     const Io& io) {
-  if (config.store.path.empty()) {
-    throw CommandFailure{ExitCode::configuration,
-                         "the configuration has no store: store.url is empty; set it, for example "
-                         "to \"sqlite:/var/lib/turnpike/turnpike.db\""};
-  }
-  return answer_of(store::open_sqlite(server::store_location(config.store, io.environment),
-                                      if_absent, store::Check::quick));
-}
 
 std::string name_of_user(uid_t uid) {
   const passwd* const entry = ::getpwuid(uid);  // no other thread runs in a command
@@ -60,16 +33,44 @@ void add_store_options(CLI::App& command, StoreOptions& options) {
       ->type_name("PATH");
 }
 
-OpenStore open_store(const StoreOptions& options, store::IfAbsent if_absent, const Io& io) {
-  OpenStore open{config_of(options, io), nullptr};
-  open.store = opened(open.config, if_absent, io);
-  return open;
+server::Config find_store_config(const StoreOptions& options, const Io& io) {
+  ConfigOptions config_options = options.config;
+  config_options.require_credentials = false;
+  server::Config config =
+      require_config(config_options, QuickstartSecret::leave_out, io).loaded.config;
+  if (options.store.empty()) return config;
+  const std::string_view text = options.store;
+  constexpr std::string_view scheme = "sqlite:";
+  config.store.path = text.starts_with(scheme) ? text.substr(scheme.size()) : text;
+  return config;
 }
 
-OpenStore open_store_if_there(const StoreOptions& options, const Io& io) {
-  OpenStore open{config_of(options, io), nullptr};
-  if (is_there(open.config)) open.store = opened(open.config, store::IfAbsent::fail, io);
-  return open;
+store::Location located_store(const server::Config& config, const Io& io) {
+  if (config.store.path.empty()) {
+    throw CommandFailure{ExitCode::configuration,
+                         "the configuration has no store: store.url is empty; set it, for example "
+                         "to \"sqlite:/var/lib/turnpike/turnpike.db\""};
+  }
+  return server::store_location(config.store, io.environment);
+}
+
+std::unique_ptr<store::Store> open_store(const server::Config& config, store::IfAbsent if_absent,
+                                         const Io& io) {
+  return answer_of(store::open_sqlite(located_store(config, io), if_absent, store::Check::quick));
+}
+
+std::unique_ptr<store::Store> open_store_if_there(const server::Config& config, const Io& io) {
+  std::error_code error;
+  const std::string& path = config.store.path;
+  const bool is_absent = !std::filesystem::exists(path, error) && !error;
+  if (path.empty() || is_absent) return nullptr;  // what cannot be reached is no "absent"
+  return open_store(config, store::IfAbsent::fail, io);
+}
+
+OpenStore open_store(const StoreOptions& options, store::IfAbsent if_absent, const Io& io) {
+  server::Config config = find_store_config(options, io);
+  auto store = open_store(config, if_absent, io);
+  return {std::move(config), std::move(store)};
 }
 
 store::Author author_of(const Io& io) {
@@ -83,6 +84,10 @@ store::Author author_of(const Io& io) {
 void fail(const store::StoreError& error) {
   const bool may_pass = error.fault == store::Fault::unavailable;
   throw CommandFailure{may_pass ? ExitCode::unavailable : ExitCode::configuration, error.sentence};
+}
+
+void tell_server(const server::Config& config) {
+  static_cast<void>(tell_store_changed(config.control.socket));
 }
 
 }  // namespace turnpike::cli

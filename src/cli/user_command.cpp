@@ -143,7 +143,7 @@ int add(const Options& options, const Io& io) {
   const Password password = chosen_password(options, io);
   set_password(password.text, open.config, user);
   user.created = io.now;
-  if (!answer_of(open.store->add_user(user, author_of(io)))) {
+  if (!changed(open, open.store->add_user(user, author_of(io)))) {
     throw CommandFailure{ExitCode::no,
                          fmt::format("there is a user {} already; `turnpike user passwd {}` gives "
                                      "it a new password",
@@ -164,7 +164,7 @@ int passwd(const Options& options, const Io& io) {
   store::StoredUser user = found_user(*open.store, checked_name(options.name));
   const Password password = chosen_password(options, io);
   set_password(password.text, open.config, user);
-  if (!answer_of(open.store->replace_user(user, author_of(io)))) throw no_such_user(user.name);
+  if (!changed(open, open.store->replace_user(user, author_of(io)))) throw no_such_user(user.name);
   report(user, "given a new password", password, options, io);
   return 0;
 }
@@ -177,7 +177,7 @@ int change(const Options& options, const Io& io) {
   store::StoredUser user = found_user(*open.store, checked_name(options.name));
   set_limits(options, user);
   if (options.disable || options.enable) user.disabled = options.disable;
-  if (!answer_of(open.store->replace_user(user, author_of(io)))) throw no_such_user(user.name);
+  if (!changed(open, open.store->replace_user(user, author_of(io)))) throw no_such_user(user.name);
   report(user, "changed", {}, options, io);
   return 0;
 }
@@ -205,7 +205,7 @@ int list(const Options& options, const Io& io) {
 int remove(const Options& options, const Io& io) {
   const OpenStore open = open_store(options.store, store::IfAbsent::fail, io);
   const std::string name = checked_name(options.name);
-  if (!answer_of(open.store->remove_user(name, author_of(io)))) throw no_such_user(name);
+  if (!changed(open, open.store->remove_user(name, author_of(io)))) throw no_such_user(name);
   report({.name = name, .realm = open.config.effective_realm()}, "removed", {}, options, io);
   return 0;
 }

@@ -16,6 +16,7 @@ constexpr const char* settings = R"(
   PRAGMA synchronous = FULL;
   PRAGMA trusted_schema = OFF;
   PRAGMA cell_size_check = ON;
+  PRAGMA secure_delete = ON;
 )";
 
 Fault fault_of(int code) {

@@ -69,8 +69,9 @@ void write_random_key(const std::string& path) {
 
 }  // namespace
 
-AeadKey read_key_file(const std::string& path) {
+std::optional<AeadKey> read_key_file_if_there(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 && errno == ENOENT) return std::nullopt;
   if (file < 0) throw unreadable(path, errno);
   struct stat status {};
   std::array<char, 128> text{};
@@ -85,12 +86,31 @@ AeadKey read_key_file(const std::string& path) {
   return key;
 }
 
+AeadKey read_key_file(const std::string& path) {
+  if (const auto key = read_key_file_if_there(path)) return *key;
+  throw unreadable(path, ENOENT);
+}
+
 AeadKey read_or_make_key_file(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
-    make_directory_of(path);
-    make_private_file(path, write_random_key);
-  }
+  if (const auto key = read_key_file_if_there(path)) return *key;
+  make_directory_of(path);
+  make_private_file(path, write_random_key);
   return read_key_file(path);
+}
+
+std::string next_key_file(const std::string& path) { return path + ".next"; }
+std::string old_key_file(const std::string& path) { return path + ".old"; }
+
+AeadKey make_next_key_file(const std::string& path) {
+  const std::string next = next_key_file(path);
+  ::unlink(next.c_str());
+  make_private_file(next, write_random_key);
+  copy_owner_and_mode(path, next);
+  return read_key_file(next);
+}
+
+void promote_next_key_file(const std::string& path) {
+  replace_file(path, next_key_file(path), old_key_file(path));
 }
 
 }  // namespace turnpike::store

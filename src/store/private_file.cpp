@@ -113,4 +113,23 @@ Made make_private_file(const std::string& path,
   return Made::now;
 }
 
+void copy_owner_and_mode(const std::string& model, const std::string& path) {
+  struct stat wanted {};
+  struct stat is {};
+  if (::stat(model.c_str(), &wanted) != 0) fail(model, "read", errno);
+  if (::stat(path.c_str(), &is) != 0) fail(path, "read", errno);
+  const bool is_same_owner = is.st_uid == wanted.st_uid && is.st_gid == wanted.st_gid;
+  if (!is_same_owner && ::chown(path.c_str(), wanted.st_uid, wanted.st_gid) != 0) {
+    fail(path, "given to the owner of " + model, errno);
+  }
+  if (::chmod(path.c_str(), wanted.st_mode & 07777U) != 0) fail(path, "given its mode", errno);
+}
+
+void replace_file(const std::string& path, const std::string& by, const std::string& kept_as) {
+  if (::unlink(kept_as.c_str()) != 0 && errno != ENOENT) fail(kept_as, "replaced", errno);
+  if (::link(path.c_str(), kept_as.c_str()) != 0) fail(kept_as, "made", errno);
+  if (::rename(by.c_str(), path.c_str()) != 0) fail(path, "replaced", errno);
+  sync(directory_of(path), O_RDONLY | O_DIRECTORY);
+}
+
 }  // namespace turnpike::store

@@ -19,4 +19,11 @@ enum class Made : std::uint8_t { now, before };
 Made make_private_file(const std::string& path,
                        const std::function<void(const std::string& path)>& write);
 
+/// Gives `path` the owner and the mode of `model`. Throws StoreFailure.
+void copy_owner_and_mode(const std::string& model, const std::string& path);
+
+/// Gives the file `by` the name `path` at once, and the one that had it the name `kept_as`, where
+/// another one may be replaced. All three are in one directory. Throws StoreFailure.
+void replace_file(const std::string& path, const std::string& by, const std::string& kept_as);
+
 }  // namespace turnpike::store

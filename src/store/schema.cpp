@@ -134,14 +134,20 @@ void migrate(Database& database) {
   transaction.commit();
 }
 
-void check_key(Database& database, const Sealer& sealer) {
+std::vector<std::uint8_t> key_check(Database& database) {
   Rows rows = database.query("SELECT sealed FROM key_check");
-  const bool is_right = rows.next() && sealer.open(key_check_place, rows.blob(0));
-  if (is_right) return;
-  throw StoreFailure{Fault::wrong_key,
-                     fmt::format("{} was sealed with another key than the one in the key file; set "
-                                 "store.key_file to the right one, or put it back from your backup",
-                                 database.path())};
+  if (!rows.next()) return {};
+  const ByteView sealed = rows.blob(0);
+  return {sealed.begin(), sealed.end()};
+}
+
+bool is_key_of(ByteView key_check, const Sealer& sealer) {
+  return sealer.open(key_check_place, key_check).has_value();
+}
+
+void set_key_check(Database& database, Sealer& sealer) {
+  database.run("UPDATE key_check SET sealed = ?1",
+               ByteView{sealer.seal(key_check_place, bytes_of(key_check_text))});
 }
 
 void check_pages(Database& database) {

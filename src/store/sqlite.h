@@ -31,4 +31,21 @@ enum class Check : std::uint8_t {
 [[nodiscard]] Stored<std::unique_ptr<Store>> open_sqlite(const Location& location,
                                                          IfAbsent if_absent, Check check);
 
+/// Where the key is that opens a store, and the one from before.
+struct Resealed {
+  std::string key_file;
+  std::string old_key_file;
+};
+
+/// Seals everything in the store at `location` with another key, in one transaction, also while a
+/// server has it open. With an empty `new_key_file` a random key takes the place of the one in
+/// `location.key_file`, which is kept beside it with ".old" behind its name: servers and commands
+/// go on. Else with the key in `new_key_file`, made when there is none, and from then on only a
+/// location with that file is right.
+///
+/// Killed at any moment, it leaves a store that opens with `location`, or in the second case with
+/// one of the two files.
+[[nodiscard]] Stored<Resealed> reseal_sqlite(const Location& location,
+                                             const std::string& new_key_file, const Author& author);
+
 }  // namespace turnpike::store

@@ -55,7 +55,7 @@ bool SqliteStore::insert_secret(const StoredSecret& secret, const Author& author
   const std::size_t added = database_->run(
       "INSERT INTO secrets (id, value, not_before, not_after, created) "
       "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-      secret.id, ByteView{sealer_->seal({secret_column, secret.id}, bytes_of(secret.value))},
+      secret.id, ByteView{seal({secret_column, secret.id}, bytes_of(secret.value))},
       secret.not_before, secret.not_after, author.when);
   if (added == 0) return false;
   note(actions::secret_add, secret.id, "", author);
@@ -127,8 +127,7 @@ Stored<std::optional<NewApiKey>> SqliteStore::create_api_key(std::string_view id
     const std::size_t added = database_->run(
         "INSERT INTO api_keys (id, digest, signing, created) VALUES (?1, ?2, ?3, ?4) "
         "ON CONFLICT DO NOTHING",
-        id, ByteView{sha256(secret)}, ByteView{sealer_->seal({signing_column, id}, secret)},
-        author.when);
+        id, ByteView{sha256(secret)}, ByteView{seal({signing_column, id}, secret)}, author.when);
     if (added == 0) return std::nullopt;
     note(actions::key_create, id, "", author);
     return key;

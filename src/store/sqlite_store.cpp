@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "store/schema.h"
+
 namespace turnpike::store {
 namespace {
 
@@ -26,6 +28,12 @@ void SqliteStore::note(std::string_view action, std::string_view subject, std::s
                        const Author& author) {
   database_->run("INSERT INTO audit (at, who, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
                  author.when, author.who, action, subject, detail);
+}
+
+/// The one place where the log loses entries: as long as there are changes, it is never longer.
+void SqliteStore::cut_audit_log() {
+  database_->run("DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?1",
+                 kept_changes_);
 }
 
 Stored<std::vector<Change>> SqliteStore::audit(std::uint64_t before, std::size_t limit) {
@@ -65,8 +73,17 @@ Stored<std::vector<Change>> SqliteStore::changes_since(std::uint64_t counter, st
 
 // --- Sealing -------------------------------------------------------------------------------------
 
+bool SqliteStore::has_key_changed() const { return key_check(*database_) != seal_.check; }
+
+/// Nobody changes the key while this transaction is open: what is sealed now will open.
+std::vector<std::uint8_t> SqliteStore::seal(const Place& place, ByteView plain) {
+  if (has_key_changed()) throw KeyChanged{};
+  return seal_.sealer->seal(place, plain);
+}
+
 std::vector<std::uint8_t> SqliteStore::unseal(const Place& place, ByteView sealed) const {
-  if (auto plain = sealer_->open(place, sealed)) return std::move(*plain);
+  if (auto plain = seal_.sealer->open(place, sealed)) return std::move(*plain);
+  if (has_key_changed()) throw KeyChanged{};
   throw StoreFailure{Fault::corrupt,
                      fmt::format("{}: {} of \"{}\" was changed by something else than Turnpike, or "
                                  "is damaged; put the file back from your backup, or remove and "

@@ -2,22 +2,33 @@
 // the sqlite_*.cpp files by what they are about.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "store/database.h"
 #include "store/failure.h"
-#include "store/sealer.h"
+#include "store/seal.h"
+#include "store/sqlite.h"
 #include "store/store.h"
 
 namespace turnpike::store {
 
+/// How many entries of the audit log are kept, the latest: some 20 MB. docs/store.md says so.
+inline constexpr std::uint64_t default_kept_changes = 200'000;
+
 class SqliteStore final : public Store {
  public:
-  /// An open file whose schema is the present one, and the key that opens it.
-  SqliteStore(std::unique_ptr<Database> database, std::unique_ptr<Sealer> sealer)
-      : database_(std::move(database)), sealer_(std::move(sealer)) {}
+  /// An open file whose schema is the present one, the key that opens it, and where that is.
+  SqliteStore(std::unique_ptr<Database> database, Seal seal, std::string key_file,
+              std::uint64_t kept_changes = default_kept_changes)
+      : database_(std::move(database)),
+        seal_(std::move(seal)),
+        key_file_(std::move(key_file)),
+        kept_changes_(kept_changes) {}
 
   Stored<std::optional<StoredUser>> find_user(std::string_view name) override;
   Stored<std::optional<StoredUser>> find_user_by_hash(const Sha256Digest& userhash) override;
@@ -58,6 +69,10 @@ class SqliteStore final : public Store {
   Stored<std::vector<UsageSum>> usage_by_account(const TimeSpan& span, std::size_t limit) override;
   Stored<std::size_t> remove_usage_before(WallTime end) override;
 
+  /// See reseal_sqlite(). The store is of no use afterwards, but to be closed, when `new_key_file`
+  /// is not empty.
+  Stored<Resealed> reseal(const std::string& new_key_file, const Author& author);
+
  private:
   /// What the last look at change_counter() found.
   struct SeenChanges {
@@ -65,11 +80,24 @@ class SqliteStore final : public Store {
     std::uint64_t number;
   };
 
-  /// Runs `code` alone, and gives its answer or what it throws.
+  /// Another process has sealed everything with another key: thrown by seal() and unseal(), caught
+  /// by alone(). Seen from outside only when it happens twice within one call.
+  struct KeyChanged : StoreFailure {
+    KeyChanged() : StoreFailure{Fault::unavailable, "the store gets another key; try again"} {}
+  };
+
+  /// Runs `code` alone, and gives its answer or what it throws. Twice when the key has changed.
   template <class Code>
   auto alone(const Code& code) {
     const std::lock_guard lock{mutex_};
-    return caught(code);
+    return caught([&] {
+      try {
+        return code();
+      } catch (const KeyChanged&) {
+        seal_ = find_seal(*database_, key_file_);
+      }
+      return code();
+    });
   }
   /// The same in one transaction.
   template <class Code>
@@ -87,9 +115,11 @@ class SqliteStore final : public Store {
     });
   }
   void finish(Transaction& transaction) {
+    cut_audit_log();
     transaction.commit();
     seen_.reset();
   }
+  void cut_audit_log();
 
   /// Writes an audit entry, within the transaction of what it tells of.
   void note(std::string_view action, std::string_view subject, std::string_view detail,
@@ -102,12 +132,20 @@ class SqliteStore final : public Store {
   [[nodiscard]] std::optional<StoredUser> first_user(Rows rows) const;
   [[nodiscard]] StoredUser user_in(const Rows& row) const;
 
+  /// Within a transaction.
+  [[nodiscard]] std::vector<std::uint8_t> seal(const Place& place, ByteView plain);
   /// Throws StoreFailure when it was not sealed for this place.
   [[nodiscard]] std::vector<std::uint8_t> unseal(const Place& place, ByteView sealed) const;
+  [[nodiscard]] bool has_key_changed() const;
+
+  void seal_anew(const std::function<AeadKey()>& key_of_next, const Author& author);
+  [[nodiscard]] AeadKey other_key(const std::string& path);
 
   std::mutex mutex_;
   std::unique_ptr<Database> database_;
-  std::unique_ptr<Sealer> sealer_;
+  Seal seal_;
+  const std::string key_file_;
+  const std::uint64_t kept_changes_;
   std::optional<SeenChanges> seen_;
 };
 

@@ -75,7 +75,7 @@ std::optional<std::vector<std::uint8_t>> SqliteStore::sealed_key(std::string_vie
                                                                  const StoredUser& user,
                                                                  const auth::LongTermKey& key) {
   if (key.empty()) return std::nullopt;
-  return sealer_->seal({column, user.name}, key);
+  return seal({column, user.name}, key);
 }
 
 bool SqliteStore::insert_user(const StoredUser& user, const Author& author) {

@@ -161,6 +161,7 @@ inline constexpr std::string_view key_create = "key.create";
 inline constexpr std::string_view key_revoke = "key.revoke";
 inline constexpr std::string_view credential_revoke = "credential.revoke";
 inline constexpr std::string_view credential_restore = "credential.restore";
+inline constexpr std::string_view store_reseal = "store.reseal";
 }  // namespace actions
 
 // --- The store -----------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ class Store {
   /// Forgets those that no longer hold; that changes nothing for anybody and is not audited.
   [[nodiscard]] virtual Stored<std::size_t> remove_ended_revocations(WallTime now) = 0;
 
-  // What was changed.
+  // What was changed. Of the audit log the latest entries are kept, 200,000 of them.
   /// At most `limit` entries with numbers below `before`, the latest first.
   [[nodiscard]] virtual Stored<std::vector<Change>> audit(std::uint64_t before,
                                                           std::size_t limit) = 0;
@@ -238,8 +239,8 @@ class Store {
   /// The number of the last change by anybody, in whatever process; 0: none yet. Costs a few
   /// microseconds while nothing changes: for asking several times a second. Usage is no change.
   [[nodiscard]] virtual Stored<std::uint64_t> change_counter() = 0;
-  /// The changes with numbers above `counter`, the oldest first, at most `limit`: what of one's
-  /// own is to be read again.
+  /// The changes with numbers above `counter` that are still kept, the oldest first, at most
+  /// `limit`: what of one's own is to be read again.
   [[nodiscard]] virtual Stored<std::vector<Change>> changes_since(std::uint64_t counter,
                                                                   std::size_t limit) = 0;
 

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "auth/credentials.h"
 #include "catch.h"
 #include "server/config_load.h"
 #include "server/scratch_directory.h"
@@ -16,8 +17,16 @@ const std::string secret = "north-of-the-river-32-bytes-long-secret";
 const std::string fresh = "made-for-this-import-0123456789-abcdefg";
 
 Import convert_text(const std::string& text, std::optional<Database> database = std::nullopt,
-                    const std::string& directory = "/nonexistent") {
-  return convert({parse_options(text), directory, std::move(database), fresh});
+                    const std::string& directory = "/nonexistent", const std::string& store = {}) {
+  return convert({parse_options(text), directory, std::move(database), fresh, store});
+}
+
+const std::string store_path = "/nonexistent/turnpike.db";
+
+/// The same, with a store for users of whom only the key is known.
+Import convert_with_store(const std::string& text,
+                          std::optional<Database> database = std::nullopt) {
+  return convert_text(text, std::move(database), "/nonexistent", store_path);
 }
 
 /// As `turnpike config check` does it.
@@ -145,12 +154,67 @@ TEST_CASE("users with passwords become users, those with keys are named", "[cli]
   CHECK(config.auth.users[0].name == "alice");
   CHECK(config.auth.users[0].password == "later");
   CHECK(config.auth.secrets.empty());
+  CHECK(import.users.empty());  // there is no store to put them into
+  CHECK(said_of(import, "user") == Texts{"mapped auth.users", "mapped auth.users", "lost",
+                                         "lost auth.users", "lost auth.users"});
+}
+
+TEST_CASE("with a store, users with keys go there, and MD5 alone is offered", "[cli]") {
+  const Import import = convert_with_store(
+      "realm=north.gov\nuser=gorst:hero\n"
+      "user=ninefingers:0xbc807ee29df3c9ffa736523fb2c4e8ee\n");
+  CHECK(said_of(import, "user") == Texts{"mapped auth.users", "mapped store"});
   REQUIRE(import.users.size() == 1);
   CHECK(import.users[0].name == "ninefingers");
   CHECK(import.users[0].realm == "north.gov");
-  CHECK(import.users[0].key_hex == "bc807ee29df3c9ffa736523fb2c4e8ee");
-  CHECK(said_of(import, "user") == Texts{"mapped auth.users", "mapped auth.users", "lost",
-                                         "lost auth.users", "lost auth.users"});
+  CHECK(import.users[0].md5 == auth::long_term_key(stun::PasswordAlgorithm::md5, "ninefingers",
+                                                   "north.gov", "youhavetoberealistic"));
+  CHECK(import.users[0].sha256.empty());
+  const server::Config config = loaded(import);
+  CHECK(config.store.path == store_path);
+  CHECK(config.auth.algorithms == std::vector{stun::PasswordAlgorithm::md5});
+  CHECK(config.auth.secrets.empty());  // the users are a way in: no secret is made up
+
+  const Import empty = convert_with_store("realm=north.gov\nuser=gorst:hero\n");
+  CHECK(loaded(empty).store.path == store_path);
+  CHECK(loaded(empty).auth.algorithms.size() == 2);
+}
+
+TEST_CASE("keys that are none, or have no realm, are lost with a store too", "[cli]") {
+  const std::string key = "bc807ee29df3c9ffa736523fb2c4e8ee";
+  for (const std::string& lines :
+       {"user=a:0x" + key + "\n", "realm=r\nuser=a:0x" + key + "0\n",
+        std::string{"realm=r\nuser=a:0x\n"}, "realm=r\nuser=a:0x" + key.substr(1) + "g\n"}) {
+    CAPTURE(lines);
+    const Import import = convert_with_store(lines);
+    CHECK(said_of(import, "user") == Texts{"lost"});
+    CHECK(import.users.empty());
+    for (const Remark& remark : import.remarks) CHECK(remark.text.find(key) == std::string::npos);
+  }
+  const Import sha256 = convert_with_store("realm=r\nuser=a:0x" + key + key + "\n");
+  REQUIRE(sha256.users.size() == 1);
+  CHECK(sha256.users[0].sha256.size() == 32);
+  CHECK(sha256.users[0].md5.empty());
+  CHECK(loaded(sha256).auth.algorithms.size() == 2);
+}
+
+TEST_CASE("of two users of one name the last line counts, and the file before the database",
+          "[cli]") {
+  const std::string key = "bc807ee29df3c9ffa736523fb2c4e8ee";
+  const std::string other = "a4983b36a4ba1bf01e71ad240b234e4b";
+  Database database;
+  database.users = {{"r", "alice", other}, {"r", "bob", other}};
+  const Import key_last =
+      convert_with_store("realm=r\nuser=alice:pw\nuser=alice:0x" + key + "\n", database);
+  CHECK(loaded(key_last).auth.users.empty());
+  REQUIRE(key_last.users.size() == 2);
+  CHECK(key_last.users[0].name == "alice");
+  CHECK(key_last.users[0].md5.front() == 0xbc);
+  CHECK(key_last.users[1].name == "bob");
+  const Import password_last =
+      convert_with_store("realm=r\nuser=alice:0x" + key + "\nuser=alice:pw\n");
+  CHECK(loaded(password_last).auth.users.size() == 1);
+  CHECK(password_last.users.empty());
 }
 
 TEST_CASE("a weak secret is left out, and no remark repeats a secret", "[cli]") {
@@ -324,16 +388,19 @@ TEST_CASE("secrets, peers and limits of the database count; of other realms what
   CHECK(rules(by_secret.relay.deny_peers) == Texts{"198.18.0.0/24"});
   CHECK(rules(by_secret.relay.allow_peers) == Texts{"10.0.0.2"});
 
-  const Import by_user = convert_text("realm=example.org\n", database);
+  const Import by_user = convert_with_store("realm=example.org\n", database);
   REQUIRE(by_user.users.size() == 1);
   CHECK(by_user.users[0].name == "alice");
-  CHECK(loaded(by_user).auth.secrets.at(0).value == fresh);
+  CHECK(loaded(by_user).auth.secrets.empty());
+  const Import without_store = convert_text("realm=example.org\n", database);
+  CHECK(without_store.users.empty());
+  CHECK(loaded(without_store).auth.secrets.at(0).value == fresh);
 }
 
 TEST_CASE("the one realm of the database is the realm when the file names none", "[cli]") {
   Database database;
   database.users = {{"example.org", "alice", "a4983b36a4ba1bf01e71ad240b234e4b"}};
-  const Import import = convert_text("", database);
+  const Import import = convert_with_store("", database);
   CHECK(loaded(import).realm == "example.org");
   CHECK(import.users.size() == 1);
 }

@@ -1,14 +1,19 @@
 // The commands that keep users, secrets, API keys and revocations, on a real store.
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "auth/credentials.h"
 #include "catch.h"
 #include "cli/app.h"
+#include "cli/control_socket.h"
 #include "server/scratch_directory.h"
+#include "signaling/api_keys.h"
+#include "signaling/token.h"
 #include "store/sqlite.h"
 
 using namespace turnpike;
+using turnpike::test::ControlSocket;
 using turnpike::test::ScratchDirectory;
 
 namespace {
@@ -34,8 +39,9 @@ struct World {
   bool err_is_terminal = false;
   std::string config = directory.write("turnpike.toml", config_text());
 
-  static std::string config_text(const std::string& more = {}) {
-    return "realm = \"example.com\"\nstore.url = \"sqlite:turnpike.db\"\n" + more;
+  static std::string config_text(const std::string& more = {}, const std::string& socket = {}) {
+    return "realm = \"example.com\"\nstore.url = \"sqlite:turnpike.db\"\ncontrol.socket = \"" +
+           socket + "\"\n" + more;
   }
 
   /// Runs `turnpike <arguments…> --config …`.
@@ -103,6 +109,7 @@ TEST_CASE("each of the store's commands has help with an example", "[cli]") {
                                                   {"key", "create"},
                                                   {"key", "list"},
                                                   {"key", "revoke"},
+                                                  {"store", "reseal"},
                                                   {"credential", "verify"},
                                                   {"credential", "revoke"},
                                                   {"credential", "restore"},
@@ -386,6 +393,168 @@ TEST_CASE("what is revoked is refused, listed and restored", "[cli]") {
   CHECK(world.run({"credential", "restore", "alice"}).code == 1);
   CHECK(world.run({"credential", "revoke", "a:b"}).code == 2);
   CHECK(world.run({"credential", "revoke", "a", "--for", "1h", "--forever"}).code == 2);
+}
+
+TEST_CASE("credential mint signs with the store's secret when the configuration has none",
+          "[cli]") {
+  World world;
+  const std::string file = world.directory.write("s", secret + "\n");
+  const auto minted = [&]() -> nlohmann::json {
+    const Ran ran = world.run({"credential", "mint", "--user", "alice", "--ttl", "10m"});
+    INFO(ran.err);
+    REQUIRE(ran.code == 0);
+    return nlohmann::json::parse(ran.out)["iceServers"][0];
+  };
+  const Ran none = world.run({"credential", "mint", "--user", "alice"});
+  CHECK(none.code == 2);
+  CHECK(contains(none.err, "there is no store at " + world.directory.path() + "/turnpike.db"));
+  CHECK_FALSE(world.has_store());
+
+  CHECK(world.run({"secret", "add", "main", "--value", "@" + file}).code == 0);
+  const auto ice = minted();
+  CHECK(ice["credential"] ==
+        auth::time_limited_password(secret, ice["username"].get<std::string>()));
+  CHECK(world.verdict(ice["username"], ice["credential"], 0) ==
+        "accepted: secret main of the store\n");
+
+  world.time = now + seconds{60};
+  CHECK(world.run({"secret", "rotate", "next"}).code == 0);
+  const auto later = minted();
+  CHECK(contains(world.verdict(later["username"], later["credential"], 0), "secret next"));
+
+  for (const char* const id : {"main", "next"}) {
+    CHECK(world.run({"secret", "remove", id}).code == 0);
+  }
+  const Ran empty = world.run({"credential", "mint"});
+  CHECK(empty.code == 2);
+  CHECK(contains(empty.err, "turnpike.db has none either; `turnpike secret add` makes one"));
+}
+
+TEST_CASE("credential mint prefers the configuration's secret, as the server does", "[cli]") {
+  World world;
+  CHECK(world.run({"secret", "add", "stored"}).code == 0);
+  world.directory.write(
+      "turnpike.toml",
+      World::config_text("auth.secrets = [{ id = \"a\", value = \"" + secret + "\" }]\n"));
+  const auto ran = world.run({"credential", "mint"});
+  REQUIRE(ran.code == 0);
+  const auto ice = nlohmann::json::parse(ran.out)["iceServers"][0];
+  CHECK(ice["credential"] ==
+        auth::time_limited_password(secret, ice["username"].get<std::string>()));
+}
+
+TEST_CASE("room token signs with a key of the store when the configuration has none", "[cli]") {
+  World world;
+  const auto key_of = [&](const Ran& ran) {
+    INFO(ran.err);
+    REQUIRE(ran.code == 0);
+    std::vector<signaling::FixedApiKeys::Entry> entries;
+    const std::vector<store::StoredApiKey> keys = world.open()->api_keys().value();
+    for (const store::StoredApiKey& key : keys) {
+      entries.push_back({key.id, key.signing});
+    }
+    const std::string token = nlohmann::json::parse(ran.out)["token"];
+    const auto verified = signaling::verify_token(token, signaling::FixedApiKeys{entries}, now);
+    REQUIRE(verified);
+    return verified->key_id;
+  };
+  const std::vector<std::string> command{"room", "token", "--room", "demo", "--output", "json"};
+  CHECK(world.run(command).code == 2);
+  for (const char* const id : {"bot", "web"}) CHECK(world.run({"key", "create", id}).code == 0);
+  CHECK(key_of(world.run(command)) == "bot");
+  std::vector<std::string> by_id = command;
+  by_id.insert(by_id.end(), {"--key-id", "web"});
+  CHECK(key_of(world.run(by_id)) == "web");
+
+  CHECK(world.run({"key", "revoke", "web"}).code == 0);
+  const Ran gone = world.run(by_id);
+  CHECK(gone.code == 2);
+  CHECK(contains(gone.err, "no API key called \"web\" under auth.api_keys"));
+}
+
+// --- The running server --------------------------------------------------------------------------
+
+TEST_CASE("each change of the store is told to the running server, and nothing else is", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  const ControlSocket server{world.directory.path() + "/control.sock"};
+  world.directory.write("turnpike.toml",
+                        World::config_text({}, world.directory.path() + "/control.sock"));
+  for (const std::vector<std::string>& change : {std::vector<std::string>{"user", "add", "alice"},
+                                                 {"user", "passwd", "alice"},
+                                                 {"user", "change", "alice", "--disable"},
+                                                 {"user", "remove", "alice"},
+                                                 {"secret", "add", "main"},
+                                                 {"secret", "rotate", "next"},
+                                                 {"secret", "remove", "next", "--in", "1h"},
+                                                 {"secret", "remove", "main"},
+                                                 {"key", "create", "web"},
+                                                 {"key", "revoke", "web"},
+                                                 {"credential", "revoke", "alice"},
+                                                 {"credential", "restore", "alice"}}) {
+    CAPTURE(change);
+    const Ran ran = world.run(change);
+    CHECK(ran.code == 0);
+    CHECK(ran.err.empty());
+    CHECK(server.take() == std::vector<std::string>{"POST /v1/store/changed HTTP/1.1"});
+  }
+  for (const char* const noun : {"user", "secret", "key", "credential"}) {
+    CHECK(world.run({noun, "list"}).code == 0);
+  }
+  CHECK(world.run({"user", "change", "nobody", "--disable"}).code == 1);
+  CHECK(server.take().empty());
+}
+
+TEST_CASE("a server that does not answer holds no change up, and one that is gone is not missed",
+          "[cli]") {
+  World world;
+  world.directory.write("turnpike.toml",
+                        World::config_text({}, world.directory.path() + "/control.sock"));
+  CHECK(world.run({"key", "create", "gone"}).err.empty());
+
+  const ControlSocket server{world.directory.path() + "/control.sock", ControlSocket::Mood::mute};
+  const auto start = std::chrono::steady_clock::now();
+  const Ran ran = world.run({"key", "create", "web"});
+  CHECK(ran.code == 0);
+  CHECK(ran.err.empty());
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{5});
+  CHECK(world.json({"key", "list"}).size() == 2);
+}
+
+// --- store ---------------------------------------------------------------------------------------
+
+TEST_CASE("store reseal gives the store another key and keeps the old one for backups", "[cli]") {
+  World world;
+  world.input = "pw\n";
+  CHECK(world.run({"user", "add", "alice"}).code == 0);
+  const std::string key = world.directory.path() + "/turnpike.db.key";
+  const Ran ran = world.run({"store", "reseal"});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "turnpike.db is sealed with a new key, in " + key + ".\n"));
+  CHECK(contains(ran.out, key + ".old, opens backups of before"));
+  CHECK(contains(world.verdict("alice", "pw", 0), "accepted"));
+
+  const std::string elsewhere = world.directory.path() + "/store.key";
+  const auto moved = world.json({"store", "reseal", "--new-key-file", elsewhere});
+  CHECK(moved["keyFile"] == elsewhere);
+  CHECK(moved["oldKeyFile"] == key);
+  CHECK(world.run({"user", "list"}).code == 78);
+  world.directory.write("turnpike.toml",
+                        World::config_text("store.key_file = \"" + elsewhere + "\"\n"));
+  CHECK(contains(world.verdict("alice", "pw", 0), "accepted"));
+}
+
+TEST_CASE("store reseal makes no store, and tells the running server", "[cli]") {
+  World world;
+  const Ran none = world.run({"store", "reseal"});
+  CHECK(none.code == 78);
+  CHECK_FALSE(world.has_store());
+  CHECK(world.run({"key", "create", "web"}).code == 0);
+  const ControlSocket server{world.directory.path() + "/control.sock"};
+  world.directory.write("turnpike.toml",
+                        World::config_text({}, world.directory.path() + "/control.sock"));
+  CHECK(world.run({"store", "reseal"}).code == 0);
+  CHECK(server.take().size() == 1);
 }
 
 // --- Where the store is --------------------------------------------------------------------------

@@ -62,6 +62,8 @@ class Database(unittest.TestCase):
         self.addCleanup(self.directory.cleanup)
         self.db = Path(self.directory.name, "turndb")
         self.conf = Path(self.directory.name, "turnserver.conf")
+        self.out = Path(self.directory.name, "turnpike.toml")
+        self.store = Path(self.directory.name, "turnpike.db")
 
     def turnadmin(self, *arguments):
         subprocess.run([lib.need("turnadmin"), "-b", str(self.db), "-r", "example.org", *arguments],
@@ -84,6 +86,61 @@ class Database(unittest.TestCase):
         rows = [row for row in report["options"] if row["option"] == "turnusers_lt"]
         self.assertEqual(len(rows), 2)
         self.assertIn("alice", rows[0]["text"])
+
+    def import_users(self, *more):
+        self.conf.write_text("realm=example.org\nlt-cred-mech\nno-tcp-relay\n")
+        return run_import(self.conf, "--db", self.db, "--store", self.store, *more)
+
+    def test_users_of_a_turndb_go_into_a_store_when_one_is_named(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.turnadmin("-a", "-u", "bob", "-p", "builder")
+        run, report = self.import_users("--out", self.out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(report["store"], {"path": str(self.store), "added": 2, "unchanged": 0, "kept": []})
+        self.assertIn(f'url = "sqlite:{self.store}"', self.out.read_text())
+        for user, password, code in (("alice", "wonderland", 0), ("bob", "builder", 0), ("bob", "wonderland", 4)):
+            verify = lib.turnpike("credential", "verify", "--config", str(self.out), "--user", user,
+                                  "--password", "-", input=password)
+            self.assertEqual(verify.returncode, code, verify.stdout + verify.stderr)
+
+    def test_an_import_that_is_run_again_changes_no_user(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.turnadmin("-a", "-u", "bob", "-p", "builder")
+        self.import_users("--out", self.out)
+        passwd = lib.turnpike("user", "passwd", "bob", "--config", str(self.out), "--password", "-", input="newer")
+        self.assertEqual(passwd.returncode, 0, passwd.stderr)
+        run, report = self.import_users("--out", self.out, "--force")
+        self.assertEqual(run.returncode, 3, run.stderr)
+        self.assertEqual(report["store"], {"path": str(self.store), "added": 0, "unchanged": 1, "kept": ["bob"]})
+
+    def test_no_store_is_made_unasked_or_for_nobody(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.conf.write_text("realm=example.org\nlt-cred-mech\n")
+        run_import(self.conf, "--db", self.db, "--out", self.out)
+        self.turnadmin("-d", "-u", "alice")
+        _, report = self.import_users("--out", self.out, "--force")
+        self.assertNotIn("store", report)
+        self.assertEqual(sorted(os.listdir(self.directory.name)), ["turndb", "turnpike.toml", "turnserver.conf"])
+
+    def test_an_imported_user_makes_an_allocation_with_the_old_password(self):
+        """turnadmin's own database, Turnpike's server, coturn's own client."""
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.import_users("--out", self.out)
+        with lib.Server(self.out) as server:
+            good = server.uclient("-u", "alice", "-w", "wonderland")
+            self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+            self.assertIn("Total lost packets 0 ", good.stdout + good.stderr)
+            bad = server.uclient("-u", "alice", "-w", "looking-glass")
+            self.assertNotEqual(bad.returncode, 0, bad.stdout + bad.stderr)
+
+    def test_a_running_server_goes_on_when_its_store_gets_another_key(self):
+        self.turnadmin("-a", "-u", "alice", "-p", "wonderland")
+        self.import_users("--out", self.out)
+        with lib.Server(self.out) as server:
+            reseal = lib.turnpike("store", "reseal", "--config", str(self.out))
+            self.assertEqual(reseal.returncode, 0, reseal.stderr)
+            client = server.uclient("-u", "alice", "-w", "wonderland")  # not asked for before
+            self.assertEqual(client.returncode, 0, client.stdout + client.stderr)
 
     def test_what_is_no_database_is_refused(self):
         self.conf.write_text("realm=example.org\n")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import unittest
@@ -23,6 +24,39 @@ def need(program):
     if path is None:
         raise unittest.SkipTest(f"no {program} here")
     return path
+
+
+class Server:
+    """`turnpike serve` with the configuration in a file, on loopback. Its relays are peers of one another."""
+
+    def __init__(self, config):
+        self.config = config
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def __enter__(self):
+        settings = [f"listen.udp=127.0.0.1:{self.port}", f"listen.tcp=127.0.0.1:{self.port}", "metrics.listen=",
+                    "relay.ports=22000-22099", f"control.socket={self.config.parent}/control.sock"]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(self.config.parent / "notify"))
+            systemd.settimeout(30)
+            self.process = subprocess.Popen(
+                [BINARY, "serve", "--config", str(self.config), *(f"--set={one}" for one in settings)],
+                env={**os.environ, "NOTIFY_SOCKET": systemd.getsockname()},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while b"READY=1" not in systemd.recv(4096):
+                pass
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def uclient(self, *credentials):
+        """coturn's client: two relays, five messages from each to the other by Send indications."""
+        return subprocess.run([need("turnutils_uclient"), "-y", "-c", "-s", "-n", "5", "-p", str(self.port),
+                               *credentials, "127.0.0.1"], capture_output=True, text=True, timeout=60)
 
 
 def main():

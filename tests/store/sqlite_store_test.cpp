@@ -354,6 +354,33 @@ TEST_CASE("the audit log has the latest first, and what others record", "[store]
   CHECK(earlier[0].when == noon);
 }
 
+TEST_CASE("the audit log keeps the latest entries, and their numbers go on", "[store]") {
+  const StoreFiles files;
+  const auto other = files.open();
+  auto database = std::make_unique<Database>(files.path());
+  Seal seal = find_seal(*database, files.location().key_file);
+  constexpr std::uint64_t kept = 3;
+  SqliteStore store{std::move(database), std::move(seal), files.location().key_file, kept};
+  for (const char* const name : {"a", "b", "c", "d", "e"}) {
+    CHECK(sure(store.add_user(user_named(name), mina)));
+  }
+  const auto log = sure(store.audit(1000, 1000));
+  REQUIRE(log.size() == kept);
+  CHECK(log.front().number == 5);
+  CHECK(log.back().subject == "c");
+  CHECK(sure(store.change_counter()) == 5);
+  CHECK(told(store, 1) == Lines{"user.add c: realm example.com", "user.add d: realm example.com",
+                                "user.add e: realm example.com"});
+  CHECK(sure(store.user_count()) == 5);
+  CHECK(sure(other->change_counter()) == 5);
+
+  const std::vector<StoredUser> many{user_named("f"), user_named("g"), user_named("h"),
+                                     user_named("i")};
+  CHECK(sure(store.add_users(many, mina)) == 4);  // more at once than are kept
+  CHECK(sure(store.audit(1000, 1000)).size() == kept);
+  CHECK(sure(store.change_counter()) == 9);
+}
+
 // --- What was used -------------------------------------------------------------------------------
 
 TEST_CASE("usage is listed by time and summed by account", "[store]") {
