@@ -8,6 +8,7 @@
 #include "auth/credentials.h"
 #include "auth/opaque_string.h"
 #include "base/crypto.h"
+#include "base/hexadecimal.h"
 #include "server/control_door.h"
 #include "server/control_reply.h"
 #include "signaling/fields.h"
@@ -106,16 +107,10 @@ std::optional<auth::UserLimits> limits_in(const Json& body) {
 }
 
 std::string random_hex() {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::array<std::uint8_t, 32> bytes{};
   SecureRandom random;
   random.fill(bytes);
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += digits[byte >> 4];
-    text += digits[byte & 0xf];
-  }
-  return text;
+  return hex_of(bytes);
 }
 
 }  // namespace

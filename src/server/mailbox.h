@@ -156,6 +156,21 @@ class Mailboxes {
   }
   [[nodiscard]] std::size_t size() const { return boxes_.size(); }
 
+  /// Writes the same letter, which has no bytes, to all workers; from any thread. Those that had no
+  /// room for it, hardly ever any.
+  template <class AnyLetter>
+  std::vector<turn::WorkerId> tell_all(const AnyLetter& letter) {
+    std::vector<turn::WorkerId> missed;
+    for (std::size_t i = 0; i < boxes_.size(); ++i) {
+      Mail mail;
+      mail.add(letter);
+      if (!boxes_[i].deliver(mail)) {
+        missed.push_back(turn::WorkerId{static_cast<std::uint8_t>(i)});
+      }
+    }
+    return missed;
+  }
+
  private:
   std::deque<Mailbox> boxes_;
 };

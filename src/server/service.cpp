@@ -604,13 +604,9 @@ void Service::use_rules(const Config& config) {
   ledger_.set_limits(limits);
   const auto policy = std::make_shared<const turn::PeerPolicy>(
       policy_settings(config, options_, listen_, relay_addresses_), ledger_.live_relays());
-  for (std::size_t i = 0; i < mailboxes_.size(); ++i) {
-    Mail mail;
-    mail.add(RulesLetter{limits, policy});
-    const auto worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
-    if (!mailboxes_.of(worker).deliver(mail)) {
-      log_event(LogLevel::error, "rules_not_delivered", {{"worker", i}});
-    }
+  for (const turn::WorkerId worker : mailboxes_.tell_all(RulesLetter{limits, policy})) {
+    log_event(LogLevel::error, "rules_not_delivered",
+              {{"worker", static_cast<std::size_t>(worker)}});
   }
 }
 

@@ -169,11 +169,7 @@ void UserSource::poll_store() {
   if (!change) return warn("store_failed", change.error().sentence);
   if (*change == last_change_) return;
   last_change_ = *change;
-  for (std::size_t i = 0; i < mailboxes_.size(); ++i) {
-    Mail mail;
-    mail.add(ForgetUsersLetter{});
-    static_cast<void>(mailboxes_.of(turn::WorkerId{static_cast<std::uint8_t>(i)}).deliver(mail));
-  }
+  mailboxes_.tell_all(ForgetUsersLetter{});
   if (on_change_) on_change_();
 }
 

@@ -169,4 +169,21 @@ TEST_CASE("a client's connection finds room in a box that is full of datagrams",
   CHECK((stream.connection == turn::PeerConnectionId{7, 9}));
 }
 
+TEST_CASE("a letter to all is in every mailbox, but for those that are full", "[server]") {
+  net::Poller reader;
+  Mailboxes boxes{3};
+  for (const std::uint8_t worker : {0, 1, 2}) boxes.of(turn::WorkerId{worker}).attach(reader);
+  Mail flood;  // more than fits: the first mail is taken whatever its size
+  add(flood, 1, std::string(Mailbox::max_bytes + 1, 'x'));
+  CHECK(boxes.of(turn::WorkerId{1}).deliver(flood));
+
+  CHECK(boxes.tell_all(ForgetUsersLetter{}) == std::vector{turn::WorkerId{1}});
+  for (const std::uint8_t worker : {0, 2}) {
+    Mail mail;
+    boxes.of(turn::WorkerId{worker}).collect(mail);
+    REQUIRE(mail.letters().size() == 1);
+    CHECK(std::holds_alternative<ForgetUsersLetter>(mail.letters().front()));
+  }
+}
+
 }  // namespace turnpike::server
