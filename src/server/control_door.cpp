@@ -90,7 +90,7 @@ struct ControlDoor::Row {
 };
 
 std::span<const ControlDoor::Row> ControlDoor::table() {
-  static constexpr std::array<Row, 25> rows{{
+  static constexpr std::array<Row, 26> rows{{
       {Method::get, "/v1/status", &ControlDoor::get_status},
       {Method::get, "/v1/allocations", &ControlDoor::list_allocations},
       {Method::del, "/v1/allocations", &ControlDoor::end_allocations},
@@ -104,6 +104,7 @@ std::span<const ControlDoor::Row> ControlDoor::table() {
       {Method::get, "/v1/users", &ControlDoor::list_users},
       {Method::post, "/v1/users", &ControlDoor::create_user},
       {Method::get, "/v1/users/{name}", &ControlDoor::get_user},
+      {Method::patch, "/v1/users/{name}", &ControlDoor::change_user},
       {Method::del, "/v1/users/{name}", &ControlDoor::remove_user},
       {Method::post, "/v1/users/{name}/revoke", &ControlDoor::revoke_user},
       {Method::del, "/v1/users/{name}/revoke", &ControlDoor::restore_user},
@@ -168,7 +169,7 @@ std::optional<Response> ControlDoor::answer(signaling::ConnectionId id,
             std::move(match->parameters),
             signaling::Json::object(),
             now};
-  if (request.method == Method::post) {
+  if (request.method == Method::post || request.method == Method::patch) {
     auto body = signaling::read_json_body(request);
     if (!body) return body.error();
     call.body = *std::move(body);

@@ -133,6 +133,7 @@ class ControlDoor final : public signaling::Door {
   Reply list_users(const Call& call);
   Reply create_user(const Call& call);
   Reply get_user(const Call& call);
+  Reply change_user(const Call& call);
   Reply remove_user(const Call& call);
   Reply list_secrets(const Call& call);
   Reply rotate_secret(const Call& call);

@@ -74,6 +74,12 @@ struct UserLetter {
 /// What UserLetters have said is not true any more.
 struct ForgetUsersLetter {};
 
+/// A user that the store has has other limits now.
+struct UserLimitsLetter {
+  std::string username;
+  auth::UserLimits limits;
+};
+
 /// Other credentials hold from now on.
 struct BookLetter {
   std::shared_ptr<const auth::CredentialBook> book;
@@ -86,8 +92,8 @@ struct RulesLetter {
 };
 
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter,
-                            OrderLetter, RulesLetter>;
+                            ClientGoneLetter, UserLetter, ForgetUsersLetter,
+                            UserLimitsLetter, BookLetter, OrderLetter, RulesLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {

@@ -168,9 +168,39 @@ void UserSource::poll_store() {
   const auto change = store_->change_counter();
   if (!change) return warn("store_failed", change.error().sentence);
   if (*change == last_change_) return;
+  const auto users = changed_users();
+  if (!users) return;
   last_change_ = *change;
   mailboxes_.tell_all(ForgetUsersLetter{});
+  tell_limits(*users);
   if (on_change_) on_change_();
+}
+
+/// Those that were there before last_change_ and are different now; nothing: the store cannot say.
+std::optional<std::set<std::string>> UserSource::changed_users() {
+  constexpr std::size_t page = 1000;
+  std::set<std::string> users;
+  for (std::uint64_t last = last_change_;;) {
+    const auto changes = store_->changes_since(last, page);
+    if (!changes) {
+      warn("store_failed", changes.error().sentence);
+      return std::nullopt;
+    }
+    for (const store::Change& change : *changes) {
+      if (change.action == store::actions::user_change) users.insert(change.subject);
+    }
+    if (changes->size() < page) return users;
+    last = changes->back().number;
+  }
+}
+
+/// Whoever is asked for anew brings them along; this is for what lives.
+void UserSource::tell_limits(const std::set<std::string>& usernames) {
+  for (const std::string& username : usernames) {
+    const auto user = store_->find_user(username);
+    if (!user) return warn("store_failed", user.error().sentence);
+    if (*user) mailboxes_.tell_all(UserLimitsLetter{username, (*user)->limits});
+  }
 }
 
 void UserSource::warn(std::string_view event, const std::string& problem) {

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -47,7 +49,8 @@ class UserSource {
   };
 
   /// `store` may be null; it and `mailboxes` must outlive this. `on_change` is called on the
-  /// source's thread when anybody has changed the store; the workers have been told then to forget.
+  /// source's thread when anybody has changed the store; the workers have been told then to forget,
+  /// and which limits hold for those that were changed.
   UserSource(const Settings& settings, store::Store* store, Mailboxes& mailboxes,
              std::function<void()> on_change);
   ~UserSource();
@@ -75,6 +78,8 @@ class UserSource {
   void answer(const std::string& username, const auth::UserAnswer& answer);
   void tell(const std::string& username, const std::optional<auth::UserAnswer>& answer);
   void poll_store();
+  [[nodiscard]] std::optional<std::set<std::string>> changed_users();
+  void tell_limits(const std::set<std::string>& usernames);
   void warn(std::string_view event, const std::string& problem);
   [[nodiscard]] auth::UserKeys keys_of(const auth::LongTermKey& md5,
                                        const auth::LongTermKey& sha256) const;

@@ -216,6 +216,7 @@ class Worker {
   void read(const OrderLetter& letter);
   void read(const UserLetter& letter);
   void read(const ForgetUsersLetter& letter);
+  void read(const UserLimitsLetter& letter);
   void read(const BookLetter& letter);
   void read(const RulesLetter& letter);
   void end_revoked_allocations();

@@ -26,6 +26,8 @@ class SqliteStore final : public Store {
   Stored<bool> add_user(const StoredUser& user, const Author& author) override;
   Stored<std::size_t> add_users(std::span<const StoredUser> users, const Author& author) override;
   Stored<bool> replace_user(const StoredUser& user, const Author& author) override;
+  Stored<std::optional<StoredUser>> change_user(std::string_view name, const ChangeUser& change,
+                                                const Author& author) override;
   Stored<bool> remove_user(std::string_view name, const Author& author) override;
 
   Stored<std::vector<StoredSecret>> secrets() override;
@@ -95,6 +97,9 @@ class SqliteStore final : public Store {
   void note(std::string_view action, std::string_view subject, std::string_view detail,
             const Author& author);
   bool insert_user(const StoredUser& user, const Author& author);
+  /// Writes what `change` makes of a user, within a transaction.
+  std::optional<StoredUser> update_user(std::string_view name, const ChangeUser& change,
+                                        const Author& author);
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> sealed_key(std::string_view column,
                                                                     const StoredUser& user,
                                                                     const auth::LongTermKey& key);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -189,6 +190,13 @@ class Store {
                                                       const Author& author) = 0;
   /// Everything but the time it was created. False when there is none of that name.
   [[nodiscard]] virtual Stored<bool> replace_user(const StoredUser& user, const Author& author) = 0;
+  /// Has `change` say what is to be different about a user as it is now; nobody else changes it
+  /// meanwhile. The name and the time it was created stay. The user as it is then; nothing when
+  /// there is none of that name.
+  using ChangeUser = std::function<void(StoredUser&)>;
+  [[nodiscard]] virtual Stored<std::optional<StoredUser>> change_user(std::string_view name,
+                                                                      const ChangeUser& change,
+                                                                      const Author& author) = 0;
   /// False when there is none.
   [[nodiscard]] virtual Stored<bool> remove_user(std::string_view name, const Author& author) = 0;
 

@@ -136,6 +136,9 @@ class Server {
   void on_user_known(std::string_view username, auth::UserAnswer answer) {
     authenticator_.remember(username, std::move(answer));
   }
+  /// Other limits than on_user_known() has said hold for a user now; what it has follows at once.
+  /// New allocations are counted by the next answer: comes after forget_users().
+  void on_user_limits(std::string_view username, const auth::UserLimits& limits);
   /// What on_user_known() has said is not true any more.
   void forget_users() { authenticator_.forget_answers(); }
   /// Exchanges the credentials: `book` must outlive the server, or be exchanged before its end.
@@ -297,6 +300,7 @@ class Server {
   void use_bandwidth_limits();
   /// Takes over what the user's credential grants.
   void grant_bandwidth(const auth::Principal& principal, const Allocation& allocation);
+  void use_bandwidth(const auth::UserLimits& limits, UserBandwidth& user);
   [[nodiscard]] const BandwidthLimit& limit_of(const UserBandwidth& user) const {
     return user.own ? *user.own : user_bandwidth_;
   }

@@ -114,6 +114,36 @@ TEST_CASE("users are added once, replaced and removed, and that is told", "[stor
   CHECK(changes[0].when == noon + seconds{5});
 }
 
+TEST_CASE("a user is changed as it is at that moment, whoever changed it before", "[store]") {
+  const StoreFiles files;
+  const auto store = files.open();
+  auto alice = user_named("alice");
+  alice.limits.max_allocations = 3;
+  sure(store->add_user(alice, mina));
+  const auto with_bandwidth = [&](StoredUser& user) {
+    CHECK(user.limits.max_allocations == 3);
+    user.limits.bandwidth = 8'000'000;
+    user.name = "mallory";
+    user.created = {};
+  };
+  const auto changed = sure(store->change_user("alice", with_bandwidth, {"key web", noon + seconds{1}}));
+  REQUIRE(changed);
+  CHECK(changed->limits == auth::UserLimits{3, 8'000'000});
+  const auto kept = sure(store->find_user("alice"));
+  REQUIRE(kept);
+  CHECK(kept->limits == changed->limits);
+  CHECK(kept->md5 == alice.md5);
+  CHECK(kept->created == noon);
+  CHECK_FALSE(sure(store->find_user("mallory")));
+  const auto last = sure(store->audit(UINT64_MAX, 1)).at(0);
+  CHECK(last.action == actions::user_change);
+  CHECK(last.subject == "alice");
+  CHECK(last.detail == "limits");
+
+  const auto nobody = [](StoredUser&) { FAIL("nobody of that name"); };
+  CHECK_FALSE(sure(store->change_user("bob", nobody, mina)));
+}
+
 TEST_CASE("a user of another realm is found by the new hash only", "[store]") {
   const StoreFiles files;
   const auto store = files.open();
