@@ -188,9 +188,10 @@ void ControlDoor::on_withdrawn(signaling::ConnectionId id, Now) {
 // --- The server ----------------------------------------------------------------------------------
 
 Response ControlDoor::readiness() const {
-  if (is_draining_) return signaling::text_response(503, "draining");
-  if (hooks_.capacity().is_full()) return signaling::text_response(503, "full");
-  return signaling::text_response(200, "ready");
+  const bool usage_is_written = store_ == nullptr || !store_->counters().is_failing;
+  const Readiness found =
+      readiness_of({is_draining_, hooks_.capacity(), hooks_.sources(), usage_is_written});
+  return signaling::text_response(found.is_ready() ? 200 : 503, found.text());
 }
 
 std::string ControlDoor::store_json() const {

@@ -16,6 +16,7 @@
 #include "server/event_streams.h"
 #include "server/mailbox.h"
 #include "server/metrics.h"
+#include "server/readiness.h"
 #include "server/reload.h"
 #include "server/store_thread.h"
 #include "signaling/doors.h"
@@ -23,18 +24,6 @@
 #include "signaling/rest_request.h"
 
 namespace turnpike::server {
-
-/// How much room there is for allocations.
-struct Capacity {
-  std::uint64_t allocations = 0;
-  std::uint64_t max_allocations = 0;  ///< 0: as many as there are ports
-  std::uint64_t ports = 0;
-  std::uint64_t free_ports = 0;
-
-  [[nodiscard]] bool is_full() const {
-    return free_ports == 0 || (max_allocations > 0 && allocations >= max_allocations);
-  }
-};
 
 /// Answers by asking others: the workers by letters, the store on its own thread. web/openapi.json
 /// describes it; a test holds it against operations().
@@ -53,6 +42,7 @@ class ControlDoor final : public signaling::Door {
     std::function<Capacity()> capacity;
     std::function<ReasonTotals()> reasons;
     std::function<ServerNumbers()> numbers;  ///< for /metrics
+    std::function<SourceHealth()> sources;   ///< for /readyz
     /// Reads the configuration again.
     std::function<ReloadReport()> reload{};
     /// Something in the store is different, by this process or by another one.

@@ -529,6 +529,7 @@ void Service::open_signaling() {
   hooks.capacity = [this] { return capacity(); };
   hooks.reasons = [this] { return reason_totals(); };
   hooks.numbers = [this] { return numbers(); };
+  hooks.sources = [this] { return users_ ? users_->health() : SourceHealth{}; };
   hooks.reload = [this] { return reload_desk_.ask(); };
   hooks.store_changed = [this] {
     if (users_) users_->look_at_store();
