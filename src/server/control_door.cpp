@@ -132,7 +132,8 @@ ControlDoor::ControlDoor(Settings settings, Hooks hooks, signaling::RestGate& ga
       inbox_(inbox),
       store_(store),
       is_told_(workers.size(), true),
-      tick_at_(settings_.started.instant + tick_time) {}
+      tick_at_(settings_.started.instant + tick_time),
+      usage_at_(settings_.started.instant + settings_.usage_period) {}
 
 std::vector<signaling::RestOperation> ControlDoor::operations() {
   std::vector<signaling::RestOperation> all;
@@ -427,6 +428,24 @@ void ControlDoor::on(const ClosedNews& news, Now now) {
   if (!events_.empty()) events_.publish("allocation.closed", event_json(news), now);
 }
 
+/// For the case that the server does not live to tell the ends (ADR 0040).
+void ControlDoor::ask_for_live_usage(Now now) {
+  usage_at_ = now.instant + settings_.usage_period;
+  if (hooks_.capacity().allocations > 0) workers_.tell_all(LiveUsageLetter{});
+}
+
+void ControlDoor::on(const LiveUsage& usage, Now) {
+  if (store_ == nullptr) return;
+  std::vector<store::UsageRecord> records;
+  records.reserve(usage.rows.size());
+  for (const AllocationRow& row : usage.rows) records.push_back(usage_record(row, usage.at));
+  if (!records.empty()) store_->note_live_usage(std::move(records));
+  if (!usage.next_slot) return;
+  Mail mail;
+  mail.add(LiveUsageLetter{*usage.next_slot});
+  static_cast<void>(workers_.of(usage.worker).deliver(mail));  // no room: the rest next time
+}
+
 void ControlDoor::on_room_event(const signaling::RoomEvent& event, Now now) {
   if (events_.empty()) return;
   const std::string json = signaling::to_json(event, now.wall);
@@ -457,11 +476,12 @@ std::optional<Instant> ControlDoor::next_deadline() const {
   const bool is_idle =
       events_.empty() && questions_.empty() &&
       std::all_of(is_told_.begin(), is_told_.end(), [](bool told) { return told; });
-  if (is_idle) return std::nullopt;
-  return tick_at_;
+  if (store_ == nullptr) return is_idle ? std::nullopt : std::optional{tick_at_};
+  return is_idle ? usage_at_ : std::min(tick_at_, usage_at_);
 }
 
 void ControlDoor::on_deadline(Now now) {
+  if (store_ != nullptr && now.instant >= usage_at_) ask_for_live_usage(now);
   if (now.instant < tick_at_) return;
   tick_at_ = now.instant + tick_time;
   tell_workers_to_drain();

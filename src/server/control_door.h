@@ -36,6 +36,8 @@ class ControlDoor final : public signaling::Door {
     Now started{};
     std::vector<std::string> listeners{};  ///< "udp 192.0.2.1:3478"
     milliseconds patience{5'000};          ///< with workers
+    /// How often is kept what allocations that live have used, with a store.
+    milliseconds usage_period{10'000};
   };
   /// What the rest of the server does for it. Called on the thread of the doors.
   struct Hooks {
@@ -155,6 +157,8 @@ class ControlDoor final : public signaling::Door {
   void on(StoreAnswer& answer, Now now);
   void on(const OpenedNews& news, Now now);
   void on(const ClosedNews& news, Now now);
+  void on(const LiveUsage& usage, Now now);
+  void ask_for_live_usage(Now now);
   [[nodiscard]] static signaling::Response finish(Question& question, Now now);
   void tell_workers_to_drain();
   void give_up_overdue(Now now);
@@ -178,6 +182,7 @@ class ControlDoor final : public signaling::Door {
   bool is_draining_ = false;
   ReasonTotals last_reasons_{};
   Instant tick_at_{};
+  Instant usage_at_{};  // with a store: when to ask what lives
 };
 
 }  // namespace turnpike::server

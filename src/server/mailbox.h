@@ -91,9 +91,15 @@ struct RulesLetter {
   std::shared_ptr<const turn::PeerPolicy> policy;
 };
 
+/// Wants to know what the allocations from a slot on have used (LiveUsage).
+struct LiveUsageLetter {
+  std::uint32_t first_slot = 0;
+};
+
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
                             ClientGoneLetter, UserLetter, ForgetUsersLetter,
-                            UserLimitsLetter, BookLetter, OrderLetter, RulesLetter>;
+                            UserLimitsLetter, BookLetter, OrderLetter, RulesLetter,
+                            LiveUsageLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {

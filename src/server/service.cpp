@@ -356,6 +356,7 @@ class Service {
   void load_certificate();
   void refresh_certificate();
   void open_store();
+  void settle_usage() const;
   void use_rules(const Config& config);
   void open_users(Random& random);
   void open_signaling();
@@ -500,8 +501,20 @@ void Service::open_store() {
       throw StartError{opened.error().sentence, may_pass ? exit_unavailable : exit_configuration};
     }
   }
+  settle_usage();
   credentials_ = std::make_unique<Credentials>(config_.auth, config_.effective_realm(),
                                                store_.get(), mailboxes_);
+}
+
+/// A server before this one may have died.
+void Service::settle_usage() const {
+  if (store_ == nullptr) return;
+  const auto settled = store_->settle_live_usage();
+  if (!settled) {
+    log_event(LogLevel::error, "store_failed", {{"problem", settled.error().sentence}});
+  } else if (*settled > 0) {
+    log_event(LogLevel::info, "usage_recovered", {{"records", *settled}});
+  }
 }
 
 /// Last, for its thread writes to all the others.
@@ -693,11 +706,13 @@ void Service::begin_stop() { signaling_->stop(); }
 bool Service::is_draining() const { return !signaling_->has_ended(); }
 
 void Service::stop() {
-  signaling_->stop_at_once();
-  signaling_thread_.join();
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : threads_) thread.join();
-  users_.reset();  // it writes to all of those, and they asked it
+  for (const auto& worker : workers_) worker->finish();
+  signaling_->stop_at_once();
+  signaling_thread_.join();
+  signaling_->finish();  // what has ended just now is used, and to be kept
+  users_.reset();        // it writes to all of those, and they asked it
 }
 
 void Service::log_start(const ServeOptions& options) const {

@@ -55,6 +55,8 @@ class SqliteStore final : public Store {
   Stored<std::vector<Change>> changes_since(std::uint64_t counter, std::size_t limit) override;
 
   Stored<void> append_usage(std::span<const UsageRecord> records) override;
+  Stored<void> note_live_usage(std::span<const UsageRecord> records) override;
+  Stored<std::size_t> settle_live_usage() override;
   Stored<std::vector<UsageRecord>> usage(const TimeSpan& span, std::string_view account,
                                          std::size_t offset, std::size_t limit) override;
   Stored<std::vector<UsageSum>> usage_by_account(const TimeSpan& span, std::size_t limit) override;

@@ -117,6 +117,9 @@ struct UsageRecord {
   std::string reason{};  ///< why it ended: "expired", "killed", …
 };
 
+/// Why an allocation ended whose server did not live to say so.
+inline constexpr std::string_view crashed = "crashed";
+
 /// The sum of one account's records.
 struct UsageSum {
   std::string account{};
@@ -252,8 +255,15 @@ class Store {
                                                                   std::size_t limit) = 0;
 
   // What was used.
-  /// In one transaction.
+  /// In one transaction. What note_live_usage() has said of the same allocations is replaced.
   [[nodiscard]] virtual Stored<void> append_usage(std::span<const UsageRecord> records) = 0;
+  /// What allocations that live have used so far, up to `ended`; the reason does not count. In one
+  /// transaction. Is no record yet.
+  [[nodiscard]] virtual Stored<void> note_live_usage(std::span<const UsageRecord> records) = 0;
+  /// Makes records of what note_live_usage() has said of allocations whose end nobody has told,
+  /// `crashed`. How many. For a server that begins: names of allocations come again, and no other
+  /// server may use the store.
+  [[nodiscard]] virtual Stored<std::size_t> settle_live_usage() = 0;
   /// At most `limit` records of `span`, of one account or, when that is empty, of all; the latest
   /// first, after skipping `offset`.
   [[nodiscard]] virtual Stored<std::vector<UsageRecord>> usage(const TimeSpan& span,

@@ -38,6 +38,13 @@ std::size_t Server::end_all_of(std::string_view user, CloseReason reason, Now no
   return count;
 }
 
+void Server::end_all(CloseReason reason, Now now, Effects& effects) {
+  for (std::uint32_t slot = 0; slot < allocations_.slot_count(); ++slot) {
+    Allocation& allocation = allocations_.at(slot);
+    if (allocation.in_use) end_allocation(allocation, reason, now, effects);
+  }
+}
+
 void Server::set_limits(const Limits& limits) {
   settings_.limits = limits;
   challenges_.set_rate(limits.challenge_rate);

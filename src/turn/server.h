@@ -184,6 +184,8 @@ class Server {
   /// Ends all allocations of a user, by the name that clients send or by that which quotas count,
   /// also those of which the client has not been told yet. How many there were.
   std::size_t end_all_of(std::string_view user, CloseReason reason, Now now, Effects& effects);
+  /// Ends all there are.
+  void end_all(CloseReason reason, Now now, Effects& effects);
   /// From any thread.
   [[nodiscard]] const RelayCounters& counters() const { return counters_; }
 

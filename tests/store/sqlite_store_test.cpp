@@ -427,6 +427,42 @@ TEST_CASE("usage is listed by time and summed by account", "[store]") {
   CHECK(sure(store->usage({}, "", 0, 10)).size() == 2);
 }
 
+TEST_CASE("what lived when the server died is a record up to when it was last seen", "[store]") {
+  const StoreFiles files;
+  const auto named = [](const std::string& allocation, UsageRecord record) {
+    record.allocation = allocation;
+    record.reason = "";
+    return record;
+  };
+  {
+    const auto store = files.open();
+    const std::vector<UsageRecord> seen{named("0-1", used("alice", noon, 1)),
+                                        named("0-2", used("bob", noon, 2)),
+                                        named("1-1", used("carol", noon, 4))};
+    sure(store->note_live_usage(seen));
+    CHECK(sure(store->usage({}, "", 0, 10)).empty());
+    // Seen again, with more; and one has come to its end.
+    const std::vector<UsageRecord> again{named("0-1", used("alice", noon + seconds{10}, 100))};
+    sure(store->note_live_usage(again));
+    auto ended = named("0-2", used("bob", noon + seconds{5}, 3));
+    ended.reason = "deleted";
+    sure(store->append_usage(std::vector{ended}));
+  }
+  const auto store = files.open();
+  CHECK(sure(store->settle_live_usage()) == 2);
+  const auto records = sure(store->usage({}, "", 0, 10));
+  REQUIRE(records.size() == 3);
+  CHECK(records[0].allocation == "0-1");
+  CHECK(records[0].reason == "crashed");
+  CHECK(records[0].ended == noon + seconds{10});
+  CHECK(records[0].started == noon - seconds{50});
+  CHECK(records[0].bytes_to_peer == 100);
+  CHECK(records[1].reason == "deleted");
+  CHECK(records[2].account == "carol");
+  CHECK(sure(store->settle_live_usage()) == 0);
+  CHECK(sure(store->change_counter()) == 0);
+}
+
 TEST_CASE("counts beyond 63 bits become the largest that can be kept", "[store]") {
   const StoreFiles files;
   const auto store = files.open();

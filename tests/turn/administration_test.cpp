@@ -93,6 +93,27 @@ TEST_CASE("a user part is what the account of a time-limited name is", "[turn][c
   CHECK(view.account == "carol");
 }
 
+TEST_CASE("all allocations end with the server, and each leaves its record", "[turn]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000");
+  auto bob = world.client("198.51.100.8:4000");
+  bob.is("bob", "builder");
+  REQUIRE(alice.allocate().code() == ok);
+  REQUIRE(bob.allocate(with_additional(Family::ipv6)).code() == ok);
+  turn::Effects effects;
+  world.server().end_all(CloseReason::shutdown, world.now(), effects);
+  CHECK(world.server().allocation_count() == 0);
+  CHECK(world.balance().allocations == 0);
+  std::vector<std::string> ended;
+  for (const turn::Effect& effect : effects.list()) {
+    if (const auto* const closed = std::get_if<turn::AllocationClosed>(&effect)) {
+      CHECK(closed->reason == CloseReason::shutdown);
+      ended.push_back(effects.record_of(*closed).username);
+    }
+  }
+  CHECK(ended == std::vector<std::string>{"alice", "bob"});
+}
+
 TEST_CASE("a name is never given again", "[turn]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
