@@ -349,7 +349,7 @@ class Service {
   [[nodiscard]] Capacity capacity() const;
   [[nodiscard]] std::vector<net::TcpListener> open_http() const;
   [[nodiscard]] std::optional<net::LocalListener> open_control() const;
-  [[nodiscard]] ServerNumbers numbers() const;
+  [[nodiscard]] ServerNumbers numbers();
   [[nodiscard]] ConnectionTotals connection_totals() const;
   void add_dtls_counters(std::vector<LogField>& fields) const;
   [[nodiscard]] std::vector<net::TcpListener> open_metrics() const;
@@ -385,6 +385,7 @@ class Service {
   std::thread signaling_thread_;
   std::atomic<int> reload_succeeded_{-1};  // the last one; -1: there was none
   WallTime started_ = net::read_clock().wall;
+  ProcessReader process_;  // the thread of the rooms'
   Pulse pulse_;
 };
 
@@ -802,7 +803,7 @@ void Service::log_counters() const {
 }
 
 /// For the metrics; on the thread of the rooms.
-ServerNumbers Service::numbers() const {
+ServerNumbers Service::numbers() {
   ServerNumbers numbers;
   numbers.reasons = reason_totals();
   for (const auto& worker : workers_) numbers.relays += worker->relay_counters();
@@ -821,7 +822,7 @@ ServerNumbers Service::numbers() const {
   const int reloaded = reload_succeeded_;
   if (reloaded >= 0) numbers.reload_succeeded = reloaded == 1;
   numbers.started = started_;
-  numbers.process = read_process();
+  numbers.process = process_.read();
   return numbers;
 }
 

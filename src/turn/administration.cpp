@@ -156,7 +156,8 @@ void Server::note_opened(Allocation& allocation, Instant now, Effects& effects) 
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     if (allocation.has_relay(family)) ++live_relays_of(allocation, family);
   }
-  note_answer(stun::Method::allocate, allocation.opened_over, 200);
+  note_answer(stun::Method::allocate, allocation.opened_over, success_code);
+  ++counters_.opened.at(static_cast<std::size_t>(allocation.opened_over));
   effects.opened(record_of(allocation, now));
 }
 
@@ -176,8 +177,9 @@ RelaxedCounter& Server::live_relays_of(const Allocation& allocation, Family fami
 }
 
 void Server::note_answer(stun::Method method, Transport transport, std::uint16_t code) {
-  if (method != stun::Method::allocate) return;
-  ++counters_.answers.at(static_cast<std::size_t>(transport)).at(allocate_code_index(code));
+  ++counters_.answers_to(method)
+        .at(static_cast<std::size_t>(transport))
+        .at(answer_code_index(code));
 }
 
 }  // namespace turnpike::turn

@@ -206,6 +206,7 @@ class Server {
     Now now;
     Effects& effects;
   };
+  static constexpr std::uint16_t success_code = 200;
   struct AllocatePlan;
   /// What a valid Refresh asks for.
   struct RefreshPlan {
@@ -241,7 +242,9 @@ class Server {
   [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message,
                                                               AlsoUnderstood also = {});
   [[nodiscard]] stun::MessageBuilder begin_success(const stun::MessageView& message);
-  void finish(const Request& request, stun::MessageBuilder& response);
+  /// Signs and sends the answer; `code` is that of its error, or success.
+  void finish(const Request& request, stun::MessageBuilder& response,
+              std::uint16_t code = success_code);
   void succeed(const Request& request);
   [[nodiscard]] bool is_unanswerable(const FiveTuple& tuple) const;
 
@@ -292,7 +295,7 @@ class Server {
   void note_closed(const Allocation& allocation, CloseReason reason, Instant now, Effects& effects);
   /// How many relays of its kind there are: of that family, and of clients that came like this one.
   [[nodiscard]] RelaxedCounter& live_relays_of(const Allocation& allocation, Family family);
-  /// Counts how an Allocate was answered; other methods are not counted.
+  /// Counts how a request was answered.
   void note_answer(stun::Method method, Transport transport, std::uint16_t code);
   void note_rejection(QuotaScope scope) {
     ++counters_.quota_rejections[static_cast<std::size_t>(scope)];
@@ -361,8 +364,8 @@ class Server {
   Reason on_connect(const Request& request, Allocation& allocation);
   Reason on_connection_bind(const Request& request);
   Reason fail_connect(PeerConnection& connection, Effects& effects);
-  static void answer_connect(const PendingConnect& pending, const ClientFlow& flow,
-                             stun::MessageBuilder& response, Effects& effects);
+  void answer_connect(const PendingConnect& pending, const ClientFlow& flow, std::uint16_t code,
+                      stun::MessageBuilder& response, Effects& effects);
   void on_connection_deadlines(Instant now, Effects& effects);
   PeerConnection& add_connection(Allocation& allocation, const Endpoint& peer);
   void await_bind(PeerConnection& connection, Instant now);
