@@ -202,6 +202,7 @@ std::string ControlDoor::store_json() const {
   out.boolean("failing", counters.is_failing).number("usageWritten", counters.written);
   return out.number("usageWaiting", counters.waiting)
       .number("usageLost", counters.lost + inbox_.lost())
+      .number("usageNoted", counters.noted)
       .finish();
 }
 

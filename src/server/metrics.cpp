@@ -135,7 +135,7 @@ void add_requests(Families& families, const turn::RelayTotals& totals) {
         if (count == 0) continue;  // most of them never happen
         add_value(family, count,
                   {label("code", std::to_string(turn::answer_codes[code])),
-                   label("method", metric_name(method)),
+                   label("method", turn::metric_name(method)),
                    label("transport", to_string(static_cast<Transport>(i)))});
       }
     }

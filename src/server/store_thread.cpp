@@ -92,12 +92,14 @@ void StoreThread::write_live_usage(Lock& lock) {
   if (live_.empty()) return;
   const std::vector<store::UsageRecord> all = std::exchange(live_, {});
   lock.unlock();
-  for (std::span<const store::UsageRecord> left{all}; !left.empty();) {
+  std::span<const store::UsageRecord> left{all};
+  while (!left.empty()) {
     const auto batch = left.first(std::min(left.size(), settings_.max_batch));
     if (!store_.note_live_usage(batch)) break;
     left = left.subspan(batch.size());
   }
   lock.lock();
+  counters_.noted += all.size() - left.size();
 }
 
 void StoreThread::write_batch(Lock& lock) {

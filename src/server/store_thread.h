@@ -33,6 +33,7 @@ class StoreThread {
     std::uint64_t written = 0;
     std::uint64_t waiting = 0;
     std::uint64_t lost = 0;
+    std::uint64_t noted = 0;  ///< of allocations that lived, over and over
     bool is_failing = false;  ///< the store has refused the last batch
   };
   using Question = std::function<StoreAnswer(store::Store&)>;

@@ -137,6 +137,7 @@ TEST_CASE("what lives is noted, and its end takes the note away", "[server][stor
     thread.note_live_usage({used("0-1", 10)});
     thread.add_usage(used("0-2", 3));
     CHECK(comes_true([&] { return thread.counters().written == 1; }));
+    CHECK(thread.counters().noted == 3);
   }
   CHECK(office.records().size() == 1);
   CHECK(sure(office.store->settle_live_usage()) == 1);
