@@ -97,9 +97,8 @@ struct LiveUsageLetter {
 };
 
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter, UserLetter, ForgetUsersLetter,
-                            UserLimitsLetter, BookLetter, OrderLetter, RulesLetter,
-                            LiveUsageLetter>;
+                            ClientGoneLetter, UserLetter, ForgetUsersLetter, UserLimitsLetter,
+                            BookLetter, OrderLetter, RulesLetter, LiveUsageLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {

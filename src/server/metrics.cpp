@@ -106,9 +106,9 @@ void add_allocations(Families& families, const turn::RelayTotals& totals) {
       const bool is_success = turn::answer_codes[code] == 200;
       const std::uint64_t count = is_success ? totals.opened[i] : allocates[i][code];
       if (count == 0) continue;  // most of them never happen
-      add_value(answers, count,
-                {label("code", std::to_string(turn::answer_codes[code])),
-                 label("transport", transport)});
+      add_value(
+          answers, count,
+          {label("code", std::to_string(turn::answer_codes[code])), label("transport", transport)});
     }
   }
   auto& closed = add(families, "allocations_closed_total", "Allocations by why they ended.",

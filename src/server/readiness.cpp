@@ -30,7 +30,8 @@ Readiness readiness_of(const Condition& condition) {
   if (!sources.hook_answers && !sources.hook_may_be_stood_in_for) {
     found.reasons.emplace_back("hook: does not answer, and nothing that it has said is remembered");
   } else if (!sources.hook_answers) {
-    found.notes.emplace_back("hook: does not answer; only users whom it has named before are let in");
+    found.notes.emplace_back(
+        "hook: does not answer; only users whom it has named before are let in");
   }
   return found;
 }

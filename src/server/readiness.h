@@ -22,9 +22,9 @@ struct Capacity {
 /// How it stands with what knows the users that are not in the configuration. As it is where there
 /// is no store and no hook: nothing is wrong with them.
 struct SourceHealth {
-  bool store_answers = true;     ///< false: the last look into it failed
-  bool store_is_needed = false;  ///< it has users, or is asked before the hook is
-  bool hook_answers = true;      ///< false while it is left alone after failures
+  bool store_answers = true;              ///< false: the last look into it failed
+  bool store_is_needed = false;           ///< it has users, or is asked before the hook is
+  bool hook_answers = true;               ///< false while it is left alone after failures
   bool hook_may_be_stood_in_for = false;  ///< some of its answers are remembered
 };
 

@@ -4,7 +4,7 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::uint32_t slots_per_turn = 4096;  // a millisecond or so without packets
+constexpr std::uint32_t slots_per_turn = 4096;        // a millisecond or so without packets
 constexpr std::uint32_t usage_slots_per_turn = 1024;  // nobody waits for them
 
 seconds until(Instant end, Instant now) {

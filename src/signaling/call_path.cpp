@@ -37,8 +37,8 @@ std::vector<CallPath> possible_call_paths() {
         all.push_back({local, remote, RelayProtocol::none});
         continue;
       }
-      for (const auto protocol : {RelayProtocol::udp, RelayProtocol::tcp, RelayProtocol::tls,
-                                  RelayProtocol::unknown}) {
+      for (const auto protocol :
+           {RelayProtocol::udp, RelayProtocol::tcp, RelayProtocol::tls, RelayProtocol::unknown}) {
         all.push_back({local, remote, protocol});
       }
     }

@@ -58,7 +58,7 @@ class Rooms {
     std::array<std::uint64_t, client_types> received{};  ///< by ClientBody's index
     std::array<std::uint64_t, error_codes> rejected{};
     std::array<std::uint64_t, call_paths> paths{};  ///< by index_of()
-    std::uint64_t sent = 0;  ///< frames handed out, one per receiver
+    std::uint64_t sent = 0;                         ///< frames handed out, one per receiver
     std::uint64_t resumed = 0;
     std::uint64_t resume_failed = 0;
   };

@@ -49,9 +49,8 @@ inline constexpr std::array<stun::Method, 7> answered_methods{
 [[nodiscard]] std::string_view metric_name(stun::Method method);
 
 /// 200, for a success, and the error codes that requests are answered with.
-inline constexpr std::array<std::uint16_t, 18> answer_codes{200, 300, 400, 401, 403, 405,
-                                                            420, 437, 438, 440, 441, 442,
-                                                            443, 446, 447, 486, 500, 508};
+inline constexpr std::array<std::uint16_t, 18> answer_codes{
+    200, 300, 400, 401, 403, 405, 420, 437, 438, 440, 441, 442, 443, 446, 447, 486, 500, 508};
 /// Where `code` stands in answer_codes; where 500 does when it is none of them.
 [[nodiscard]] std::size_t answer_code_index(std::uint16_t code);
 

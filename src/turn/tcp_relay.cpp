@@ -74,8 +74,7 @@ Reason Server::fail_connect(PeerConnection& connection, Effects& effects) {
 }
 
 void Server::answer_connect(const PendingConnect& pending, const ClientFlow& flow,
-                            std::uint16_t code, stun::MessageBuilder& response,
-                            Effects& effects) {
+                            std::uint16_t code, stun::MessageBuilder& response, Effects& effects) {
   const auth::Principal signer{{}, {}, &pending.key, pending.integrity};
   signer.sign(response);
   if (pending.with_fingerprint) response.put_fingerprint();

@@ -59,10 +59,8 @@ TEST_CASE("metrics tell of datagrams, rooms and the ways that calls took", "[ser
   const auto taken = [](const char* labels) {
     return "turnpike_call_paths_total{" + std::string{labels} + "} ";
   };
-  CHECK(has_line(text,
-                 taken(R"(local="relay",remote="host",relay_protocol="tls")") + "1"));
-  CHECK(has_line(text,
-                 taken(R"(local="host",remote="host",relay_protocol="none")") + "0"));
+  CHECK(has_line(text, taken(R"(local="relay",remote="host",relay_protocol="tls")") + "1"));
+  CHECK(has_line(text, taken(R"(local="host",remote="host",relay_protocol="none")") + "0"));
   CHECK(text.find("demo") == std::string::npos);
 }
 

@@ -38,8 +38,7 @@ TEST_CASE("a store that cannot be read matters when users are asked for there", 
   CHECK(readiness_of(condition).text() == "ready\nstore: cannot be read");
   condition.sources.store_is_needed = true;
   CHECK_FALSE(readiness_of(condition).is_ready());
-  CHECK(readiness_of(condition).text() ==
-        "store: cannot be read, and users are asked for there");
+  CHECK(readiness_of(condition).text() == "store: cannot be read, and users are asked for there");
 }
 
 TEST_CASE("a store that cannot be written fails no call", "[server]") {

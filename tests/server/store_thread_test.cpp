@@ -56,8 +56,7 @@ struct Office {
 
 }  // namespace
 
-TEST_CASE("questions are answered one after another, on a thread of their own",
-          "[server][store]") {
+TEST_CASE("questions are answered one after another, on a thread of their own", "[server][store]") {
   Office office;
   StoreThread& thread = office.open();
   const auto asked_by = std::this_thread::get_id();
@@ -89,8 +88,7 @@ TEST_CASE("usage is written without anybody asking", "[server][store]") {
   CHECK_FALSE(thread.counters().is_failing);
 }
 
-TEST_CASE("what waits when the server ends is written, in more than one batch",
-          "[server][store]") {
+TEST_CASE("what waits when the server ends is written, in more than one batch", "[server][store]") {
   Office office;
   office.settings.longest_delay = 3600s;
   office.settings.max_batch = 7;

@@ -667,8 +667,7 @@ TEST_CASE("what lives ends with the server, and that is told too", "[server]") {
   CHECK(told.closed[0].allocation.traffic == turn::Traffic{1, 5, 0, 0});
   CHECK(told.closed[1].allocation.client.transport == Transport::tcp);
   CHECK(rig.ledger.allocations() == 0);
-  CHECK(rig.relay_totals().closed.at(
-            static_cast<std::size_t>(turn::CloseReason::shutdown)) == 2);
+  CHECK(rig.relay_totals().closed.at(static_cast<std::size_t>(turn::CloseReason::shutdown)) == 2);
 }
 
 TEST_CASE("two clients of one worker meet without a second pass through the kernel", "[server]") {

@@ -60,8 +60,9 @@ class JsonSchema {
       return std::any_of(type.begin(), type.end(),
                          [&](const Json& each) { return is_of_type(value, each); });
     }
-    return (type == "null" && value.is_null()) || (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
-           (type == "string" && value.is_string()) || (type == "boolean" && value.is_boolean()) ||
+    return (type == "null" && value.is_null()) || (type == "object" && value.is_object()) ||
+           (type == "array" && value.is_array()) || (type == "string" && value.is_string()) ||
+           (type == "boolean" && value.is_boolean()) ||
            (type == "integer" && value.is_number_integer());
   }
   [[nodiscard]] std::string check_items(const Json& schema, const Json& value,

@@ -126,7 +126,8 @@ TEST_CASE("a user is changed as it is at that moment, whoever changed it before"
     user.name = "mallory";
     user.created = {};
   };
-  const auto changed = sure(store->change_user("alice", with_bandwidth, {"key web", noon + seconds{1}}));
+  const auto changed =
+      sure(store->change_user("alice", with_bandwidth, {"key web", noon + seconds{1}}));
   REQUIRE(changed);
   CHECK(changed->limits == auth::UserLimits{3, 8'000'000});
   const auto kept = sure(store->find_user("alice"));
