@@ -429,7 +429,7 @@ void ControlDoor::on(const ClosedNews& news, Now now) {
   if (!events_.empty()) events_.publish("allocation.closed", event_json(news), now);
 }
 
-/// For the case that the server does not live to tell the ends (ADR 0040).
+/// For the case that the server does not live to tell the ends (ADR 0043).
 void ControlDoor::ask_for_live_usage(Now now) {
   usage_at_ = now.instant + settings_.usage_period;
   if (hooks_.capacity().allocations > 0) workers_.tell_all(LiveUsageLetter{});
