@@ -89,6 +89,10 @@ class Authenticator {
   void remember(std::string_view username, UserAnswer answer);
   /// The answers are not true any more.
   void forget_answers() { answers_.clear(); }
+  /// True for users that are not asked for, whatever anybody says of that name.
+  [[nodiscard]] bool has_in_book(std::string_view username) const {
+    return book_->has_static_user(username);
+  }
 
   /// Puts REALM, NONCE and PASSWORD-ALGORITHMS into a 401 or 438.
   void put_challenge(stun::MessageBuilder& response, const Endpoint& client, Instant now) const;

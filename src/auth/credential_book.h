@@ -60,6 +60,9 @@ class CredentialBook {
     return algorithms_;
   }
   [[nodiscard]] bool has_static_users() const { return !users_.empty(); }
+  [[nodiscard]] bool has_static_user(std::string_view username) const {
+    return users_.find(username) != users_.end();
+  }
   [[nodiscard]] bool has_secrets() const { return !secrets_.empty(); }
   [[nodiscard]] std::size_t secret_count() const { return secrets_.size(); }
 

@@ -23,6 +23,9 @@ UserAnswer HookCache::on_answer(std::string_view username, std::optional<UserKey
   UserAnswer answer{std::move(keys), limits, now + lifetime};
   const seconds stale = answer.keys ? settings_.stale_ttl : seconds{0};
   known_.insert(username, {answer, answer.valid_until + stale});
+  if (answer.keys) {
+    stands_in_until_ = std::max(stands_in_until_, answer.valid_until + stale);
+  }
   // Whoever waits for it must have the use of it once.
   answer.valid_until = std::max(answer.valid_until, now + seconds{1});
   return answer;

@@ -51,8 +51,8 @@ class HookCache {
   [[nodiscard]] bool is_asking(Instant now) const {
     return !paused_until_ || *paused_until_ <= now;
   }
-  /// Answers are not true any more.
-  void forget() { known_.clear(); }
+  /// False: no user is remembered whose old answer could stand in for a missing one.
+  [[nodiscard]] bool may_stand_in(Instant now) const { return stands_in_until_ > now; }
 
  private:
   struct Known {
@@ -63,6 +63,7 @@ class HookCache {
 
   const Settings settings_;
   NameCache<Known> known_;
+  Instant stands_in_until_{};            // of the answer that may do so longest
   unsigned failures_ = 0;                // in a row
   std::optional<Instant> paused_until_;  // set from the first pause until the next answer
 };

@@ -106,6 +106,12 @@ CommandFailure refusal(long status, const std::string& body) {
   if (json.is_object() && json.contains("error") && json["error"].is_object()) {
     sentence = json["error"].value("message", sentence);
   }
+  if (status == 422 && json.is_object() && json.contains("errors")) {
+    sentence = "nothing was changed:";  // a reload of a configuration with all this wrong
+    for (const Json& error : json["errors"]) {
+      sentence += "\n" + (error.is_string() ? error.get<std::string>() : error.dump());
+    }
+  }
   if (status == 401) {
     return {ExitCode::refused, sentence + " Give the server's API key: --key @FILE"};
   }

@@ -1,5 +1,9 @@
 #include "conformance/outcome.h"
 
+#include <algorithm>
+
+#include "base/hexadecimal.h"
+
 namespace turnpike::conformance {
 
 std::string_view to_string(Status status) {
@@ -34,12 +38,8 @@ void not_tried(std::string why) { throw Ended{{Status::not_tried, {}, {}, std::m
 
 std::string describe(ByteView bytes) {
   constexpr std::size_t shown_max = 24;
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string text = std::to_string(bytes.size()) + (bytes.size() == 1 ? " byte " : " bytes ");
-  for (const std::uint8_t byte : bytes.first(std::min(bytes.size(), shown_max))) {
-    text += digits[byte >> 4U];
-    text += digits[byte & 15U];
-  }
+  text += hex_of(bytes.first(std::min(bytes.size(), shown_max)));
   if (bytes.size() > shown_max) text += "…";
   if (bytes.empty()) text.pop_back();
   return text;

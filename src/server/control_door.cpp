@@ -90,7 +90,7 @@ struct ControlDoor::Row {
 };
 
 std::span<const ControlDoor::Row> ControlDoor::table() {
-  static constexpr std::array<Row, 25> rows{{
+  static constexpr std::array<Row, 26> rows{{
       {Method::get, "/v1/status", &ControlDoor::get_status},
       {Method::get, "/v1/allocations", &ControlDoor::list_allocations},
       {Method::del, "/v1/allocations", &ControlDoor::end_allocations},
@@ -104,6 +104,7 @@ std::span<const ControlDoor::Row> ControlDoor::table() {
       {Method::get, "/v1/users", &ControlDoor::list_users},
       {Method::post, "/v1/users", &ControlDoor::create_user},
       {Method::get, "/v1/users/{name}", &ControlDoor::get_user},
+      {Method::patch, "/v1/users/{name}", &ControlDoor::change_user},
       {Method::del, "/v1/users/{name}", &ControlDoor::remove_user},
       {Method::post, "/v1/users/{name}/revoke", &ControlDoor::revoke_user},
       {Method::del, "/v1/users/{name}/revoke", &ControlDoor::restore_user},
@@ -131,7 +132,8 @@ ControlDoor::ControlDoor(Settings settings, Hooks hooks, signaling::RestGate& ga
       inbox_(inbox),
       store_(store),
       is_told_(workers.size(), true),
-      tick_at_(settings_.started.instant + tick_time) {}
+      tick_at_(settings_.started.instant + tick_time),
+      usage_at_(settings_.started.instant + settings_.usage_period) {}
 
 std::vector<signaling::RestOperation> ControlDoor::operations() {
   std::vector<signaling::RestOperation> all;
@@ -168,7 +170,7 @@ std::optional<Response> ControlDoor::answer(signaling::ConnectionId id,
             std::move(match->parameters),
             signaling::Json::object(),
             now};
-  if (request.method == Method::post) {
+  if (request.method == Method::post || request.method == Method::patch) {
     auto body = signaling::read_json_body(request);
     if (!body) return body.error();
     call.body = *std::move(body);
@@ -187,9 +189,10 @@ void ControlDoor::on_withdrawn(signaling::ConnectionId id, Now) {
 // --- The server ----------------------------------------------------------------------------------
 
 Response ControlDoor::readiness() const {
-  if (is_draining_) return signaling::text_response(503, "draining");
-  if (hooks_.capacity().is_full()) return signaling::text_response(503, "full");
-  return signaling::text_response(200, "ready");
+  const bool usage_is_written = store_ == nullptr || !store_->counters().is_failing;
+  const Readiness found =
+      readiness_of({is_draining_, hooks_.capacity(), hooks_.sources(), usage_is_written});
+  return signaling::text_response(found.is_ready() ? 200 : 503, found.text());
 }
 
 std::string ControlDoor::store_json() const {
@@ -199,6 +202,7 @@ std::string ControlDoor::store_json() const {
   out.boolean("failing", counters.is_failing).number("usageWritten", counters.written);
   return out.number("usageWaiting", counters.waiting)
       .number("usageLost", counters.lost + inbox_.lost())
+      .number("usageNoted", counters.noted)
       .finish();
 }
 
@@ -425,6 +429,24 @@ void ControlDoor::on(const ClosedNews& news, Now now) {
   if (!events_.empty()) events_.publish("allocation.closed", event_json(news), now);
 }
 
+/// For the case that the server does not live to tell the ends (ADR 0043).
+void ControlDoor::ask_for_live_usage(Now now) {
+  usage_at_ = now.instant + settings_.usage_period;
+  if (hooks_.capacity().allocations > 0) workers_.tell_all(LiveUsageLetter{});
+}
+
+void ControlDoor::on(const LiveUsage& usage, Now) {
+  if (store_ == nullptr) return;
+  std::vector<store::UsageRecord> records;
+  records.reserve(usage.rows.size());
+  for (const AllocationRow& row : usage.rows) records.push_back(usage_record(row, usage.at));
+  if (!records.empty()) store_->note_live_usage(std::move(records));
+  if (!usage.next_slot) return;
+  Mail mail;
+  mail.add(LiveUsageLetter{*usage.next_slot});
+  static_cast<void>(workers_.of(usage.worker).deliver(mail));  // no room: the rest next time
+}
+
 void ControlDoor::on_room_event(const signaling::RoomEvent& event, Now now) {
   if (events_.empty()) return;
   const std::string json = signaling::to_json(event, now.wall);
@@ -455,11 +477,12 @@ std::optional<Instant> ControlDoor::next_deadline() const {
   const bool is_idle =
       events_.empty() && questions_.empty() &&
       std::all_of(is_told_.begin(), is_told_.end(), [](bool told) { return told; });
-  if (is_idle) return std::nullopt;
-  return tick_at_;
+  if (store_ == nullptr) return is_idle ? std::nullopt : std::optional{tick_at_};
+  return is_idle ? usage_at_ : std::min(tick_at_, usage_at_);
 }
 
 void ControlDoor::on_deadline(Now now) {
+  if (store_ != nullptr && now.instant >= usage_at_) ask_for_live_usage(now);
   if (now.instant < tick_at_) return;
   tick_at_ = now.instant + tick_time;
   tell_workers_to_drain();

@@ -16,6 +16,7 @@
 #include "server/event_streams.h"
 #include "server/mailbox.h"
 #include "server/metrics.h"
+#include "server/readiness.h"
 #include "server/reload.h"
 #include "server/store_thread.h"
 #include "signaling/doors.h"
@@ -23,18 +24,6 @@
 #include "signaling/rest_request.h"
 
 namespace turnpike::server {
-
-/// How much room there is for allocations.
-struct Capacity {
-  std::uint64_t allocations = 0;
-  std::uint64_t max_allocations = 0;  ///< 0: as many as there are ports
-  std::uint64_t ports = 0;
-  std::uint64_t free_ports = 0;
-
-  [[nodiscard]] bool is_full() const {
-    return free_ports == 0 || (max_allocations > 0 && allocations >= max_allocations);
-  }
-};
 
 /// Answers by asking others: the workers by letters, the store on its own thread. web/openapi.json
 /// describes it; a test holds it against operations().
@@ -47,12 +36,15 @@ class ControlDoor final : public signaling::Door {
     Now started{};
     std::vector<std::string> listeners{};  ///< "udp 192.0.2.1:3478"
     milliseconds patience{5'000};          ///< with workers
+    /// How often is kept what allocations that live have used, with a store.
+    milliseconds usage_period{10'000};
   };
   /// What the rest of the server does for it. Called on the thread of the doors.
   struct Hooks {
     std::function<Capacity()> capacity;
     std::function<ReasonTotals()> reasons;
     std::function<ServerNumbers()> numbers;  ///< for /metrics
+    std::function<SourceHealth()> sources;   ///< for /readyz
     /// Reads the configuration again.
     std::function<ReloadReport()> reload{};
     /// Something in the store is different, by this process or by another one.
@@ -133,6 +125,7 @@ class ControlDoor final : public signaling::Door {
   Reply list_users(const Call& call);
   Reply create_user(const Call& call);
   Reply get_user(const Call& call);
+  Reply change_user(const Call& call);
   Reply remove_user(const Call& call);
   Reply list_secrets(const Call& call);
   Reply rotate_secret(const Call& call);
@@ -164,6 +157,8 @@ class ControlDoor final : public signaling::Door {
   void on(StoreAnswer& answer, Now now);
   void on(const OpenedNews& news, Now now);
   void on(const ClosedNews& news, Now now);
+  void on(const LiveUsage& usage, Now now);
+  void ask_for_live_usage(Now now);
   [[nodiscard]] static signaling::Response finish(Question& question, Now now);
   void tell_workers_to_drain();
   void give_up_overdue(Now now);
@@ -187,6 +182,7 @@ class ControlDoor final : public signaling::Door {
   bool is_draining_ = false;
   ReasonTotals last_reasons_{};
   Instant tick_at_{};
+  Instant usage_at_{};  // with a store: when to ask what lives
 };
 
 }  // namespace turnpike::server

@@ -33,7 +33,7 @@ struct StoreAnswer {
   bool has_changed;  ///< something in the store is different now
 };
 
-using ControlNews = std::variant<WorkerAnswer, StoreAnswer, OpenedNews, ClosedNews>;
+using ControlNews = std::variant<WorkerAnswer, StoreAnswer, OpenedNews, ClosedNews, LiveUsage>;
 
 /// News in the order in which they came. Bounded: what cannot wait is counted. Answers are never
 /// lost, for questions are few.
@@ -47,6 +47,7 @@ class ControlInbox final : public AllocationObserver {
   // ---- from any thread ----
   void deliver(WorkerAnswer answer) { add(std::move(answer)); }
   void deliver(StoreAnswer answer) { add(std::move(answer)); }
+  void deliver(LiveUsage usage) { add(std::move(usage)); }
   void on_opened(const turn::AllocationRecord& allocation, Now now) override {
     if (has_room()) add(OpenedNews{allocation, now.wall});
   }

@@ -41,6 +41,22 @@ void write_who(ObjectWriter& out, const Allocation& allocation) {
   out.text("clientTransport", to_string(allocation.client.transport));
 }
 
+template <class Allocation>
+store::UsageRecord usage_of(const Allocation& allocation, seconds duration, WallTime ended) {
+  store::UsageRecord record;
+  record.allocation = to_string(allocation.name);
+  record.username = allocation.username;
+  record.account = allocation.account;
+  record.client = allocation.client.client.address.to_string();
+  record.started = ended - duration;
+  record.ended = ended;
+  record.packets_to_peer = allocation.traffic.packets_to_peer;
+  record.bytes_to_peer = allocation.traffic.bytes_to_peer;
+  record.packets_to_client = allocation.traffic.packets_to_client;
+  record.bytes_to_client = allocation.traffic.bytes_to_client;
+  return record;
+}
+
 void write_event(ObjectWriter& out, const turn::AllocationRecord& allocation, WallTime at) {
   out.text("at", rfc3339(at));
   write_who(out, allocation);
@@ -87,21 +103,14 @@ std::string event_json(const ClosedNews& news) {
 }
 
 store::UsageRecord usage_record(const ClosedNews& news) {
-  const turn::AllocationRecord& allocation = news.allocation;
-  const turn::Traffic& traffic = allocation.traffic;
-  store::UsageRecord record;
-  record.allocation = to_string(allocation.name);
-  record.username = allocation.username;
-  record.account = allocation.account;
-  record.client = allocation.client.client.address.to_string();
-  record.started = news.at - whole(allocation.duration);
-  record.ended = news.at;
-  record.packets_to_peer = traffic.packets_to_peer;
-  record.bytes_to_peer = traffic.bytes_to_peer;
-  record.packets_to_client = traffic.packets_to_client;
-  record.bytes_to_client = traffic.bytes_to_client;
+  const seconds duration = whole(news.allocation.duration);
+  store::UsageRecord record = usage_of(news.allocation, duration, news.at);
   record.reason = to_string(news.reason);
   return record;
+}
+
+store::UsageRecord usage_record(const AllocationRow& row, WallTime at) {
+  return usage_of(row, row.age, at);
 }
 
 std::string usage_json(const store::UsageRecord& record) {

@@ -21,6 +21,8 @@ namespace turnpike::server {
 [[nodiscard]] std::string event_json(const ClosedNews& news);
 /// What is kept of it.
 [[nodiscard]] store::UsageRecord usage_record(const ClosedNews& news);
+/// The same of one that lives, up to `at`.
+[[nodiscard]] store::UsageRecord usage_record(const AllocationRow& row, WallTime at);
 
 [[nodiscard]] std::string usage_json(const store::UsageRecord& record);
 [[nodiscard]] std::string usage_json(const store::UsageSum& sum);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "auth/credentials.h"
 #include "auth/opaque_string.h"
 #include "base/crypto.h"
+#include "base/hexadecimal.h"
 #include "server/control_door.h"
 #include "server/control_reply.h"
 #include "signaling/fields.h"
@@ -91,31 +93,36 @@ std::optional<std::uint64_t> number_in_query(const std::string& query, std::stri
   return number;
 }
 
-/// {"maxAllocations":…,"bandwidth":…}; nothing when one is there and no number.
-std::optional<auth::UserLimits> limits_in(const Json& body) {
-  auth::UserLimits limits;
-  if (const auto found = body.find("maxAllocations"); found != body.end()) {
-    if (!found->is_number_unsigned() || *found > std::uint64_t{UINT32_MAX}) return std::nullopt;
-    limits.max_allocations = found->get<std::uint32_t>();
-  }
-  if (const auto found = body.find("bandwidth"); found != body.end()) {
-    if (!found->is_number_unsigned()) return std::nullopt;
-    limits.bandwidth = found->get<std::uint64_t>();
-  }
-  return limits;
+/// Puts the number at `name`, if there is one, into `limit`; null is none, so that the server's own
+/// limit holds. False when there is something else.
+template <class Number>
+bool read_limit(const Json& body, const char* name, std::optional<Number>& limit) {
+  const auto found = body.find(name);
+  if (found == body.end()) return true;
+  limit.reset();
+  if (found->is_null()) return true;
+  if (!found->is_number_unsigned()) return false;
+  const auto value = found->get<std::uint64_t>();
+  if (value > std::numeric_limits<Number>::max()) return false;
+  limit = static_cast<Number>(value);
+  return true;
+}
+
+/// {"maxAllocations":…,"bandwidth":…} over `limits`: what is not there stays. False as above.
+bool read_limits(const Json& body, auth::UserLimits& limits) {
+  return read_limit(body, "maxAllocations", limits.max_allocations) &&
+         read_limit(body, "bandwidth", limits.bandwidth);
+}
+
+Response no_limits() {
+  return bad_request("maxAllocations and bandwidth must be whole numbers, or null.");
 }
 
 std::string random_hex() {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::array<std::uint8_t, 32> bytes{};
   SecureRandom random;
   random.fill(bytes);
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += digits[byte >> 4];
-    text += digits[byte & 0xf];
-  }
-  return text;
+  return hex_of(bytes);
 }
 
 }  // namespace
@@ -240,12 +247,10 @@ ControlDoor::Reply ControlDoor::create_user(const Call& call) {
   const auto password = text_field(call.body, "password");
   const auto secret = password ? auth::opaque_string(*password) : std::nullopt;
   if (!secret) return bad_request("password must be text without control characters.");
-  const auto limits = limits_in(call.body);
-  if (!limits) return bad_request("maxAllocations and bandwidth must be whole numbers.");
   store::StoredUser user;
+  if (!read_limits(call.body, user.limits)) return no_limits();
   user.name = *prepared;
   user.realm = settings_.realm;
-  user.limits = *limits;
   user.md5 = auth::long_term_key(stun::PasswordAlgorithm::md5, user.name, user.realm, *secret);
   user.sha256 =
       auth::long_term_key(stun::PasswordAlgorithm::sha256, user.name, user.realm, *secret);
@@ -262,6 +267,24 @@ ControlDoor::Reply ControlDoor::create_user(const Call& call) {
 ControlDoor::Reply ControlDoor::get_user(const Call& call) {
   return ask_store(call, [name = call.parameters[0]](store::Store& store) {
     const auto user = store.find_user(name);
+    if (!user) return failed(user.error());
+    if (!*user) return error_response(404, "There is no such user.");
+    return json_response(200, user_json(**user));
+  });
+}
+
+/// Allocations that it has follow within a second, by UserSource.
+ControlDoor::Reply ControlDoor::change_user(const Call& call) {
+  if (auto refusal = refuse_unknown(call.body, {"maxAllocations", "bandwidth"})) return refusal;
+  if (call.body.empty()) return bad_request("Say what is to change: maxAllocations, bandwidth.");
+  auth::UserLimits checked;
+  if (!read_limits(call.body, checked)) return no_limits();
+  return change_store(call, [name = call.parameters[0], body = call.body,
+                             author = author_of(call)](store::Store& store) {
+    const auto set_limits = [&body](store::StoredUser& user) {
+      static_cast<void>(read_limits(body, user.limits));
+    };
+    const auto user = store.change_user(name, set_limits, author);
     if (!user) return failed(user.error());
     if (!*user) return error_response(404, "There is no such user.");
     return json_response(200, user_json(**user));

@@ -101,13 +101,9 @@ void Credentials::rebuild(WallTime now) {
 
 /// With mutex_ held.
 void Credentials::publish() {
-  for (std::size_t i = 0; i < mailboxes_.size(); ++i) {
-    Mail mail;
-    mail.add(BookLetter{book_});
-    const auto worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
-    if (!mailboxes_.of(worker).deliver(mail)) {
-      log_event(LogLevel::error, "credentials_not_delivered", {{"worker", i}});
-    }
+  for (const turn::WorkerId worker : mailboxes_.tell_all(BookLetter{book_})) {
+    log_event(LogLevel::error, "credentials_not_delivered",
+              {{"worker", static_cast<std::size_t>(worker)}});
   }
   if (on_change_) on_change_(for_rooms_);
 }

@@ -1,6 +1,7 @@
 #include "server/hook_reply.h"
 
 #include "auth/opaque_string.h"
+#include "base/hexadecimal.h"
 #include "signaling/json.h"
 
 namespace turnpike::server {
@@ -11,25 +12,11 @@ using signaling::Json;
 constexpr std::size_t md5_bytes = 16;
 constexpr std::size_t sha256_bytes = 32;
 
-int digit_of(char character) {
-  if (character >= '0' && character <= '9') return character - '0';
-  if (character >= 'a' && character <= 'f') return character - 'a' + 10;
-  if (character >= 'A' && character <= 'F') return character - 'A' + 10;
-  return -1;
-}
-
 /// Exactly `bytes` of them.
 std::optional<auth::LongTermKey> read_hex(const Json& value, std::size_t bytes) {
   if (!value.is_string()) return std::nullopt;
-  const auto& text = value.get_ref<const std::string&>();
-  if (text.size() != 2 * bytes) return std::nullopt;
-  auth::LongTermKey key;
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit_of(text[i]);
-    const int low = digit_of(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    key.push_back(static_cast<std::uint8_t>(high * 16 + low));
-  }
+  auto key = bytes_of_hex(value.get_ref<const std::string&>());
+  if (key && key->size() != bytes) return std::nullopt;
   return key;
 }
 

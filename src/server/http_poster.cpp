@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/crypto.h"
+#include "base/hexadecimal.h"
 #include "version.h"
 
 namespace turnpike::server {
@@ -175,9 +176,7 @@ std::string webhook_signature(std::string_view secret, WallTime at, std::string_
   const std::string time = std::to_string(at.time_since_epoch().count());
   const Sha256Digest mac =
       HmacSha256Key{bytes_of(secret)}.mac({bytes_of(time), bytes_of("."), bytes_of(body)});
-  std::string out = "t=" + time + ",v1=";
-  for (const std::uint8_t byte : mac) out += fmt::format("{:02x}", byte);
-  return out;
+  return "t=" + time + ",v1=" + hex_of(mac);
 }
 
 }  // namespace turnpike::server

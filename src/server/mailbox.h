@@ -74,6 +74,12 @@ struct UserLetter {
 /// What UserLetters have said is not true any more.
 struct ForgetUsersLetter {};
 
+/// A user that the store has has other limits now.
+struct UserLimitsLetter {
+  std::string username;
+  auth::UserLimits limits;
+};
+
 /// Other credentials hold from now on.
 struct BookLetter {
   std::shared_ptr<const auth::CredentialBook> book;
@@ -85,9 +91,14 @@ struct RulesLetter {
   std::shared_ptr<const turn::PeerPolicy> policy;
 };
 
+/// Wants to know what the allocations from a slot on have used (LiveUsage).
+struct LiveUsageLetter {
+  std::uint32_t first_slot = 0;
+};
+
 using Letter = std::variant<PeerLetter, StreamLetter, GuestLetter, ClientLetter, GuestOverLetter,
-                            ClientGoneLetter, UserLetter, ForgetUsersLetter, BookLetter,
-                            OrderLetter, RulesLetter>;
+                            ClientGoneLetter, UserLetter, ForgetUsersLetter, UserLimitsLetter,
+                            BookLetter, OrderLetter, RulesLetter, LiveUsageLetter>;
 
 /// Letters in the order in which they were written, and the bytes of all of them.
 class Mail {
@@ -155,6 +166,21 @@ class Mailboxes {
     return boxes_.at(static_cast<std::size_t>(worker));
   }
   [[nodiscard]] std::size_t size() const { return boxes_.size(); }
+
+  /// Writes the same letter, which has no bytes, to all workers; from any thread. Those that had no
+  /// room for it, hardly ever any.
+  template <class AnyLetter>
+  std::vector<turn::WorkerId> tell_all(const AnyLetter& letter) {
+    std::vector<turn::WorkerId> missed;
+    for (std::size_t i = 0; i < boxes_.size(); ++i) {
+      Mail mail;
+      mail.add(letter);
+      if (!boxes_[i].deliver(mail)) {
+        missed.push_back(turn::WorkerId{static_cast<std::uint8_t>(i)});
+      }
+    }
+    return missed;
+  }
 
  private:
   std::deque<Mailbox> boxes_;

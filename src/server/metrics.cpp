@@ -3,8 +3,10 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +23,9 @@
 
 namespace turnpike::server {
 namespace {
+
+/// Of those who are in rooms. OpenVidu's clients come in by the native one.
+constexpr std::array<std::string_view, 3> doors{"native", "socketio", "relay"};
 
 /// References stay valid while families are added.
 using Families = std::deque<prometheus::MetricFamily>;
@@ -92,15 +97,18 @@ void add_allocations(Families& families, const turn::RelayTotals& totals) {
       add(families, "allocations", "Relays in use, by the client's transport.", MetricType::Gauge);
   auto& answers =
       add(families, "allocations_total", "Allocate requests by their answer.", MetricType::Counter);
+  const auto& allocates = totals.answers_to(stun::Method::allocate);
   for (std::size_t i = 0; i < turn::transport_count; ++i) {
     const auto transport = to_string(static_cast<Transport>(i));
     add_value(live, totals.relays[i][0], {label("family", "ipv4"), label("transport", transport)});
     add_value(live, totals.relays[i][1], {label("family", "ipv6"), label("transport", transport)});
-    for (std::size_t code = 0; code < turn::allocate_codes.size(); ++code) {
-      if (totals.answers[i][code] == 0) continue;  // most of them never happen
-      add_value(answers, totals.answers[i][code],
-                {label("code", std::to_string(turn::allocate_codes[code])),
-                 label("transport", transport)});
+    for (std::size_t code = 0; code < turn::answer_codes.size(); ++code) {
+      const bool is_success = turn::answer_codes[code] == 200;
+      const std::uint64_t count = is_success ? totals.opened[i] : allocates[i][code];
+      if (count == 0) continue;  // most of them never happen
+      add_value(
+          answers, count,
+          {label("code", std::to_string(turn::answer_codes[code])), label("transport", transport)});
     }
   }
   auto& closed = add(families, "allocations_closed_total", "Allocations by why they ended.",
@@ -114,6 +122,23 @@ void add_allocations(Families& families, const turn::RelayTotals& totals) {
   for (std::size_t i = 0; i < totals.quota_rejections.size(); ++i) {
     add_value(rejected, totals.quota_rejections[i],
               {label("scope", to_string(static_cast<turn::QuotaScope>(i)))});
+  }
+}
+
+void add_requests(Families& families, const turn::RelayTotals& totals) {
+  auto& family =
+      add(families, "stun_requests_total", "Requests by their answer.", MetricType::Counter);
+  for (const stun::Method method : turn::answered_methods) {
+    for (std::size_t i = 0; i < turn::transport_count; ++i) {
+      for (std::size_t code = 0; code < turn::answer_codes.size(); ++code) {
+        const std::uint64_t count = totals.answers_to(method)[i][code];
+        if (count == 0) continue;  // most of them never happen
+        add_value(family, count,
+                  {label("code", std::to_string(turn::answer_codes[code])),
+                   label("method", turn::metric_name(method)),
+                   label("transport", to_string(static_cast<Transport>(i)))});
+      }
+    }
   }
 }
 
@@ -215,6 +240,7 @@ void add_server(Families& families, const ServerNumbers& numbers) {
   add_reasons(families, "relay_dropped_total", "Datagrams that were dropped, by why.", "dropped_",
               numbers.reasons);
   add_auth_failures(families, numbers.reasons);
+  add_requests(families, numbers.relays);
   add_allocations(families, numbers.relays);
   add_durations(families, numbers.relays);
   add_volume(families, numbers.relays);
@@ -237,8 +263,12 @@ void add_server(Families& families, const ServerNumbers& numbers) {
 void add_rooms(Families& families, const signaling::Rooms& rooms) {
   const signaling::Rooms::Counters& counters = rooms.counters();
   add_value(add(families, "rooms", "Rooms that are open.", MetricType::Gauge), rooms.room_count());
-  add_value(add(families, "room_peers", "Members of rooms.", MetricType::Gauge),
-            rooms.member_count());
+  auto& peers = add(families, "room_peers", "Members of rooms.", MetricType::Gauge);
+  const auto members = rooms.members_by_door();
+  for (const std::string_view door : doors) {
+    const auto found = members.find(door);
+    add_value(peers, found == members.end() ? 0 : found->second, {label("door", door)});
+  }
 
   auto& messages =
       add(families, "signal_messages_total", "Messages of turnpike.v1.", MetricType::Counter);
@@ -263,15 +293,35 @@ void add_rooms(Families& families, const signaling::Rooms& rooms) {
   auto& paths =
       add(families, "call_paths_total",
           "Ways that calls took, as each end of each pair reports it.", MetricType::Counter);
-  for (std::size_t i = 0; i < counters.paths.size(); ++i) {
-    const auto path = static_cast<signaling::CallPath>(i);
-    add_value(paths, counters.paths[i], {label("path", to_string(path))});
+  for (const signaling::CallPath& path : signaling::possible_call_paths()) {
+    add_value(paths, counters.paths[index_of(path)],
+              {label("local", to_string(path.local)), label("remote", to_string(path.remote)),
+               label("relay_protocol", to_string(path.relay_protocol))});
   }
 }
 
 }  // namespace
 
-ProcessTotals read_process() {
+std::uint64_t ProcessReader::count_descriptors() {
+  constexpr const char* path = "/proc/self/fd";
+  struct stat directory {};
+  const bool is_said = kernel_counts_descriptors_ && ::stat(path, &directory) == 0;
+  if (is_said && directory.st_size > 0) return static_cast<std::uint64_t>(directory.st_size);
+  const auto begin = Clock::now();
+  if (begin < list_again_at_) return listed_;
+  listed_ = 0;
+  std::error_code error;
+  for (const auto& each : std::filesystem::directory_iterator{path, error}) {
+    static_cast<void>(each);
+    ++listed_;
+  }
+  if (listed_ > 0) --listed_;  // that of the list
+  const auto end = Clock::now();
+  list_again_at_ = end + 100 * (end - begin);
+  return listed_;
+}
+
+ProcessTotals ProcessReader::read() {
   ProcessTotals totals;
   rusage usage{};
   if (getrusage(RUSAGE_SELF, &usage) == 0) {
@@ -285,11 +335,7 @@ ProcessTotals read_process() {
   if (std::ifstream statm{"/proc/self/statm"}; statm >> all_pages >> resident_pages) {
     totals.resident_bytes = resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   }
-  std::error_code error;
-  for (const auto& each : std::filesystem::directory_iterator{"/proc/self/fd", error}) {
-    static_cast<void>(each);
-    ++totals.open_descriptors;
-  }
+  totals.open_descriptors = count_descriptors();
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) totals.max_descriptors = limit.rlim_cur;
   return totals;

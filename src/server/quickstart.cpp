@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "base/crypto.h"
+#include "base/hexadecimal.h"
 #include "server/config_schema.h"
 #include "server/ice_servers.h"
 
@@ -37,9 +38,7 @@ std::string random_hex(std::size_t byte_count) {
   std::vector<std::uint8_t> bytes(byte_count);
   SecureRandom random;
   random.fill(bytes);
-  std::string text;
-  for (const std::uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
+  return hex_of(bytes);
 }
 
 /// Writes all of `text` and makes sure it is on the disk. The error number, 0: none.

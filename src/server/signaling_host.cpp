@@ -199,8 +199,12 @@ void SignalingHost::run() {
     flush();
     ++turns_;
   }
-  take_news();  // what has ended by now is used, and to be kept
   has_ended_ = true;
+}
+
+void SignalingHost::finish() {
+  now_ = net::read_clock();
+  take_news();
 }
 
 void SignalingHost::drain() {

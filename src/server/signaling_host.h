@@ -92,6 +92,8 @@ class SignalingHost {
   void wake() { poller_.wake(); }
   /// Turns of run(). From any thread.
   [[nodiscard]] const RelaxedCounter& turns() const { return turns_; }
+  /// After run() has returned and all workers have ended: keeps what they have told since.
+  void finish();
   /// True when run() is about to return. From any thread.
   [[nodiscard]] bool has_ended() const { return has_ended_; }
 

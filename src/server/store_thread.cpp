@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <span>
 #include <utility>
 
 #include "server/log.h"
@@ -40,6 +42,16 @@ void StoreThread::add_usage(store::UsageRecord record) {
   condition_.notify_one();
 }
 
+void StoreThread::note_live_usage(std::vector<store::UsageRecord> records) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (live_.size() + records.size() > settings_.max_records) return;  // the store is too slow
+    live_.insert(live_.end(), std::make_move_iterator(records.begin()),
+                 std::make_move_iterator(records.end()));
+  }
+  condition_.notify_one();
+}
+
 StoreThread::Counters StoreThread::counters() const {
   const std::lock_guard lock{mutex_};
   Counters counters = counters_;
@@ -51,8 +63,9 @@ void StoreThread::run() {
   Lock lock{mutex_};
   while (!is_over_) {
     answer_questions(lock);
+    write_live_usage(lock);
     if (due_ && *due_ <= Clock::now()) write_batch(lock);
-    if (is_over_ || !questions_.empty()) continue;
+    if (is_over_ || !questions_.empty() || !live_.empty()) continue;
     if (due_) {
       condition_.wait_until(lock, *due_);
     } else {
@@ -72,6 +85,21 @@ void StoreThread::answer_questions(Lock& lock) {
     inbox_.deliver(question(store_));
     lock.lock();
   }
+}
+
+/// A refusal is reported by the records that follow: these are only for the case of a crash.
+void StoreThread::write_live_usage(Lock& lock) {
+  if (live_.empty()) return;
+  const std::vector<store::UsageRecord> all = std::exchange(live_, {});
+  lock.unlock();
+  std::span<const store::UsageRecord> left{all};
+  while (!left.empty()) {
+    const auto batch = left.first(std::min(left.size(), settings_.max_batch));
+    if (!store_.note_live_usage(batch)) break;
+    left = left.subspan(batch.size());
+  }
+  lock.lock();
+  counters_.noted += all.size() - left.size();
 }
 
 void StoreThread::write_batch(Lock& lock) {

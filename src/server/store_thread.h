@@ -33,6 +33,7 @@ class StoreThread {
     std::uint64_t written = 0;
     std::uint64_t waiting = 0;
     std::uint64_t lost = 0;
+    std::uint64_t noted = 0;  ///< of allocations that lived, over and over
     bool is_failing = false;  ///< the store has refused the last batch
   };
   using Question = std::function<StoreAnswer(store::Store&)>;
@@ -47,6 +48,9 @@ class StoreThread {
   // ---- from any thread; never waits for the disk ----
   void ask(Question question);
   void add_usage(store::UsageRecord record);
+  /// What allocations that live have used so far: written soon, and before all usage that is added
+  /// later. What the store refuses is not tried again.
+  void note_live_usage(std::vector<store::UsageRecord> records);
   [[nodiscard]] Counters counters() const;
 
  private:
@@ -55,6 +59,7 @@ class StoreThread {
 
   void run();
   void answer_questions(Lock& lock);
+  void write_live_usage(Lock& lock);
   void write_batch(Lock& lock);
 
   const Settings settings_;
@@ -65,6 +70,7 @@ class StoreThread {
   std::condition_variable condition_;
   std::deque<Question> questions_;          // guarded by mutex_, like what follows
   std::deque<store::UsageRecord> records_;  // the oldest first
+  std::vector<store::UsageRecord> live_;    // written before records_, where they may end
   std::optional<Clock::time_point> due_;    // when records are to be written; set while some wait
   Counters counters_;
   bool is_over_ = false;

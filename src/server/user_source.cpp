@@ -9,6 +9,7 @@ namespace turnpike::server {
 namespace {
 
 constexpr milliseconds longest_wait{60'000};
+constexpr milliseconds pause_look{1'000};
 constexpr seconds warning_pause{5};
 
 }  // namespace
@@ -21,7 +22,10 @@ UserSource::UserSource(const Settings& settings, store::Store* store, Mailboxes&
       on_change_(std::move(on_change)),
       cache_(settings.cache),
       poster_(settings.hook) {
-  if (store_ != nullptr) last_change_ = store_->change_counter().value_or(0);
+  if (store_ != nullptr) {
+    last_change_ = store_->change_counter().value_or(0);
+    look_for_users();
+  }
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -65,12 +69,19 @@ void UserSource::run() {
     for (const Question& question : questions) take(question);
     questions.clear();
     for (const HttpPoster::Done& done : wait()) finish(done);
-    is_hook_up_ = cache_.is_asking(now_);
+    note_hook();
   }
 }
 
+void UserSource::note_hook() {
+  is_hook_up_ = cache_.is_asking(now_);
+  hook_may_be_stood_in_for_ = cache_.may_stand_in(now_);
+}
+
 std::vector<HttpPoster::Done> UserSource::wait() {
-  auto done = poster_.wait(store_ != nullptr ? settings_.store_poll : longest_wait);
+  // The end of a hook's pause is to be seen although nobody asks.
+  const milliseconds longest = is_hook_up_ ? longest_wait : pause_look;
+  auto done = poster_.wait(store_ != nullptr ? std::min(settings_.store_poll, longest) : longest);
   now_ = net::read_clock().instant;
   return done;
 }
@@ -150,7 +161,7 @@ std::optional<auth::UserAnswer> UserSource::find_in_store(const std::string& use
   const auto found = store_->find_user(username);
   if (!found) {
     has_failed = true;
-    warn("store_failed", found.error().sentence);
+    fail_store(found.error());
     return std::nullopt;
   }
   if (!*found) return std::nullopt;
@@ -166,15 +177,56 @@ void UserSource::poll_store() {
   if (store_ == nullptr || now_ < next_poll_) return;
   next_poll_ = now_ + settings_.store_poll;
   const auto change = store_->change_counter();
-  if (!change) return warn("store_failed", change.error().sentence);
+  if (!change) return fail_store(change.error());
+  if (!is_store_up_) look_for_users();  // the number alone proves little
   if (*change == last_change_) return;
+  const auto users = changed_users();
+  if (!users) return;
   last_change_ = *change;
-  for (std::size_t i = 0; i < mailboxes_.size(); ++i) {
-    Mail mail;
-    mail.add(ForgetUsersLetter{});
-    static_cast<void>(mailboxes_.of(turn::WorkerId{static_cast<std::uint8_t>(i)}).deliver(mail));
-  }
+  mailboxes_.tell_all(ForgetUsersLetter{});
+  tell_limits(*users);
+  look_for_users();
   if (on_change_) on_change_();
+}
+
+/// Finds out whether there are any, and so whether the store can be read.
+void UserSource::look_for_users() {
+  const auto first = store_->users("", 1);
+  if (!first) return fail_store(first.error());
+  store_has_users_ = !first->empty();
+  is_store_up_ = true;
+}
+
+void UserSource::fail_store(const store::StoreError& error) {
+  is_store_up_ = false;
+  warn("store_failed", error.sentence);
+}
+
+/// Those that were there before last_change_ and are different now; nothing: the store cannot say.
+std::optional<std::set<std::string>> UserSource::changed_users() {
+  constexpr std::size_t page = 1000;
+  std::set<std::string> users;
+  for (std::uint64_t last = last_change_;;) {
+    const auto changes = store_->changes_since(last, page);
+    if (!changes) {
+      fail_store(changes.error());
+      return std::nullopt;
+    }
+    for (const store::Change& change : *changes) {
+      if (change.action == store::actions::user_change) users.insert(change.subject);
+    }
+    if (changes->size() < page) return users;
+    last = changes->back().number;
+  }
+}
+
+/// Whoever is asked for anew brings them along; this is for what lives.
+void UserSource::tell_limits(const std::set<std::string>& usernames) {
+  for (const std::string& username : usernames) {
+    const auto user = store_->find_user(username);
+    if (!user) return fail_store(user.error());
+    if (*user) mailboxes_.tell_all(UserLimitsLetter{username, (*user)->limits});
+  }
 }
 
 void UserSource::warn(std::string_view event, const std::string& problem) {

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,6 +20,7 @@
 #include "server/hook_reply.h"
 #include "server/http_poster.h"
 #include "server/mailbox.h"
+#include "server/readiness.h"
 #include "store/store.h"
 
 namespace turnpike::server {
@@ -47,7 +50,8 @@ class UserSource {
   };
 
   /// `store` may be null; it and `mailboxes` must outlive this. `on_change` is called on the
-  /// source's thread when anybody has changed the store; the workers have been told then to forget.
+  /// source's thread when anybody has changed the store; the workers have been told then to forget,
+  /// and which limits hold for those that were changed.
   UserSource(const Settings& settings, store::Store* store, Mailboxes& mailboxes,
              std::function<void()> on_change);
   ~UserSource();
@@ -61,6 +65,10 @@ class UserSource {
   [[nodiscard]] const Counters& counters() const { return counters_; }
   /// False while the hook is left alone after failures.
   [[nodiscard]] bool is_hook_up() const { return is_hook_up_; }
+  [[nodiscard]] SourceHealth health() const {
+    return {is_store_up_, store_has_users_ || settings_.has_hook, is_hook_up_,
+            hook_may_be_stood_in_for_};
+  }
 
  private:
   using Question = std::pair<turn::WorkerId, std::string>;
@@ -75,6 +83,11 @@ class UserSource {
   void answer(const std::string& username, const auth::UserAnswer& answer);
   void tell(const std::string& username, const std::optional<auth::UserAnswer>& answer);
   void poll_store();
+  void look_for_users();
+  void fail_store(const store::StoreError& error);
+  void note_hook();
+  [[nodiscard]] std::optional<std::set<std::string>> changed_users();
+  void tell_limits(const std::set<std::string>& usernames);
   void warn(std::string_view event, const std::string& problem);
   [[nodiscard]] auth::UserKeys keys_of(const auth::LongTermKey& md5,
                                        const auth::LongTermKey& sha256) const;
@@ -97,6 +110,9 @@ class UserSource {
   Instant warning_after_{};
   Counters counters_;
   std::atomic<bool> is_hook_up_{true};
+  std::atomic<bool> hook_may_be_stood_in_for_{false};
+  std::atomic<bool> is_store_up_{true};
+  std::atomic<bool> store_has_users_{false};
 
   std::mutex mutex_;
   std::vector<Question> questions_;  // guarded by mutex_, like what follows

@@ -74,6 +74,12 @@ void Worker::notice_trains() {
   log_event(LogLevel::info, "trains_off", {{"worker", static_cast<int>(id_)}});
 }
 
+void Worker::finish() {
+  now_ = net::read_clock();
+  server_.end_all(turn::CloseReason::shutdown, now_, effects_);
+  apply_effects();
+}
+
 /// Until the next deadline of any kind; not at all when input is left over.
 std::optional<nanoseconds> Worker::time_to_wait() {
   if (!backlog_.empty()) return nanoseconds{0};

@@ -114,6 +114,8 @@ class Worker {
 
   /// Serves until stop().
   void run();
+  /// After run() has returned: ends all allocations, which is told of like any other end.
+  void finish();
   /// Makes run() return soon. From any thread.
   void stop();
 
@@ -198,7 +200,8 @@ class Worker {
   void carry_out(const EndOrder& order, WorkerAnswer& answer);
   void carry_out(const EndAllOrder& order, WorkerAnswer& answer);
   void carry_out(const DrainOrder& order, WorkerAnswer& answer);
-  [[nodiscard]] AllocationRow row_of(const turn::AllocationView& allocation);
+  [[nodiscard]] AllocationRow row_of(const turn::AllocationView& allocation) const;
+  [[nodiscard]] AllocationRow look_at(const turn::AllocationView& allocation);
   // worker_allocations.cpp
   void apply(const turn::AllocationOpened& effect);
   void apply(const turn::AllocationClosed& effect);
@@ -216,8 +219,10 @@ class Worker {
   void read(const OrderLetter& letter);
   void read(const UserLetter& letter);
   void read(const ForgetUsersLetter& letter);
+  void read(const UserLimitsLetter& letter);
   void read(const BookLetter& letter);
   void read(const RulesLetter& letter);
+  void read(const LiveUsageLetter& letter);
   void end_revoked_allocations();
   void give_up_parked();
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,

@@ -51,6 +51,10 @@ void Worker::read(const UserLetter& letter) {
 
 void Worker::read(const ForgetUsersLetter&) { server_.forget_users(); }
 
+void Worker::read(const UserLimitsLetter& letter) {
+  server_.on_user_limits(letter.username, letter.limits);
+}
+
 void Worker::read(const BookLetter& letter) {
   server_.use_book(*letter.book);
   shared_.book = letter.book;  // the old one may go now

@@ -97,4 +97,12 @@ struct WorkerAnswer {
   turn::Traffic traffic;                   ///< of those that fitted
 };
 
+/// What some allocations of a worker have used so far, for the store.
+struct LiveUsage {
+  turn::WorkerId worker{};
+  std::vector<AllocationRow> rows{};         ///< without bitrates
+  std::optional<std::uint32_t> next_slot{};  ///< where to go on
+  WallTime at{};
+};
+
 }  // namespace turnpike::server

@@ -4,7 +4,8 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::uint32_t slots_per_turn = 4096;  // a millisecond or so without packets
+constexpr std::uint32_t slots_per_turn = 4096;        // a millisecond or so without packets
+constexpr std::uint32_t usage_slots_per_turn = 1024;  // nobody waits for them
 
 seconds until(Instant end, Instant now) {
   return std::chrono::ceil<seconds>(std::max(end - now, nanoseconds{0}));
@@ -36,14 +37,14 @@ void Worker::carry_out(const ListOrder& order, WorkerAnswer& answer) {
     ++answer.count;
     add(answer.traffic, allocation.traffic);
     if (order.after && !comes_after(allocation.name, *order.after)) return;
-    answer.rows.push_back(row_of(allocation));
+    answer.rows.push_back(look_at(allocation));
   };
   answer.next_slot = server_.for_each_allocation(order.first_slot, slots_per_turn, show);
   keep_first(answer.rows, order.order, order.limit);
 }
 
 void Worker::carry_out(const ShowOrder& order, WorkerAnswer& answer) {
-  if (const auto allocation = server_.view(order.name)) answer.rows.push_back(row_of(*allocation));
+  if (const auto allocation = server_.view(order.name)) answer.rows.push_back(look_at(*allocation));
 }
 
 void Worker::carry_out(const EndOrder& order, WorkerAnswer& answer) {
@@ -59,7 +60,16 @@ void Worker::carry_out(const DrainOrder& order, WorkerAnswer&) {
   server_.set_draining(order.is_draining);
 }
 
-AllocationRow Worker::row_of(const turn::AllocationView& allocation) {
+void Worker::read(const LiveUsageLetter& letter) {
+  LiveUsage usage{id_, {}, {}, now_.wall};
+  const auto note = [&](const turn::AllocationView& allocation) {
+    usage.rows.push_back(row_of(allocation));
+  };
+  usage.next_slot = server_.for_each_allocation(letter.first_slot, usage_slots_per_turn, note);
+  if (shared_.control != nullptr) shared_.control->deliver(std::move(usage));
+}
+
+AllocationRow Worker::row_of(const turn::AllocationView& allocation) const {
   AllocationRow row;
   row.name = allocation.name;
   row.username = allocation.username;
@@ -72,6 +82,12 @@ AllocationRow Worker::row_of(const turn::AllocationView& allocation) {
   row.permissions = allocation.permissions;
   row.channels = allocation.channels;
   row.traffic = allocation.traffic;
+  return row;
+}
+
+/// The bitrate is that since an operator has looked last.
+AllocationRow Worker::look_at(const turn::AllocationView& allocation) {
+  AllocationRow row = row_of(allocation);
   row.bitrate = samples_.bitrate(row.name.serial, row.bytes(), allocation.started, now_.instant);
   return row;
 }

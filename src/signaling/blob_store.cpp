@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/hexadecimal.h"
+
 namespace turnpike::signaling {
 namespace {
 
@@ -91,15 +93,9 @@ std::optional<Instant> BlobStore::next_deadline() const {
 }
 
 std::string BlobStore::new_name(const BlobType& type) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::array<std::uint8_t, name_bytes> random{};
   random_.fill(random);
-  std::string name;
-  for (const std::uint8_t byte : random) {
-    name += digits[byte >> 4];
-    name += digits[byte & 0xf];
-  }
-  return name.append(".").append(type.extension);
+  return hex_of(random).append(".").append(type.extension);
 }
 
 void BlobStore::erase(Entries::iterator entry) {

@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/hexadecimal.h"
 #include "signaling/http_text.h"
 
 namespace turnpike::signaling {
 namespace {
-
-std::optional<int> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
 
 /// What a target is made of: no blanks, no fragment, ASCII.
 bool has_target_characters(std::string_view text) {
@@ -75,7 +69,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
     const auto high = hex_digit(text[i + 1]);
     const auto low = hex_digit(text[i + 2]);
     if (!high || !low) return std::nullopt;
-    out += static_cast<char>(*high * 16 + *low);
+    out += static_cast<char>(*high << 4 | *low);
     i += 2;
   }
   return out;

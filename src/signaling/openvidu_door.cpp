@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/hexadecimal.h"
 #include "signaling/json.h"
 #include "signaling/limits.h"
 #include "signaling/token.h"
@@ -123,15 +124,9 @@ std::string OpenViduDoor::mint(const std::string& room, Now now) {
 }
 
 std::string OpenViduDoor::random_hex() {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::array<std::uint8_t, random_bytes> random{};
   random_.fill(random);
-  std::string text;
-  for (const std::uint8_t byte : random) {
-    text += digits[byte >> 4];
-    text += digits[byte & 0xf];
-  }
-  return text;
+  return hex_of(random);
 }
 
 void OpenViduDoor::on_deadline(Now now) {

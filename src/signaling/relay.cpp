@@ -98,7 +98,7 @@ void Rooms::on_path(const Request& request, const Path& path) {
   if (other == nullptr || other == member) {
     return refuse(request, {ErrorCode::peer_not_found, no_such_peer(path.peer)});
   }
-  const auto taken = classify_path({path.local, path.remote, path.relay_protocol});
+  const auto taken = read_path({path.local, path.remote, path.relay_protocol});
   if (!taken) {
     return refuse(request, {ErrorCode::bad_message, "local, remote or relayProtocol unknown"});
   }
@@ -113,7 +113,7 @@ void Rooms::on_path(const Request& request, const Path& path) {
     if (known.size() == max_peers_cap) known.erase(known.begin());
     known.emplace_back(other->n, *taken);
   }
-  if (is_new) ++counters_.paths[static_cast<std::size_t>(*taken)];
+  if (is_new) ++counters_.paths[index_of(*taken)];
   ack(request);
 }
 

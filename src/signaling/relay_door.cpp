@@ -99,7 +99,7 @@ std::optional<ErrorCode> RelayDoor::enter(ConnectionId id, const Request& reques
   const auto path = parse_relay_path(request.path);
   if (!path || is_other_kind(path->room, path->is_counsel, 0)) return ErrorCode::forbidden;
   const IpAddress& address = doors_.address_of(id);
-  Rooms::Entry entry{std::string{path->room}, token_of(request), "", std::nullopt};
+  Rooms::Entry entry{std::string{path->room}, token_of(request), "", std::nullopt, "relay"};
   if (path->is_counsel) entry.max = counsel_parties;
   const std::string origin{request.header("Origin").value_or("").substr(0, max_origin_bytes)};
   const auto entered = doors_.rooms().enter(id, {address, origin}, entry, now, doors_.effects());

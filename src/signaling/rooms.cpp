@@ -216,6 +216,14 @@ void Rooms::erase_member(Member& member, std::string_view reason) {
   members_.remove(member.slot);
 }
 
+std::map<std::string, std::size_t, std::less<>> Rooms::members_by_door() const {
+  std::map<std::string, std::size_t, std::less<>> members;
+  for (const auto& [id, room] : rooms_) {
+    members[room.door == DoorKind::native ? "native" : room.protocol] += room.members.size();
+  }
+  return members;
+}
+
 // --- Answers -------------------------------------------------------------------------------------
 
 void Rooms::send(const Connection& to, const Frame& frame, Effects& effects) {

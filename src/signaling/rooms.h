@@ -57,8 +57,8 @@ class Rooms {
   struct Counters {
     std::array<std::uint64_t, client_types> received{};  ///< by ClientBody's index
     std::array<std::uint64_t, error_codes> rejected{};
-    std::array<std::uint64_t, call_paths> paths{};
-    std::uint64_t sent = 0;  ///< frames handed out, one per receiver
+    std::array<std::uint64_t, call_paths> paths{};  ///< by index_of()
+    std::uint64_t sent = 0;                         ///< frames handed out, one per receiver
     std::uint64_t resumed = 0;
     std::uint64_t resume_failed = 0;
   };
@@ -152,7 +152,8 @@ class Rooms {
     std::string token;
     std::string name;
     std::optional<std::uint32_t> max;  ///< what the door's own protocol allows, e.g. two
-    /// Members of one room speak one protocol: who names another one is `forbidden`.
+    /// The door's name. Members of one room speak one protocol: who names another one is
+    /// `forbidden`.
     std::string protocol{};
   };
   /// Makes `id` a member of a room of foreign members; its peer id. No on_connected() before.
@@ -174,6 +175,8 @@ class Rooms {
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] std::size_t room_count() const { return rooms_.size(); }
   [[nodiscard]] std::size_t member_count() const { return members_.size(); }
+  /// By the door that they came in by: "native", or the protocol of foreign members. O(rooms).
+  [[nodiscard]] std::map<std::string, std::size_t, std::less<>> members_by_door() const;
   [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
   /// Frames and bytes kept for replay, of all members.
   struct Kept {

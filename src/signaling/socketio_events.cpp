@@ -9,7 +9,7 @@
 namespace turnpike::signaling {
 namespace {
 
-constexpr std::string_view protocol = "socket.io";
+constexpr std::string_view protocol = "socketio";
 
 /// The name of a room as an argument gives it: text, or a number as it is spelled.
 std::optional<std::string> room_name(std::string_view json) {

@@ -78,9 +78,26 @@ constexpr const char* version_2 = R"(
   CREATE INDEX usage_by_account ON usage (account, ended);
 )";
 
+// What an allocation had used when it was last looked at. No index but its key: rows are written
+// over and over.
+constexpr const char* version_3 = R"(
+  CREATE TABLE usage_live (
+    allocation TEXT NOT NULL PRIMARY KEY,
+    username TEXT NOT NULL,
+    account TEXT NOT NULL,
+    client TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    packets_to_peer INTEGER NOT NULL,
+    bytes_to_peer INTEGER NOT NULL,
+    packets_to_client INTEGER NOT NULL,
+    bytes_to_client INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+)";
+
 /// What leads from each version to the next. Never changed once released: files out there went
 /// through them.
-constexpr std::array<const char*, schema_version> steps{version_1, version_2};
+constexpr std::array<const char*, schema_version> steps{version_1, version_2, version_3};
 
 constexpr Place key_check_place{"key_check.sealed", ""};
 constexpr std::string_view key_check_text = "turnpike";

@@ -10,7 +10,7 @@ namespace turnpike::store {
 
 /// What this program reads and writes. 1: users, secrets, API keys, revocations, audit log;
 /// 2: usage.
-inline constexpr int schema_version = 2;
+inline constexpr int schema_version = 3;
 
 /// Makes the tables of `version` in an empty file, and seals in it what key_check() gives.
 void make_schema(Database& database, Sealer& sealer, int version);

@@ -37,6 +37,8 @@ class SqliteStore final : public Store {
   Stored<bool> add_user(const StoredUser& user, const Author& author) override;
   Stored<std::size_t> add_users(std::span<const StoredUser> users, const Author& author) override;
   Stored<bool> replace_user(const StoredUser& user, const Author& author) override;
+  Stored<std::optional<StoredUser>> change_user(std::string_view name, const ChangeUser& change,
+                                                const Author& author) override;
   Stored<bool> remove_user(std::string_view name, const Author& author) override;
 
   Stored<std::vector<StoredSecret>> secrets() override;
@@ -64,6 +66,8 @@ class SqliteStore final : public Store {
   Stored<std::vector<Change>> changes_since(std::uint64_t counter, std::size_t limit) override;
 
   Stored<void> append_usage(std::span<const UsageRecord> records) override;
+  Stored<void> note_live_usage(std::span<const UsageRecord> records) override;
+  Stored<std::size_t> settle_live_usage() override;
   Stored<std::vector<UsageRecord>> usage(const TimeSpan& span, std::string_view account,
                                          std::size_t offset, std::size_t limit) override;
   Stored<std::vector<UsageSum>> usage_by_account(const TimeSpan& span, std::size_t limit) override;
@@ -125,6 +129,9 @@ class SqliteStore final : public Store {
   void note(std::string_view action, std::string_view subject, std::string_view detail,
             const Author& author);
   bool insert_user(const StoredUser& user, const Author& author);
+  /// Writes what `change` makes of a user, within a transaction.
+  std::optional<StoredUser> update_user(std::string_view name, const ChangeUser& change,
+                                        const Author& author);
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> sealed_key(std::string_view column,
                                                                     const StoredUser& user,
                                                                     const auth::LongTermKey& key);

@@ -34,7 +34,35 @@ Stored<void> SqliteStore::append_usage(std::span<const UsageRecord> records) {
           record.allocation, record.username, record.account, record.client, record.started,
           record.ended, record.packets_to_peer, record.bytes_to_peer, record.packets_to_client,
           record.bytes_to_client, record.reason);
+      database_->run("DELETE FROM usage_live WHERE allocation = ?1", record.allocation);
     }
+  });
+}
+
+Stored<void> SqliteStore::note_live_usage(std::span<const UsageRecord> records) {
+  return changing([&] {
+    for (const UsageRecord& record : records) {
+      database_->run(
+          "INSERT OR REPLACE INTO usage_live (allocation, username, account, client, started, "
+          "seen, packets_to_peer, bytes_to_peer, packets_to_client, bytes_to_client) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+          record.allocation, record.username, record.account, record.client, record.started,
+          record.ended, record.packets_to_peer, record.bytes_to_peer, record.packets_to_client,
+          record.bytes_to_client);
+    }
+  });
+}
+
+Stored<std::size_t> SqliteStore::settle_live_usage() {
+  return changing([&] {
+    const std::size_t settled = database_->run(
+        "INSERT INTO usage (allocation, username, account, client, started, ended, "
+        "packets_to_peer, bytes_to_peer, packets_to_client, bytes_to_client, reason) "
+        "SELECT allocation, username, account, client, started, seen, packets_to_peer, "
+        "bytes_to_peer, packets_to_client, bytes_to_client, ?1 FROM usage_live ORDER BY seen",
+        crashed);
+    database_->run("DELETE FROM usage_live");
+    return settled;
   });
 }
 

@@ -103,19 +103,35 @@ Stored<std::size_t> SqliteStore::add_users(std::span<const StoredUser> users,
   });
 }
 
+std::optional<StoredUser> SqliteStore::update_user(std::string_view name, const ChangeUser& change,
+                                                   const Author& author) {
+  const auto before = first_user(database_->query(select_by_name, name));
+  if (!before) return std::nullopt;
+  StoredUser user = *before;
+  change(user);
+  user.name = before->name;
+  user.created = before->created;
+  database_->run(
+      "UPDATE users SET realm = ?2, userhash = ?3, md5_key = ?4, sha256_key = ?5, "
+      "max_allocations = ?6, bandwidth = ?7, disabled = ?8 WHERE name = ?1",
+      user.name, user.realm, ByteView{auth::userhash(user.name, user.realm)},
+      sealed_key(md5_column, user, user.md5), sealed_key(sha256_column, user, user.sha256),
+      user.limits.max_allocations, user.limits.bandwidth, user.disabled);
+  note(actions::user_change, user.name, difference(*before, user), author);
+  return user;
+}
+
 Stored<bool> SqliteStore::replace_user(const StoredUser& user, const Author& author) {
   return changing([&] {
-    const auto before = first_user(database_->query(select_by_name, user.name));
-    if (!before) return false;
-    database_->run(
-        "UPDATE users SET realm = ?2, userhash = ?3, md5_key = ?4, sha256_key = ?5, "
-        "max_allocations = ?6, bandwidth = ?7, disabled = ?8 WHERE name = ?1",
-        user.name, user.realm, ByteView{auth::userhash(user.name, user.realm)},
-        sealed_key(md5_column, user, user.md5), sealed_key(sha256_column, user, user.sha256),
-        user.limits.max_allocations, user.limits.bandwidth, user.disabled);
-    note(actions::user_change, user.name, difference(*before, user), author);
-    return true;
+    const auto replace = [&user](StoredUser& kept) { kept = user; };
+    return update_user(user.name, replace, author).has_value();
   });
+}
+
+Stored<std::optional<StoredUser>> SqliteStore::change_user(std::string_view name,
+                                                           const ChangeUser& change,
+                                                           const Author& author) {
+  return changing([&] { return update_user(name, change, author); });
 }
 
 Stored<bool> SqliteStore::remove_user(std::string_view name, const Author& author) {

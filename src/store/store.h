@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -116,6 +117,9 @@ struct UsageRecord {
   std::string reason{};  ///< why it ended: "expired", "killed", …
 };
 
+/// Why an allocation ended whose server did not live to say so.
+inline constexpr std::string_view crashed = "crashed";
+
 /// The sum of one account's records.
 struct UsageSum {
   std::string account{};
@@ -190,6 +194,13 @@ class Store {
                                                       const Author& author) = 0;
   /// Everything but the time it was created. False when there is none of that name.
   [[nodiscard]] virtual Stored<bool> replace_user(const StoredUser& user, const Author& author) = 0;
+  /// Has `change` say what is to be different about a user as it is now; nobody else changes it
+  /// meanwhile. The name and the time it was created stay. The user as it is then; nothing when
+  /// there is none of that name.
+  using ChangeUser = std::function<void(StoredUser&)>;
+  [[nodiscard]] virtual Stored<std::optional<StoredUser>> change_user(std::string_view name,
+                                                                      const ChangeUser& change,
+                                                                      const Author& author) = 0;
   /// False when there is none.
   [[nodiscard]] virtual Stored<bool> remove_user(std::string_view name, const Author& author) = 0;
 
@@ -245,8 +256,15 @@ class Store {
                                                                   std::size_t limit) = 0;
 
   // What was used.
-  /// In one transaction.
+  /// In one transaction. What note_live_usage() has said of the same allocations is replaced.
   [[nodiscard]] virtual Stored<void> append_usage(std::span<const UsageRecord> records) = 0;
+  /// What allocations that live have used so far, up to `ended`; the reason does not count. In one
+  /// transaction. Is no record yet.
+  [[nodiscard]] virtual Stored<void> note_live_usage(std::span<const UsageRecord> records) = 0;
+  /// Makes records of what note_live_usage() has said of allocations whose end nobody has told,
+  /// `crashed`. How many. For a server that begins: names of allocations come again, and no other
+  /// server may use the store.
+  [[nodiscard]] virtual Stored<std::size_t> settle_live_usage() = 0;
   /// At most `limit` records of `span`, of one account or, when that is empty, of all; the latest
   /// first, after skipping `offset`.
   [[nodiscard]] virtual Stored<std::vector<UsageRecord>> usage(const TimeSpan& span,

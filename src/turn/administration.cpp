@@ -38,6 +38,13 @@ std::size_t Server::end_all_of(std::string_view user, CloseReason reason, Now no
   return count;
 }
 
+void Server::end_all(CloseReason reason, Now now, Effects& effects) {
+  for (std::uint32_t slot = 0; slot < allocations_.slot_count(); ++slot) {
+    Allocation& allocation = allocations_.at(slot);
+    if (allocation.in_use) end_allocation(allocation, reason, now, effects);
+  }
+}
+
 void Server::set_limits(const Limits& limits) {
   settings_.limits = limits;
   challenges_.set_rate(limits.challenge_rate);
@@ -149,7 +156,8 @@ void Server::note_opened(Allocation& allocation, Instant now, Effects& effects) 
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     if (allocation.has_relay(family)) ++live_relays_of(allocation, family);
   }
-  note_answer(stun::Method::allocate, allocation.opened_over, 200);
+  note_answer(stun::Method::allocate, allocation.opened_over, success_code);
+  ++counters_.opened.at(static_cast<std::size_t>(allocation.opened_over));
   effects.opened(record_of(allocation, now));
 }
 
@@ -169,8 +177,9 @@ RelaxedCounter& Server::live_relays_of(const Allocation& allocation, Family fami
 }
 
 void Server::note_answer(stun::Method method, Transport transport, std::uint16_t code) {
-  if (method != stun::Method::allocate) return;
-  ++counters_.answers.at(static_cast<std::size_t>(transport)).at(allocate_code_index(code));
+  ++counters_.answers_to(method)
+        .at(static_cast<std::size_t>(transport))
+        .at(answer_code_index(code));
 }
 
 }  // namespace turnpike::turn

@@ -42,6 +42,8 @@ std::string_view to_string(CloseReason reason) {
       return "killed";
     case CloseReason::revoked:
       return "revoked";
+    case CloseReason::shutdown:
+      return "shutdown";
     case CloseReason::failed:
       return "failed";
   }

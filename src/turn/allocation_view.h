@@ -35,6 +35,7 @@ enum class CloseReason : std::uint8_t {
   client_gone,  ///< its TCP, TLS or DTLS connection ended
   killed,       ///< by the operator
   revoked,      ///< its credential was
+  shutdown,     ///< with the server
   failed,       ///< no relay could be opened: it never lived
 };
 

@@ -15,10 +15,19 @@ void Server::use_bandwidth_limits() {
 void Server::grant_bandwidth(const auth::Principal& principal, const Allocation& allocation) {
   UserBandwidth& user = users_.bandwidth(allocation.user);
   user.meter = &ledger_.bandwidth_of(users_.account(allocation.user));
+  use_bandwidth(principal.limits, user);
+}
+
+void Server::use_bandwidth(const auth::UserLimits& limits, UserBandwidth& user) {
   user.own.reset();
-  if (!principal.limits.bandwidth) return;
-  user.own = BandwidthLimit{*principal.limits.bandwidth};
+  if (!limits.bandwidth) return;
+  user.own = BandwidthLimit{*limits.bandwidth};
   is_shaping_ = is_shaping_ || !user.own->is_none();
+}
+
+void Server::on_user_limits(std::string_view username, const auth::UserLimits& limits) {
+  if (authenticator_.has_in_book(username)) return;
+  if (const auto user = users_.find(username)) use_bandwidth(limits, users_.bandwidth(*user));
 }
 
 bool Server::spend_bandwidth(Allocation& allocation, std::size_t bytes, Instant now) {

@@ -16,6 +16,7 @@ Reason Server::answer_binding(const ClientFlow& flow, const stun::MessageView& m
   response.put_xor_address(stun::AttributeType::xor_mapped_address, flow.tuple.client);
   if (message.has_fingerprint()) response.put_fingerprint();
   effects.send(flow, response.bytes());
+  note_answer(message.method(), flow.tuple.transport, success_code);
   return Reason::answered_binding;
 }
 
@@ -26,6 +27,7 @@ Reason Server::refuse_binding(const ClientFlow& flow, const stun::MessageView& m
   response.put_error_code(code);
   if (message.has_fingerprint()) response.put_fingerprint();
   effects.send(flow, response.bytes());
+  note_answer(message.method(), flow.tuple.transport, static_cast<std::uint16_t>(code));
   return Reason::refused_bad_request;
 }
 
@@ -34,6 +36,8 @@ Reason Server::refuse_binding_unknown(const ClientFlow& flow, const stun::Messag
   auto response = begin_unknown_attributes(message, also);
   if (message.has_fingerprint()) response.put_fingerprint();
   effects.send(flow, response.bytes());
+  note_answer(message.method(), flow.tuple.transport,
+              static_cast<std::uint16_t>(stun::ErrorCode::unknown_attribute));
   return Reason::refused_unknown_attribute;
 }
 

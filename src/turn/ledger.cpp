@@ -211,6 +211,11 @@ std::uint32_t Ledger::count_from(NetworkId network) const {
   return found == allocations_from_.end() ? 0 : found->second;
 }
 
+std::uint32_t Ledger::max_allocations() const {
+  const std::lock_guard lock{mutex_};
+  return limits_.max_allocations;
+}
+
 std::size_t Ledger::allocations() const {
   const std::lock_guard lock{mutex_};
   return allocations_;

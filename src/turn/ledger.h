@@ -105,6 +105,8 @@ class Ledger {
   void release(std::string_view account, NetworkId network = NetworkId::uncounted,
                Instant now = Instant::max());
   [[nodiscard]] std::size_t allocations() const;
+  /// 0: as many as there are ports.
+  [[nodiscard]] std::uint32_t max_allocations() const;
   [[nodiscard]] std::uint32_t allocations_of(std::string_view account) const;
   /// 0 for NetworkId::uncounted.
   [[nodiscard]] std::uint32_t allocations_from(NetworkId network) const;

@@ -93,6 +93,7 @@ Reason Server::on_discovery(const ClientFlow& flow, const stun::MessageView& mes
   leaving.tuple.server = route.source->local;
   leaving.listener = route.source->listener;
   effects.send(leaving, response.bytes());
+  note_answer(message.method(), flow.tuple.transport, success_code);
   return Reason::answered_binding;
 }
 

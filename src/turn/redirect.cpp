@@ -61,9 +61,7 @@ Reason Server::refuse_for_room(const Request& request) {
   stun::MessageBuilder response{scratch_, stun::Class::error, request.message.method(),
                                 request.message.transaction_id()};
   const auto code = put_no_room(response, request.flow.tuple, request.principal.integrity);
-  finish(request, response);
-  note_answer(request.message.method(), request.flow.tuple.transport,
-              static_cast<std::uint16_t>(code));
+  finish(request, response, static_cast<std::uint16_t>(code));
   return code == stun::ErrorCode::try_alternate ? Reason::refused_try_alternate
                                                 : Reason::refused_capacity;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace turnpike::turn {
 namespace {
 
@@ -51,12 +53,23 @@ std::string_view to_string(QuotaScope scope) {
   return "?";
 }
 
-std::size_t allocate_code_index(std::uint16_t code) {
-  auto found = std::find(allocate_codes.begin(), allocate_codes.end(), code);
-  if (found == allocate_codes.end()) {
-    found = std::find(allocate_codes.begin(), allocate_codes.end(), 500);
-  }
-  return static_cast<std::size_t>(found - allocate_codes.begin());
+std::size_t method_index(stun::Method method) {
+  const auto found = std::find(answered_methods.begin(), answered_methods.end(), method);
+  TURNPIKE_ASSERT(found != answered_methods.end());
+  return static_cast<std::size_t>(found - answered_methods.begin());
+}
+
+std::string_view metric_name(stun::Method method) {
+  static constexpr std::array<std::string_view, answered_methods.size()> names{
+      "binding",      "allocate", "refresh",        "create_permission",
+      "channel_bind", "connect",  "connection_bind"};
+  return names.at(method_index(method));
+}
+
+std::size_t answer_code_index(std::uint16_t code) {
+  auto found = std::find(answer_codes.begin(), answer_codes.end(), code);
+  if (found == answer_codes.end()) found = std::find(answer_codes.begin(), answer_codes.end(), 500);
+  return static_cast<std::size_t>(found - answer_codes.begin());
 }
 
 std::size_t duration_class(nanoseconds duration) {
@@ -68,7 +81,8 @@ std::size_t duration_class(nanoseconds duration) {
 
 RelayTotals& operator+=(RelayTotals& totals, const RelayCounters& some) {
   add(totals.relays, some.relays);
-  add(totals.answers, some.answers);
+  add(totals.requests, some.requests);
+  add(totals.opened, some.opened);
   add(totals.closed, some.closed);
   add(totals.durations, some.durations);
   add(totals.duration_seconds, some.duration_seconds);

@@ -38,11 +38,21 @@ inline constexpr std::size_t quota_scope_count = 5;
 [[nodiscard]] std::string_view to_string(RelayPath path);
 [[nodiscard]] std::string_view to_string(QuotaScope scope);
 
-/// What an Allocate can be answered with; the code of each place in RelayCounters::answers.
-inline constexpr std::array<std::uint16_t, 14> allocate_codes{200, 300, 400, 401, 403, 420, 437,
-                                                              438, 440, 441, 442, 486, 500, 508};
-/// Where `code` stands in allocate_codes; where 500 does when it is none of them.
-[[nodiscard]] std::size_t allocate_code_index(std::uint16_t code);
+/// Methods of the requests that are answered.
+inline constexpr std::array<stun::Method, 7> answered_methods{
+    stun::Method::binding,           stun::Method::allocate,     stun::Method::refresh,
+    stun::Method::create_permission, stun::Method::channel_bind, stun::Method::connect,
+    stun::Method::connection_bind};
+/// Where `method` stands in answered_methods. Precondition: it is one of them.
+[[nodiscard]] std::size_t method_index(stun::Method method);
+/// "create_permission", as metrics spell it. The same precondition.
+[[nodiscard]] std::string_view metric_name(stun::Method method);
+
+/// 200, for a success, and the error codes that requests are answered with.
+inline constexpr std::array<std::uint16_t, 18> answer_codes{
+    200, 300, 400, 401, 403, 405, 420, 437, 438, 440, 441, 442, 443, 446, 447, 486, 500, 508};
+/// Where `code` stands in answer_codes; where 500 does when it is none of them.
+[[nodiscard]] std::size_t answer_code_index(std::uint16_t code);
 
 /// Upper bounds of the classes of durations; the last class has none.
 inline constexpr std::array<std::uint32_t, 9> duration_bounds_s{1,    10,   60,    300,  600,
@@ -60,15 +70,22 @@ struct BasicRelayCounters {
 
   /// Relays in use now, by Transport (that of the client's Allocate) and family (IPv4, IPv6).
   std::array<std::array<Number, 2>, transport_count> relays{};
-  /// Allocates by Transport and allocate_codes. Retransmissions that are answered again with 200
-  /// are not among them.
-  std::array<std::array<Number, allocate_codes.size()>, transport_count> answers{};
+  /// Requests of one method by Transport and answer_codes.
+  using Answers = std::array<std::array<Number, answer_codes.size()>, transport_count>;
+  /// By answered_methods: every request that was answered, retransmissions too.
+  std::array<Answers, answered_methods.size()> requests{};
+  /// Allocations that their clients were told of, by Transport; each once.
+  std::array<Number, transport_count> opened{};
   std::array<Number, close_reason_count> closed{};                ///< by CloseReason
   std::array<Number, duration_bounds_s.size() + 1> durations{};   ///< of those, not cumulated
   Number duration_seconds{};                                      ///< of those, in all
   std::array<std::array<Volume, relay_path_count>, 2> relayed{};  ///< by RelayDirection, RelayPath
   std::array<Number, quota_scope_count> quota_rejections{};       ///< by QuotaScope
 
+  [[nodiscard]] Answers& answers_to(stun::Method method) { return requests[method_index(method)]; }
+  [[nodiscard]] const Answers& answers_to(stun::Method method) const {
+    return requests[method_index(method)];
+  }
   [[nodiscard]] Volume& volume(RelayDirection direction, RelayPath path) {
     return relayed[static_cast<std::size_t>(direction)][static_cast<std::size_t>(path)];
   }

@@ -313,9 +313,7 @@ Reason Server::refuse(const Request& request, ErrorCode code) {
   stun::MessageBuilder response{scratch_, Class::error, request.message.method(),
                                 request.message.transaction_id()};
   response.put_error_code(code);
-  finish(request, response);
-  note_answer(request.message.method(), request.flow.tuple.transport,
-              static_cast<std::uint16_t>(code));
+  finish(request, response, static_cast<std::uint16_t>(code));
   return reason_of(code);
 }
 
@@ -329,14 +327,13 @@ Reason Server::refuse_stranger(const ClientFlow& flow, const stun::MessageView& 
   response.put_error_code(code);
   if (message.has_fingerprint()) response.put_fingerprint();
   effects.send(flow, response.bytes());
+  note_answer(message.method(), flow.tuple.transport, static_cast<std::uint16_t>(code));
   return reason_of(code);
 }
 
 Reason Server::refuse_unknown_attributes(const Request& request) {
   auto response = begin_unknown_attributes(request.message);
-  finish(request, response);
-  note_answer(request.message.method(), request.flow.tuple.transport,
-              static_cast<std::uint16_t>(ErrorCode::unknown_attribute));
+  finish(request, response, static_cast<std::uint16_t>(ErrorCode::unknown_attribute));
   return Reason::refused_unknown_attribute;
 }
 
@@ -357,10 +354,11 @@ stun::MessageBuilder Server::begin_success(const stun::MessageView& message) {
   return {scratch_, Class::success, message.method(), message.transaction_id()};
 }
 
-void Server::finish(const Request& request, stun::MessageBuilder& response) {
+void Server::finish(const Request& request, stun::MessageBuilder& response, std::uint16_t code) {
   request.principal.sign(response);
   if (request.message.has_fingerprint()) response.put_fingerprint();
   request.effects.send(request.flow, response.bytes());
+  note_answer(request.message.method(), request.flow.tuple.transport, code);
 }
 
 void Server::succeed(const Request& request) {

@@ -136,6 +136,9 @@ class Server {
   void on_user_known(std::string_view username, auth::UserAnswer answer) {
     authenticator_.remember(username, std::move(answer));
   }
+  /// Other limits than on_user_known() has said hold for a user now; what it has follows at once.
+  /// New allocations are counted by the next answer: comes after forget_users().
+  void on_user_limits(std::string_view username, const auth::UserLimits& limits);
   /// What on_user_known() has said is not true any more.
   void forget_users() { authenticator_.forget_answers(); }
   /// Exchanges the credentials: `book` must outlive the server, or be exchanged before its end.
@@ -181,6 +184,8 @@ class Server {
   /// Ends all allocations of a user, by the name that clients send or by that which quotas count,
   /// also those of which the client has not been told yet. How many there were.
   std::size_t end_all_of(std::string_view user, CloseReason reason, Now now, Effects& effects);
+  /// Ends all there are.
+  void end_all(CloseReason reason, Now now, Effects& effects);
   /// From any thread.
   [[nodiscard]] const RelayCounters& counters() const { return counters_; }
 
@@ -201,6 +206,7 @@ class Server {
     Now now;
     Effects& effects;
   };
+  static constexpr std::uint16_t success_code = 200;
   struct AllocatePlan;
   /// What a valid Refresh asks for.
   struct RefreshPlan {
@@ -236,7 +242,9 @@ class Server {
   [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message,
                                                               AlsoUnderstood also = {});
   [[nodiscard]] stun::MessageBuilder begin_success(const stun::MessageView& message);
-  void finish(const Request& request, stun::MessageBuilder& response);
+  /// Signs and sends the answer; `code` is that of its error, or success.
+  void finish(const Request& request, stun::MessageBuilder& response,
+              std::uint16_t code = success_code);
   void succeed(const Request& request);
   [[nodiscard]] bool is_unanswerable(const FiveTuple& tuple) const;
 
@@ -287,7 +295,7 @@ class Server {
   void note_closed(const Allocation& allocation, CloseReason reason, Instant now, Effects& effects);
   /// How many relays of its kind there are: of that family, and of clients that came like this one.
   [[nodiscard]] RelaxedCounter& live_relays_of(const Allocation& allocation, Family family);
-  /// Counts how an Allocate was answered; other methods are not counted.
+  /// Counts how a request was answered.
   void note_answer(stun::Method method, Transport transport, std::uint16_t code);
   void note_rejection(QuotaScope scope) {
     ++counters_.quota_rejections[static_cast<std::size_t>(scope)];
@@ -297,6 +305,7 @@ class Server {
   void use_bandwidth_limits();
   /// Takes over what the user's credential grants.
   void grant_bandwidth(const auth::Principal& principal, const Allocation& allocation);
+  void use_bandwidth(const auth::UserLimits& limits, UserBandwidth& user);
   [[nodiscard]] const BandwidthLimit& limit_of(const UserBandwidth& user) const {
     return user.own ? *user.own : user_bandwidth_;
   }
@@ -355,8 +364,8 @@ class Server {
   Reason on_connect(const Request& request, Allocation& allocation);
   Reason on_connection_bind(const Request& request);
   Reason fail_connect(PeerConnection& connection, Effects& effects);
-  static void answer_connect(const PendingConnect& pending, const ClientFlow& flow,
-                             stun::MessageBuilder& response, Effects& effects);
+  void answer_connect(const PendingConnect& pending, const ClientFlow& flow, std::uint16_t code,
+                      stun::MessageBuilder& response, Effects& effects);
   void on_connection_deadlines(Instant now, Effects& effects);
   PeerConnection& add_connection(Allocation& allocation, const Endpoint& peer);
   void await_bind(PeerConnection& connection, Instant now);

@@ -57,26 +57,29 @@ Reason Server::on_peer_connected(PeerConnectionId id, ConnectOutcome outcome, No
   stun::MessageBuilder response{scratch_, stun::Class::success, stun::Method::connect,
                                 pending->transaction};
   response.put_u32(AttributeType::connection_id, connection->number);
-  answer_connect(*pending, allocation.flow, response, effects);
+  answer_connect(*pending, allocation.flow, success_code, response, effects);
   return Reason::answered_connected;
 }
 
 Reason Server::fail_connect(PeerConnection& connection, Effects& effects) {
   stun::MessageBuilder response{scratch_, stun::Class::error, stun::Method::connect,
                                 connection.pending->transaction};
-  response.put_error_code(ErrorCode::connection_timeout_or_failure);
+  constexpr auto code = ErrorCode::connection_timeout_or_failure;
+  response.put_error_code(code);
   const Allocation& allocation = allocations_.at(connection.allocation);
-  answer_connect(*connection.pending, allocation.flow, response, effects);
+  answer_connect(*connection.pending, allocation.flow, static_cast<std::uint16_t>(code), response,
+                 effects);
   forget_connection(connection);
   return Reason::refused_not_connected;
 }
 
 void Server::answer_connect(const PendingConnect& pending, const ClientFlow& flow,
-                            stun::MessageBuilder& response, Effects& effects) {
+                            std::uint16_t code, stun::MessageBuilder& response, Effects& effects) {
   const auth::Principal signer{{}, {}, &pending.key, pending.integrity};
   signer.sign(response);
   if (pending.with_fingerprint) response.put_fingerprint();
   effects.send(flow, response.bytes());
+  note_answer(stun::Method::connect, flow.tuple.transport, code);
 }
 
 PeerAccepted Server::on_peer_accepted(RelayId relay, const Endpoint& peer, Now now,

@@ -20,6 +20,12 @@ UserId UserTable::acquire(std::string_view username, std::string_view account) {
   return UserId{index};
 }
 
+std::optional<UserId> UserTable::find(std::string_view username) const {
+  const auto known = ids_.find(username);
+  if (known == ids_.end()) return std::nullopt;
+  return UserId{known->second};
+}
+
 void UserTable::release(UserId id) {
   const auto index = static_cast<std::uint32_t>(id);
   User& user = users_.at(index);

@@ -28,6 +28,9 @@ class UserTable {
   /// Drops a reference; the last one forgets the user.
   void release(UserId id);
 
+  /// The user of that name; nothing when it has no references.
+  [[nodiscard]] std::optional<UserId> find(std::string_view username) const;
+
   /// Valid while the user has references.
   [[nodiscard]] std::string_view username(UserId id) const { return at(id).username; }
   [[nodiscard]] std::string_view account(UserId id) const { return at(id).account; }

@@ -80,6 +80,17 @@ TEST_CASE("while the hook does not answer, what it said before stands in", "[aut
   CHECK_FALSE(cache.on_failure("boots", later));
 }
 
+TEST_CASE("it is known whether anything could stand in", "[auth]") {
+  HookCache cache{settings()};
+  CHECK_FALSE(cache.may_stand_in(start));
+  static_cast<void>(cache.on_answer("mallory", std::nullopt, {}, {}, start));
+  CHECK_FALSE(cache.may_stand_in(start));
+  static_cast<void>(cache.on_answer("dora", some_keys(), {}, {}, start));
+  static_cast<void>(cache.on_answer("boots", some_keys(), {}, 1s, start + 5s));
+  CHECK(cache.may_stand_in(start + 60s + 3599s));
+  CHECK_FALSE(cache.may_stand_in(start + 60s + 3600s));
+}
+
 TEST_CASE("that there was no such user never stands in", "[auth]") {
   HookCache cache{settings()};
   cache.on_answer("mallory", std::nullopt, {}, {}, start);

@@ -171,6 +171,24 @@ describe('turnpike doctor', { timeout: 240_000 }, () => {
     assert.equal(code, 1);
   }));
 
+  it('finds a certificate for another name at a server that runs, whoever vouches for it', explained(async () => {
+    const tls = await certificate({ name: 'elsewhere.example' });
+    const { file, ports } = await configure({ tls });
+    const server = await serve(file);
+    try {
+      const { code, findings } = await doctor(file, { env: { SSL_CERT_FILE: tls.certificate } });
+      const name = find(findings, 'certificate name');
+      assert.equal(name.level, 'problem');
+      assert.match(name.text, /not for localhost but for elsewhere\.example/);
+      assert.ok(name.remedy);
+      assert.equal(find(findings, 'certificate chain').level, 'ok');
+      assert.equal(find(findings, `listener udp:127.0.0.1:${ports.stun}`).level, 'ok');
+      assert.equal(code, 1);
+    } finally {
+      await server.stop();
+    }
+  }));
+
   it('finds a key of another certificate', explained(async () => {
     const [one, other] = [await certificate(), await certificate()];
     const { file } = await configure({ tls: { certificate: one.certificate, key: other.key } });

@@ -123,7 +123,7 @@ describe('A call between two homes', { timeout: 550_000, skip: labObstacle() }, 
     const leave = (pages) => Promise.all(pages.map((page) => page.context().close()));
     await leave(await assertBadges(context, ['easyA', 'easyB'], /^Through NAT$/));
 
-    const relayedCalls = () => server.valueOf('turnpike_call_paths_total{path="relayed-udp"}');
+    const relayedCalls = () => server.sumOf(/^turnpike_call_paths_total\{local="relay",.*,relay_protocol="udp"\}$/);
     const before = relayedCalls();
     // The protocol is there where the page's own relay carries the call, and not the other's.
     const pages = await assertBadges(context, ['symmetricA', 'symmetricB'], /^Relayed( \(UDP\))?$/);

@@ -129,6 +129,12 @@ describe('turnpike nat-test on loopback', { timeout: 180_000 }, () => {
     assert.deepEqual(report.paths.slice(0, 2).map(({ state }) => state), ['ok', 'ok']);
   }));
 
+  it('has no lifetime to find where there is no NAT', explained(async () => {
+    const { code, report } = await natTest([server.uri('127.0.0.1'), '--secret', secret, '--lifetime', '2s']);
+    assert.equal(code, 0);
+    assert.deepEqual(report.families[0].binding_lifetime, { value: 'inconclusive', reason: 'no-nat' });
+  }));
+
   it('tests a STUN server without asking for a relay', explained(async () => {
     const { code, report } = await natTest([`stun:127.0.0.1:${server.port}`]);
     assert.equal(code, 0);
@@ -222,7 +228,8 @@ describe('turnpike nat-test behind NATs', { timeout: 200_000, skip: labObstacle(
   let lab;
   let server;
   before(explained(async () => {
-    lab = makeLab({ ...Object.fromEntries(Object.keys(kinds).map((kind) => [kind, kind])), noUdp: 'noUdp' });
+    const homes = Object.keys(kinds).map((kind) => [kind, kind]);
+    lab = makeLab({ ...Object.fromEntries(homes), noUdp: 'noUdp', forgetful: 'easy' });
     server = await startLabServer(lab, { discovery: true });
   }));
   after(async () => {
@@ -256,6 +263,19 @@ describe('turnpike nat-test behind NATs', { timeout: 200_000, skip: labObstacle(
       assert.equal(code, 0);
     }));
   }
+
+  it('finds how long a NAT keeps a silent binding', explained(async () => {
+    const { forgetful, easy } = lab.homes;
+    for (const name of ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream']) {
+      forgetful.box.run('sysctl', ['-q', '-w', `net.netfilter.${name}=5`]);
+    }
+    const args = [`turn:${address}`, '--lifetime', '12s'];
+    const [short, long] = await Promise.all([testFrom(forgetful, ...args), testFrom(easy, ...args)]);
+    // Tried are 1, 10 and 12 seconds; Linux itself keeps them for half a minute.
+    assert.deepEqual(short.report.families[0].binding_lifetime, { at_least_s: 1, less_than_s: 10 });
+    assert.deepEqual(long.report.families[0].binding_lifetime, { at_least_s: 12 });
+    for (const { code } of [short, long]) assert.equal(code, 0);
+  }));
 
   it('finds that UDP is blocked, and the way over TCP', explained(async () => {
     const { code, report } = await testFrom(lab.homes.noUdp, `turn:${address}`, `turn:${address}?transport=tcp`);

@@ -412,7 +412,7 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
     });
     const relayed = async () => {
       const { body } = await ask(`http://${listen}`, { path: '/metrics' });
-      return Number(/turnpike_call_paths_total\{path="relayed-tls"\} (\d+)/.exec(body)?.[1]);
+      return Number(/turnpike_call_paths_total\{local="relay",remote="srflx",relay_protocol="tls"\} (\d+)/.exec(body)?.[1]);
     };
 
     it('count the ways of calls, and are for operators alone', explained(async () => {

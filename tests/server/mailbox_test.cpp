@@ -169,4 +169,22 @@ TEST_CASE("a client's connection finds room in a box that is full of datagrams",
   CHECK((stream.connection == turn::PeerConnectionId{7, 9}));
 }
 
+TEST_CASE("a letter to all is in every mailbox, but for those that are full", "[server]") {
+  net::Poller reader;
+  Mailboxes boxes{3};
+  constexpr std::array all{turn::WorkerId{0}, turn::WorkerId{1}, turn::WorkerId{2}};
+  for (const turn::WorkerId worker : all) boxes.of(worker).attach(reader);
+  Mail flood;  // more than fits: the first mail is taken whatever its size
+  add(flood, 1, std::string(Mailbox::max_bytes + 1, 'x'));
+  CHECK(boxes.of(all[1]).deliver(flood));
+
+  CHECK(boxes.tell_all(ForgetUsersLetter{}) == std::vector{all[1]});
+  for (const turn::WorkerId worker : {all[0], all[2]}) {
+    Mail mail;
+    boxes.of(worker).collect(mail);
+    REQUIRE(mail.letters().size() == 1);
+    CHECK(std::holds_alternative<ForgetUsersLetter>(mail.letters().front()));
+  }
+}
+
 }  // namespace turnpike::server

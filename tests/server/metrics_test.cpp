@@ -1,5 +1,7 @@
 #include "server/metrics.h"
 
+#include <unistd.h>
+
 #include "base/seeded_random.h"
 #include "catch.h"
 
@@ -41,17 +43,24 @@ TEST_CASE("metrics tell of datagrams, rooms and the ways that calls took", "[ser
                     R"(","local":"relay","remote":"host","relayProtocol":"tls"})",
                 now, effects);
   rooms.on_text(ConnectionId{2}, "no message", now, effects);
+  signaling::Rooms::Entry entry{"other", "", "", std::nullopt, "relay"};
+  REQUIRE(rooms.enter(ConnectionId{3}, {IpAddress::v4(0xc6336401), ""}, entry, now, effects));
   ServerNumbers numbers;
   numbers.reasons[static_cast<std::size_t>(turn::Reason::relayed_to_peer)] = 42;
 
   const std::string text = metrics_text(rooms, numbers);
   CHECK(has_line(text, R"(turnpike_datagrams_total{reason="relayed_to_peer"} 42)"));
-  CHECK(has_line(text, "turnpike_rooms 1"));
-  CHECK(has_line(text, "turnpike_room_peers 2"));
+  CHECK(has_line(text, "turnpike_rooms 2"));
+  CHECK(has_line(text, R"(turnpike_room_peers{door="native"} 2)"));
+  CHECK(has_line(text, R"(turnpike_room_peers{door="socketio"} 0)"));
+  CHECK(has_line(text, R"(turnpike_room_peers{door="relay"} 1)"));
   CHECK(has_line(text, R"(turnpike_signal_messages_total{direction="in",type="join"} 2)"));
   CHECK(has_line(text, R"(turnpike_signal_rejected_total{code="bad_message"} 1)"));
-  CHECK(has_line(text, R"(turnpike_call_paths_total{path="relayed-tls"} 1)"));
-  CHECK(has_line(text, R"(turnpike_call_paths_total{path="direct"} 0)"));
+  const auto taken = [](const char* labels) {
+    return "turnpike_call_paths_total{" + std::string{labels} + "} ";
+  };
+  CHECK(has_line(text, taken(R"(local="relay",remote="host",relay_protocol="tls")") + "1"));
+  CHECK(has_line(text, taken(R"(local="host",remote="host",relay_protocol="none")") + "0"));
   CHECK(text.find("demo") == std::string::npos);
 }
 
@@ -66,7 +75,10 @@ TEST_CASE("metrics tell of allocations, volume, users and what is about to run o
   numbers.reasons[static_cast<std::size_t>(Reason::refused_wrong_password)] = 3;
   numbers.reasons[static_cast<std::size_t>(Reason::dropped_no_permission)] = 4;
   numbers.relays.relays[static_cast<std::size_t>(Transport::tls)][1] = 5;
-  numbers.relays.answers[0][turn::allocate_code_index(486)] = 6;
+  numbers.relays.answers_to(stun::Method::allocate)[0][turn::answer_code_index(486)] = 6;
+  numbers.relays.answers_to(stun::Method::allocate)[0][turn::answer_code_index(200)] = 13;
+  numbers.relays.opened[0] = 12;
+  numbers.relays.answers_to(stun::Method::channel_bind)[2][turn::answer_code_index(403)] = 14;
   numbers.relays.closed[static_cast<std::size_t>(turn::CloseReason::killed)] = 7;
   numbers.relays.durations[turn::duration_class(seconds{20})] = 2;
   numbers.relays.durations[turn::duration_class(seconds{100'000})] = 1;
@@ -82,6 +94,12 @@ TEST_CASE("metrics tell of allocations, volume, users and what is about to run o
   CHECK(has_line(text, R"(turnpike_relay_dropped_total{reason="no_permission"} 4)"));
   CHECK(has_line(text, R"(turnpike_allocations{family="ipv6",transport="tls"} 5)"));
   CHECK(has_line(text, R"(turnpike_allocations_total{code="486",transport="udp"} 6)"));
+  CHECK(has_line(text, R"(turnpike_allocations_total{code="200",transport="udp"} 12)"));
+  CHECK(has_line(
+      text, R"(turnpike_stun_requests_total{code="200",method="allocate",transport="udp"} 13)"));
+  CHECK(has_line(
+      text,
+      R"(turnpike_stun_requests_total{code="403",method="channel_bind",transport="tls"} 14)"));
   CHECK(has_line(text, R"(turnpike_allocations_closed_total{reason="killed"} 7)"));
   CHECK(has_line(text, R"(turnpike_allocation_duration_seconds_bucket{le="60"} 2)"));
   CHECK(has_line(text, R"(turnpike_allocation_duration_seconds_bucket{le="+Inf"} 3)"));
@@ -107,11 +125,23 @@ TEST_CASE("metrics tell of allocations, volume, users and what is about to run o
 }
 
 TEST_CASE("the process's own numbers come from the kernel", "[server][metrics]") {
-  const ProcessTotals process = read_process();
+  const ProcessTotals process = ProcessReader{}.read();
   CHECK(process.cpu_seconds > 0);
   CHECK(process.resident_bytes > 1'000'000);
   CHECK(process.open_descriptors >= 3);
   CHECK(process.max_descriptors >= process.open_descriptors);
+  CHECK(ProcessReader{false}.read().open_descriptors == process.open_descriptors);
+}
+
+TEST_CASE("where descriptors have to be listed, that is not done again and again",
+          "[server][metrics]") {
+  ProcessReader reader{false};
+  const auto first = reader.read().open_descriptors;
+  const int another = ::dup(2);
+  REQUIRE(another >= 0);
+  CHECK(reader.read().open_descriptors == first);  // 0.1 ms to list are 10 ms without
+  CHECK(ProcessReader{false}.read().open_descriptors == first + 1);
+  ::close(another);
 }
 
 }  // namespace turnpike::server::test

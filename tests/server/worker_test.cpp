@@ -473,6 +473,12 @@ class Rig {
     stop();
     return observer_;
   }
+  /// Stops, and has all allocations end; what was told of them.
+  const AllocationNotes& finish() {
+    stop();
+    for (const auto& worker : workers_) worker->finish();
+    return observer_;
+  }
   /// Stops; of all workers.
   turn::RelayTotals relay_totals() {
     stop();
@@ -640,6 +646,28 @@ TEST_CASE("the observer is told of every allocation, when it comes and when it g
   CHECK(totals.relays.at(static_cast<std::size_t>(Transport::udp))[0] == 0);
   CHECK(totals.relays.at(static_cast<std::size_t>(Transport::tcp))[0] == 1);
   CHECK(totals.volume(turn::RelayDirection::to_peer, turn::RelayPath::send).bytes == 5);
+}
+
+TEST_CASE("what lives ends with the server, and that is told too", "[server]") {
+  Rig rig{{.workers = 2}};
+  Peer peer;
+  UdpCaller alice{rig.doors[0].udp};
+  TcpCaller bob{rig.doors[1].tcp};
+  const Endpoint relayed = alice.allocate();
+  bob.allocate();
+  alice.permit(peer.at().address);
+  alice.send(peer.at(), "12345");
+  CHECK(peer.receive().text == "12345");
+  CHECK(rig.allocations().closed.empty());
+
+  const auto& told = rig.finish();
+  REQUIRE(told.closed.size() == 2);
+  CHECK(told.closed[0].reason == turn::CloseReason::shutdown);
+  CHECK(told.closed[0].allocation.relayed[0] == relayed);
+  CHECK(told.closed[0].allocation.traffic == turn::Traffic{1, 5, 0, 0});
+  CHECK(told.closed[1].allocation.client.transport == Transport::tcp);
+  CHECK(rig.ledger.allocations() == 0);
+  CHECK(rig.relay_totals().closed.at(static_cast<std::size_t>(turn::CloseReason::shutdown)) == 2);
 }
 
 TEST_CASE("two clients of one worker meet without a second pass through the kernel", "[server]") {

@@ -39,7 +39,7 @@ class JsonSchema {
     if (word == "enum")
       return holds(std::find(says.begin(), says.end(), value) != says.end(), word, at);
     if (word == "const") return holds(says == value, word, at);
-    if (word == "minimum") return holds(value >= says, word, at);
+    if (word == "minimum") return holds(!value.is_number() || value >= says, word, at);
     if (word == "maximum") return holds(value <= says, word, at);
     if (word == "minLength") return holds(value.get<std::string>().size() >= says, word, at);
     if (word == "maxLength") return holds(value.get<std::string>().size() <= says, word, at);
@@ -56,8 +56,13 @@ class JsonSchema {
     return is_so ? std::string{} : at + ": " + std::string{word};
   }
   static bool is_of_type(const Json& value, const Json& type) {
-    return (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
-           (type == "string" && value.is_string()) || (type == "boolean" && value.is_boolean()) ||
+    if (type.is_array()) {
+      return std::any_of(type.begin(), type.end(),
+                         [&](const Json& each) { return is_of_type(value, each); });
+    }
+    return (type == "null" && value.is_null()) || (type == "object" && value.is_object()) ||
+           (type == "array" && value.is_array()) || (type == "string" && value.is_string()) ||
+           (type == "boolean" && value.is_boolean()) ||
            (type == "integer" && value.is_number_integer());
   }
   [[nodiscard]] std::string check_items(const Json& schema, const Json& value,

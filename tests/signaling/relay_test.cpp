@@ -179,8 +179,9 @@ TEST_CASE("a call's path counts once as long as it stays the same", "[signaling]
   report["local"] = "host";
   (void)mina.ask(report);
   const auto& paths = world.rooms().counters().paths;
-  CHECK(paths[static_cast<std::size_t>(CallPath::relayed_tls)] == 1);
-  CHECK(paths[static_cast<std::size_t>(CallPath::nat)] == 1);
+  using enum CandidateType;
+  CHECK(paths[index_of({relay, srflx, RelayProtocol::tls})] == 1);
+  CHECK(paths[index_of({host, srflx, RelayProtocol::none})] == 1);
   report["local"] = "carrier pigeon";
   CHECK(mina.ask(report)["code"] == "bad_message");
   report["peer"] = "p_zz";

@@ -114,6 +114,37 @@ TEST_CASE("users are added once, replaced and removed, and that is told", "[stor
   CHECK(changes[0].when == noon + seconds{5});
 }
 
+TEST_CASE("a user is changed as it is at that moment, whoever changed it before", "[store]") {
+  const StoreFiles files;
+  const auto store = files.open();
+  auto alice = user_named("alice");
+  alice.limits.max_allocations = 3;
+  sure(store->add_user(alice, mina));
+  const auto with_bandwidth = [&](StoredUser& user) {
+    CHECK(user.limits.max_allocations == 3);
+    user.limits.bandwidth = 8'000'000;
+    user.name = "mallory";
+    user.created = {};
+  };
+  const auto changed =
+      sure(store->change_user("alice", with_bandwidth, {"key web", noon + seconds{1}}));
+  REQUIRE(changed);
+  CHECK(changed->limits == auth::UserLimits{3, 8'000'000});
+  const auto kept = sure(store->find_user("alice"));
+  REQUIRE(kept);
+  CHECK(kept->limits == changed->limits);
+  CHECK(kept->md5 == alice.md5);
+  CHECK(kept->created == noon);
+  CHECK_FALSE(sure(store->find_user("mallory")));
+  const auto last = sure(store->audit(UINT64_MAX, 1)).at(0);
+  CHECK(last.action == actions::user_change);
+  CHECK(last.subject == "alice");
+  CHECK(last.detail == "limits");
+
+  const auto nobody = [](StoredUser&) { FAIL("nobody of that name"); };
+  CHECK_FALSE(sure(store->change_user("bob", nobody, mina)));
+}
+
 TEST_CASE("a user of another realm is found by the new hash only", "[store]") {
   const StoreFiles files;
   const auto store = files.open();
@@ -422,6 +453,42 @@ TEST_CASE("usage is listed by time and summed by account", "[store]") {
 
   CHECK(sure(store->remove_usage_before(noon + seconds{1})) == 2);
   CHECK(sure(store->usage({}, "", 0, 10)).size() == 2);
+}
+
+TEST_CASE("what lived when the server died is a record up to when it was last seen", "[store]") {
+  const StoreFiles files;
+  const auto named = [](const std::string& allocation, UsageRecord record) {
+    record.allocation = allocation;
+    record.reason = "";
+    return record;
+  };
+  {
+    const auto store = files.open();
+    const std::vector<UsageRecord> seen{named("0-1", used("alice", noon, 1)),
+                                        named("0-2", used("bob", noon, 2)),
+                                        named("1-1", used("carol", noon, 4))};
+    sure(store->note_live_usage(seen));
+    CHECK(sure(store->usage({}, "", 0, 10)).empty());
+    // Seen again, with more; and one has come to its end.
+    const std::vector<UsageRecord> again{named("0-1", used("alice", noon + seconds{10}, 100))};
+    sure(store->note_live_usage(again));
+    auto ended = named("0-2", used("bob", noon + seconds{5}, 3));
+    ended.reason = "deleted";
+    sure(store->append_usage(std::vector{ended}));
+  }
+  const auto store = files.open();
+  CHECK(sure(store->settle_live_usage()) == 2);
+  const auto records = sure(store->usage({}, "", 0, 10));
+  REQUIRE(records.size() == 3);
+  CHECK(records[0].allocation == "0-1");
+  CHECK(records[0].reason == "crashed");
+  CHECK(records[0].ended == noon + seconds{10});
+  CHECK(records[0].started == noon - seconds{50});
+  CHECK(records[0].bytes_to_peer == 100);
+  CHECK(records[1].reason == "deleted");
+  CHECK(records[2].account == "carol");
+  CHECK(sure(store->settle_live_usage()) == 0);
+  CHECK(sure(store->change_counter()) == 0);
 }
 
 TEST_CASE("counts beyond 63 bits become the largest that can be kept", "[store]") {

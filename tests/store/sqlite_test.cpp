@@ -251,7 +251,7 @@ TEST_CASE("a store of a later version is refused and left alone (I09)", "[store]
   CHECK(rows.integer(0) == 99);
 }
 
-TEST_CASE("a store of version 1 becomes one of version 2, with all it has", "[store]") {
+TEST_CASE("a store of version 1 becomes one of the present version, with all it has", "[store]") {
   const StoreFiles files;
   {
     Sealer sealer{read_or_make_key_file(files.location().key_file)};

@@ -28,10 +28,15 @@ std::uint64_t relays(World& world, Transport transport, Family family) {
       .value();
 }
 
-/// How many Allocates over UDP were answered with `code`.
-std::uint64_t answers(World& world, std::uint16_t code) {
-  return world.server().counters().answers.at(0).at(turn::allocate_code_index(code)).value();
+/// How many requests over UDP were answered with `code`.
+std::uint64_t answers(World& world, std::uint16_t code,
+                      stun::Method method = stun::Method::allocate) {
+  const auto& all = world.server().counters().answers_to(method);
+  return all.at(0).at(turn::answer_code_index(code)).value();
 }
+
+/// How many allocations were opened by clients over UDP.
+std::uint64_t opened(World& world) { return world.server().counters().opened.at(0).value(); }
 
 std::uint64_t rejections(World& world, QuotaScope scope) {
   return world.server().counters().quota_rejections.at(static_cast<std::size_t>(scope)).value();
@@ -91,6 +96,27 @@ TEST_CASE("a user part is what the account of a time-limited name is", "[turn][c
   const auto view = world.server().view(named(1)).value();
   CHECK(view.username == name);
   CHECK(view.account == "carol");
+}
+
+TEST_CASE("all allocations end with the server, and each leaves its record", "[turn]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000");
+  auto bob = world.client("198.51.100.8:4000");
+  bob.is("bob", "builder");
+  REQUIRE(alice.allocate().code() == ok);
+  REQUIRE(bob.allocate(with_additional(Family::ipv6)).code() == ok);
+  turn::Effects effects;
+  world.server().end_all(CloseReason::shutdown, world.now(), effects);
+  CHECK(world.server().allocation_count() == 0);
+  CHECK(world.balance().allocations == 0);
+  std::vector<std::string> ended;
+  for (const turn::Effect& effect : effects.list()) {
+    if (const auto* const closed = std::get_if<turn::AllocationClosed>(&effect)) {
+      CHECK(closed->reason == CloseReason::shutdown);
+      ended.push_back(effects.record_of(*closed).username);
+    }
+  }
+  CHECK(ended == std::vector<std::string>{"alice", "bob"});
 }
 
 TEST_CASE("a name is never given again", "[turn]") {
@@ -328,7 +354,8 @@ TEST_CASE("Allocates are counted by how they were answered", "[turn]") {
   bob.is("bob", "builder");
   REQUIRE(alice.allocate().code() == ok);
   CHECK(alice.repeat().code() == ok);  // an answer told again
-  CHECK(answers(world, 200) == 1);
+  CHECK(answers(world, 200) == 2);
+  CHECK(opened(world) == 1);
   CHECK(answers(world, 401) == 1);
   CHECK(again.allocate().code() == 486);
   CHECK(answers(world, 486) == 1);
@@ -340,13 +367,50 @@ TEST_CASE("Allocates are counted by how they were answered", "[turn]") {
   CHECK(answers(world, 400) == 1);
   CHECK(answers(world, 420) == 1);
   CHECK(alice.refresh().code() == ok);
-  CHECK(answers(world, 200) == 1);
+  CHECK(answers(world, 200) == 2);
 
   CHECK(bob.allocate().code() == ok);
+  CHECK(opened(world) == 2);
   bob.refresh(0s);
   world.refuse_relays(turn::RelayOpenError::no_resources);
   CHECK(bob.allocate().code() == 508);
   CHECK(answers(world, 508) == 1);
+}
+
+TEST_CASE("requests of every method are counted by how they were answered, indications are not",
+          "[turn]") {
+  using stun::Method;
+  World world;
+  auto alice = world.client("198.51.100.7:4000");
+  CHECK(alice.request_once(Method::binding).code() == ok);
+  CHECK(alice.request_once(Method::binding, with_raw(0x7777, {})).code() == 420);
+  CHECK(alice.permit("9.9.9.9").code() == 437);
+  REQUIRE(alice.allocate().code() == ok);
+  CHECK(alice.permit("9.9.9.9").code() == ok);
+  CHECK(alice.permit("127.0.0.1").code() == 403);
+  CHECK(alice.bind_channel(ch, "9.9.9.9:5000").code() == ok);
+  CHECK(alice.bind_channel(ch, "9.9.9.9:5001").code() == 400);
+  CHECK(alice.send("9.9.9.9:5000", "12345") == Reason::relayed_to_peer);
+  CHECK(alice.send_channel(ch, "12345") == Reason::relayed_to_peer);
+  CHECK(alice.refresh(0s).code() == ok);
+
+  CHECK(answers(world, 200, Method::binding) == 1);
+  CHECK(answers(world, 420, Method::binding) == 1);
+  CHECK(answers(world, 401, Method::create_permission) == 1);  // the challenge
+  CHECK(answers(world, 437, Method::create_permission) == 1);
+  CHECK(answers(world, 200, Method::create_permission) == 1);
+  CHECK(answers(world, 403, Method::create_permission) == 1);
+  CHECK(answers(world, 200, Method::channel_bind) == 1);
+  CHECK(answers(world, 400, Method::channel_bind) == 1);
+  CHECK(answers(world, 200, Method::refresh) == 1);
+  CHECK(answers(world, 200, Method::allocate) == 1);
+  std::uint64_t all = 0;
+  for (const auto& of_method : world.server().counters().requests) {
+    for (const auto& of_transport : of_method) {
+      for (const auto& count : of_transport) all += count;
+    }
+  }
+  CHECK(all == 10);
 }
 
 TEST_CASE("an operator learns which limit is too tight", "[turn][Q02][Q09]") {

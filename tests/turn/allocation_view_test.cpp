@@ -22,6 +22,7 @@ TEST_CASE("what is no allocation's name is not read as one", "[turn]") {
 TEST_CASE("each reason for an end has a name of its own", "[turn]") {
   CHECK(to_string(CloseReason::expired) == "expired");
   CHECK(to_string(CloseReason::client_gone) == "client_gone");
+  CHECK(to_string(CloseReason::shutdown) == "shutdown");
   CHECK(to_string(CloseReason::failed) == "failed");
 }
 

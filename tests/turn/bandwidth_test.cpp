@@ -136,6 +136,35 @@ TEST_CASE("a user's own bandwidth holds instead of that for all, a new one from 
   CHECK(sent_at_once(world, dora) == 1000);
 }
 
+TEST_CASE("a user's new bandwidth holds at once for what the user has, and for nobody else",
+          "[turn][Q03]") {
+  WorldSettings settings;
+  settings.asks_for_users = true;
+  World world{settings};
+  auto alice = caller(world, "198.51.100.9:4000");
+  auto dora = world.client("198.51.100.7:4000");
+  dora.is("dora", "explorer").log_in();
+  REQUIRE(dora.allocate().reason == Reason::parked);
+  world.answer_user("dora", "explorer");
+  REQUIRE(dora.receive().value().code() == ok);
+  REQUIRE(dora.bind_channel(ch, "8.8.8.8:5000").code() == ok);
+  CHECK(sent_at_once(world, dora) == 1000);  // nothing is limited
+
+  world.server().on_user_limits("dora", {.bandwidth = 8 * mbit});
+  CHECK(sent_at_once(world, dora) == 250);
+  world.advance(1s);
+  world.server().on_user_limits("dora", {.bandwidth = 80 * mbit});
+  CHECK(sent_at_once(world, dora, 3000) == 2500);
+  world.advance(1s);
+  world.server().on_user_limits("dora", {});
+  CHECK(sent_at_once(world, dora) == 1000);
+
+  // A user of the configuration is not limited by a stored one of the same name.
+  world.server().on_user_limits("alice", {.bandwidth = 8 * mbit});
+  world.server().on_user_limits("nobody", {.bandwidth = 8 * mbit});
+  CHECK(sent_at_once(world, alice) == 1000);
+}
+
 TEST_CASE("all users share the total, and what it drops costs the user nothing", "[turn][Q03]") {
   WorldSettings settings;
   settings.limits.bandwidth_total = 8 * mbit;

@@ -16,10 +16,10 @@ TEST_CASE("a duration is in the first class that it does not exceed", "[turn]") 
 }
 
 TEST_CASE("every code has a place, unforeseen ones that of 500", "[turn]") {
-  for (const std::uint16_t code : allocate_codes) {
-    CHECK(allocate_codes.at(allocate_code_index(code)) == code);
+  for (const std::uint16_t code : answer_codes) {
+    CHECK(answer_codes.at(answer_code_index(code)) == code);
   }
-  CHECK(allocate_codes.at(allocate_code_index(999)) == 500);
+  CHECK(answer_codes.at(answer_code_index(999)) == 500);
 }
 
 TEST_CASE("the counters of two servers add up, each to its own", "[turn]") {
@@ -28,7 +28,8 @@ TEST_CASE("the counters of two servers add up, each to its own", "[turn]") {
   one.relays[1][0] += 5;
   --one.relays[1][0];
   two.relays[1][0] += 1;
-  one.answers[0][3] += 7;
+  one.answers_to(stun::Method::refresh)[0][3] += 7;
+  two.opened[2] += 6;
   two.closed[2] += 2;
   two.durations[4] += 3;
   two.duration_seconds += 900;
@@ -39,7 +40,9 @@ TEST_CASE("the counters of two servers add up, each to its own", "[turn]") {
   totals += one;
   totals += two;
   CHECK(totals.relays[1][0] == 5);
-  CHECK(totals.answers[0][3] == 7);
+  CHECK(totals.answers_to(stun::Method::refresh)[0][3] == 7);
+  CHECK(totals.answers_to(stun::Method::allocate)[0][3] == 0);
+  CHECK(totals.opened[2] == 6);
   CHECK(totals.closed[2] == 2);
   CHECK(totals.durations[4] == 3);
   CHECK(totals.duration_seconds == 900);
@@ -47,6 +50,12 @@ TEST_CASE("the counters of two servers add up, each to its own", "[turn]") {
   CHECK(totals.volume(RelayDirection::to_client, RelayPath::send).bytes == 9);
   CHECK(totals.volume(RelayDirection::to_peer, RelayPath::send).bytes == 0);
   CHECK(totals.quota_rejections[1] == 1);
+}
+
+TEST_CASE("methods are spelled as metrics spell them", "[turn]") {
+  CHECK(metric_name(stun::Method::binding) == "binding");
+  CHECK(metric_name(stun::Method::create_permission) == "create_permission");
+  CHECK(metric_name(stun::Method::connection_bind) == "connection_bind");
 }
 
 TEST_CASE("directions, paths and scopes are spelled as metrics spell them", "[turn]") {

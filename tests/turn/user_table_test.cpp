@@ -22,6 +22,15 @@ TEST_CASE("a user is kept once however many allocations it has", "[turn]") {
   CHECK(users.size() == 0);
 }
 
+TEST_CASE("a user is found by name for as long as it has allocations", "[turn]") {
+  UserTable users;
+  const UserId alice = users.acquire("1795219200:alice", "alice");
+  CHECK(users.find("1795219200:alice") == alice);
+  CHECK_FALSE(users.find("alice"));
+  users.release(alice);
+  CHECK_FALSE(users.find("1795219200:alice"));
+}
+
 TEST_CASE("two names of one account are two users", "[turn]") {
   UserTable users;
   const UserId old_name = users.acquire("1795219200:alice", "alice");

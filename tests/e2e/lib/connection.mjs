@@ -1,10 +1,13 @@
 // A client's TCP or TLS connection to the server, message by message and byte by byte.
 
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { staticPassword } from './server.mjs';
-import { attributeType, decode, encode, firstMessage, longTermKey, messageType, transactionIdOf } from './stun.mjs';
+import {
+  attributeType, decode, encode, firstMessage, longTermKey, messageType, transactionIdOf, xorValue,
+} from './stun.mjs';
 import { within } from './until.mjs';
 
 const udp = Buffer.from([17, 0, 0, 0]); // REQUESTED-TRANSPORT (RFC 8656 §18.7)
@@ -91,13 +94,30 @@ export class Connection {
     const type = messageType.allocateRequest;
     const challenge = await this.request(encode({ type, attributes: [requested] }));
     const realm = challenge.attributes.get(attributeType.realm);
-    const attributes = [
-      requested,
+    this.key = longTermKey(user, realm, staticPassword);
+    this.signed = [
       [attributeType.username, user],
       [attributeType.realm, realm],
       [attributeType.nonce, challenge.attributes.get(attributeType.nonce)],
     ];
-    return this.request(encode({ type, attributes, key: longTermKey(user, realm, staticPassword) }));
+    return this.request(encode({ type, attributes: [requested, ...this.signed], key: this.key }));
+  }
+
+  /// Asks for a permission for `peer`; after allocate().
+  permit(peer) {
+    const transactionId = randomBytes(12);
+    const attributes = [[attributeType.xorPeerAddress, xorValue(peer, transactionId)], ...this.signed];
+    return this.request(encode({ type: messageType.createPermissionRequest, attributes, key: this.key, transactionId }));
+  }
+
+  /// Sends `payload` through the relay.
+  sendTo(peer, payload) {
+    const transactionId = randomBytes(12);
+    const attributes = [
+      [attributeType.xorPeerAddress, xorValue(peer, transactionId)],
+      [attributeType.data, Buffer.from(payload)],
+    ];
+    this.write(encode({ type: messageType.sendIndication, attributes, transactionId }));
   }
 
   /// Says goodbye with a FIN.

@@ -29,8 +29,8 @@ const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
 function toml({
-  port, tls, dtls, proxied, natDiscovery, relay, tcpRelays, mobility, workers, limits, signaling, users,
-  apiKeys, httpPort, metricsListen, webRoot, domain,
+  port, tls, dtls, proxied, natDiscovery, relay, relaying, tcpRelays, mobility, workers, limits, signaling, users,
+  apiKeys, secret, httpPort, metricsListen, webRoot, domain,
 }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
   const inlineKeys = Object.entries(apiKeys ?? {}).map(([id, value]) => `{ id = ${toToml(id)}, value = ${toToml(value)} }`);
@@ -60,6 +60,7 @@ function toml({
     `ports = "${relay.first}-${relay.last}"`,
     `tcp = ${tcpRelays}`,
     `mobility = ${mobility}`,
+    ...Object.entries(relaying).map(([key, value]) => `${key} = ${toToml(value)}`),
     '',
     '[limits]',
     ...Object.entries(limits).map(([key, value]) => `${key} = ${toToml(value)}`),
@@ -72,7 +73,7 @@ function toml({
     `listen = ${toToml(metricsListen)}`,
     '',
     '[auth]',
-    `secrets = [{ id = "t", value = ${toToml(restSecret)} }]`,
+    `secrets = [{ id = "t", value = ${toToml(secret)} }]`,
     `users = [${inlineUsers.join(', ')}]`,
     ...(apiKeys ? [`api_keys = [${inlineKeys.join(', ')}]`] : []),
     '',
@@ -127,11 +128,11 @@ export const fullServer = {
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
 /// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062), `mobility` moving ones
 /// (RFC 8016); `workers` is how many there are, one per core unless given. `signaling` are keys of that
-/// section, `apiKeys` the API keys by their ids. `http` opens a plain HTTP listener too; `metricsListen`,
+/// section, `relaying` further ones of [relay], `apiKeys` the API keys by their ids. `http` opens a plain HTTP listener too; `metricsListen`,
 /// `webRoot` and `domain` are the keys of the configuration that are called so.
 export async function startServer({
   users = [], allowPeers = [], tls, dtls, proxied, limits, relayPorts, discoveryAddresses, binary, environment,
-  options = [], tcpRelays = false, mobility = false, workers = 0, signaling = {},
+  options = [], relaying = {}, tcpRelays = false, mobility = false, workers = 0, signaling = {},
   apiKeys, http = false, metricsListen = '', webRoot, domain,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
@@ -151,6 +152,7 @@ export async function startServer({
     dtls,
     proxied: proxiedPorts,
     relay: relayPortRange({ ports: relayPorts }),
+    relaying,
     limits: { ...noLimits, ...limits },
     signaling,
     users,
@@ -158,6 +160,7 @@ export async function startServer({
     mobility,
     workers,
     apiKeys,
+    secret: restSecret,
     httpPort,
     metricsListen,
     webRoot,
@@ -234,6 +237,15 @@ export async function startServer({
       await server.ended;
       server = start('server', program, command, { env });
       await untilItAnswers();
+    },
+
+    /// Its configuration file.
+    config,
+
+    /// Writes the configuration anew with other `settings`: those above by their names, and `secret`.
+    async reconfigure({ tls: files, ...others }) {
+      Object.assign(settings, others, files && { tls: { ...files, port: tlsPort } });
+      await writeFile(config, toml(settings));
     },
 
     /// Its process, for what `stop` does not do.

@@ -15,11 +15,16 @@ export class TurnClient {
     client.socket.bind(0, '127.0.0.1');
     await once(client.socket, 'listening');
     const type = messageType.allocateRequest;
-    client.challenge = (await client.#exchange(encode({ type, attributes: [overUdp] }))).attributes;
-    const realm = client.challenge.get(attributeType.realm);
-    client.key = longTermKey(username, realm, credential);
-    const answer = await client.#request(type, () => [overUdp]);
-    [client.relayed] = xorAddresses(answer, attributeType.xorRelayedAddress);
+    try {
+      client.challenge = (await client.#exchange(encode({ type, attributes: [overUdp] }))).attributes;
+      const realm = client.challenge.get(attributeType.realm);
+      client.key = longTermKey(username, realm, credential);
+      const answer = await client.#request(type, () => [overUdp]);
+      [client.relayed] = xorAddresses(answer, attributeType.xorRelayedAddress);
+    } catch (error) {
+      client.discard(); // an open socket would keep node alive
+      throw error;
+    }
     return client;
   }
 
@@ -71,7 +76,10 @@ export class TurnClient {
     return decode(bytes).attributes.get(attributeType.data)?.toString();
   }
 
+  /// A second time, too.
   discard() {
+    if (this.isClosed) return;
+    this.isClosed = true;
     this.socket.close();
   }
 }

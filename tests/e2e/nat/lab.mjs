@@ -102,7 +102,7 @@ class Lab {
       this.server.forwardsPackets();
       const homes = Object.entries(kinds).map(([name, kind], index) =>
         [name, this.#addHome(`${run}-${name}`, kind, index + 1)]);
-      /// By name: the hosts at home, each with its `kind`, `address` and `publicAddress`.
+      /// By name: the hosts at home, each with its `kind`, `box`, `address` and `publicAddress`.
       this.homes = Object.fromEntries(homes);
     } catch (error) {
       this.remove();
@@ -137,7 +137,7 @@ class Lab {
     const rules = rulesOf(kind, { home: address, box: boxAddress(number), secondServer: serverAddresses[1] });
     box.run('nft', ['-f', '-'], { input: rules });
     box.forwardsPackets();
-    return Object.assign(home, { kind, address, publicAddress: isTransparent(kind) ? address : boxAddress(number) });
+    return Object.assign(home, { kind, box, address, publicAddress: isTransparent(kind) ? address : boxAddress(number) });
   }
 
   /// Takes everything down, also what is only half there.

@@ -45,11 +45,11 @@ const configurationWith = ({ certificate, key }, discovery) => [
 // A program for node: what the server says at the URL.
 const fetchProgram = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => console.log(text))';
 
-/// The value of a line of `text`, the exposition of the metrics.
-function valueIn(text, metric) {
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${metric} `));
-  if (!line) throw new Error(`there is no metric ${metric}`);
-  return Number(line.slice(metric.length));
+/// The sum of the lines of `text`, the exposition of the metrics, whose names and labels match.
+function sumIn(text, pattern) {
+  const lines = text.split('\n').map((line) => line.split(' ')).filter(([name]) => pattern.test(name));
+  if (lines.length === 0) throw new Error(`there is no metric ${pattern}`);
+  return lines.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 /// Starts it in `lab` and returns once it listens. `discovery` switches RFC 5780 on.
@@ -83,10 +83,10 @@ export async function startLabServer(lab, { discovery = false } = {}) {
     /// Where its pages are, with `localCertificate()`.
     origin: `https://${serverAddresses[0]}`,
 
-    /// The value of a metric, named with its labels as /metrics does.
-    valueOf(metric) {
+    /// The sum of the metrics whose names with their labels, as /metrics has them, match.
+    sumOf(pattern) {
       const text = lab.server.run(process.execPath, ['-e', fetchProgram, `http://${metricsAddress}/metrics`]);
-      return valueIn(text.toString(), metric);
+      return sumIn(text.toString(), pattern);
     },
 
     discard,
