@@ -68,6 +68,7 @@ struct ServerUsage {
   ProcessUsage spent;  ///< during the measurement
   std::uint64_t resident_before = 0;
   std::uint64_t resident_after = 0;
+  std::optional<nanoseconds> set_up_cpu{};  ///< idle: for making the allocations
 };
 
 struct Report {

@@ -92,6 +92,8 @@ Json server_json(const Report& report) {
   }
   if (const auto bytes = bytes_per_allocation(report)) {
     json["resident_bytes_per_allocation"] = *bytes;
+    json["cpu_ns_per_allocation"] = static_cast<double>(server.set_up_cpu->count()) /
+                                    static_cast<double>(report.plan.allocations);
   }
   return json;
 }
@@ -188,6 +190,9 @@ std::string server_text(const Report& report) {
   }
   if (const auto bytes = bytes_per_allocation(report)) {
     text += line("memory", fmt::format("{:.0f} bytes resident an allocation", *bytes));
+    text += line("cost", fmt::format("{:.1f} µs of CPU to make one with its channel",
+                                     static_cast<double>(server.set_up_cpu->count()) / 1e3 /
+                                         static_cast<double>(report.plan.allocations)));
   }
   return text;
 }
@@ -226,7 +231,7 @@ std::optional<double> server_ns_per_unit(const Report& report) {
 }
 
 std::optional<double> bytes_per_allocation(const Report& report) {
-  if (report.plan.mode != Mode::idle || !report.server) return std::nullopt;
+  if (!report.server || !report.server->set_up_cpu) return std::nullopt;
   const auto grown = static_cast<double>(report.server->resident_after) -
                      static_cast<double>(report.server->resident_before);
   return grown / static_cast<double>(report.plan.allocations);

@@ -1,6 +1,7 @@
 #include "bench/run.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -255,25 +256,27 @@ void run_idle(const Plan& plan, Random& random, Report& report) {
     const auto links = open_links(plan, count);
     SetUp set_up{plan, count, *links, random};
     const Instant start = net::read_clock().instant;
+    const Meter meter{plan};
     set_up.allocate();
     set_up.bind(std::vector<Endpoint>(count, peer));
+    meter.stop(report);
     report.set_up = net::read_clock().instant - start;
     then();
     set_up.remove();
   };
   // A few first: code and tables that any allocation needs are not the price of each.
   make(std::min<std::size_t>(plan.allocations, 32), [] {});
-  std::uint64_t resident_before = 0;
-  if (plan.server_process) resident_before = usage_now(*plan.server_process).resident_bytes;
   make(plan.allocations, [&] {
+    const std::optional<ServerUsage> making = report.server;
     const Instant start = net::read_clock().instant;
     const Meter meter{plan};
-    ::usleep(static_cast<useconds_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(plan.duration).count()));
+    ::poll(nullptr, 0, static_cast<int>(std::chrono::ceil<milliseconds>(plan.duration).count()));
     meter.stop(report);
     report.elapsed = net::read_clock().instant - start;
+    if (!making) return;
+    report.server->resident_before = making->resident_before;
+    report.server->set_up_cpu = making->spent.cpu;
   });
-  if (report.server) report.server->resident_before = resident_before;
 }
 
 }  // namespace
