@@ -11,6 +11,7 @@ using Fraction = std::chrono::duration<double>;
 
 /// A load that was late by more than this does not make up for it: a burst would measure the load.
 constexpr Fraction patience{0.02};
+constexpr double rounding = 1e-6;
 /// Trains at once: between bursts there is time to receive.
 constexpr std::uint64_t burst = 32;
 
@@ -26,7 +27,8 @@ std::uint64_t Pacer::due(Instant now, std::uint64_t on_their_way) {
   if (!rate_) return std::min(burst, room_ - std::min(room_, on_their_way));
   const double elapsed = Fraction{now - started_}.count();
   if (elapsed < 0) return 0;
-  const auto due_by_now = static_cast<std::uint64_t>(elapsed * *rate_) + 1;  // the first at once
+  // The first at once. next() must be late enough, whatever is lost in the last bits.
+  const auto due_by_now = static_cast<std::uint64_t>(elapsed * *rate_ + rounding) + 1;
   std::uint64_t behind = due_by_now - std::min(due_by_now, released_);
   const auto backlog_max = static_cast<std::uint64_t>(*rate_ * patience.count()) + burst;
   if (behind > backlog_max) {

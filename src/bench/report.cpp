@@ -46,7 +46,7 @@ std::string rate_text(const Rate& rate) {
 
 Json plan_json(const Plan& plan) {
   Json json{{"target", plan.target},
-            {"server", plan.server.to_string()},
+            {"endpoint", plan.server.to_string()},
             {"against", plan.against == Against::turn ? "turn" : "forwarder"},
             {"mode", to_string(plan.mode)},
             {"transport", to_string(plan.transport)},
