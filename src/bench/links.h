@@ -40,7 +40,7 @@ class Links {
   /// when a connection has ended.
   virtual bool receive(MessageSink& sink) = 0;
   /// From now on `client` is somebody the server has never seen. Throws BenchFailure when this host
-  /// cannot do that.
+  /// cannot do that. Not for calling from a sink.
   virtual void renew(std::size_t client) = 0;
   /// Readable when receive() has something to do.
   [[nodiscard]] virtual int descriptor() const = 0;

@@ -286,6 +286,7 @@ Report run(const Plan& plan, Random& random) {
   if (plan.core && !pin_to_core(*plan.core)) {
     throw refused(fmt::format("--cpu: this process may not run on core {}", *plan.core));
   }
+  if (plan.server_process) static_cast<void>(usage_now(*plan.server_process));
   Report report{};
   report.plan = plan;
   switch (plan.mode) {

@@ -51,9 +51,24 @@ SetUp::SetUp(const Plan& plan, std::size_t clients, Links& links, Random& random
   }
 }
 
-void SetUp::allocate() { run(Task::allocate, {}); }
-void SetUp::bind(const std::vector<Endpoint>& peers) { run(Task::bind, peers); }
+void SetUp::allocate() {
+  run(Task::allocate, {});
+  stop_if_refused();
+}
+
+void SetUp::bind(const std::vector<Endpoint>& peers) {
+  run(Task::bind, peers);
+  stop_if_refused();
+}
+
 void SetUp::remove() { run(Task::remove, {}); }
+
+void SetUp::stop_if_refused() {
+  if (!failure_) return;
+  const SessionFailure failure = *failure_;
+  remove();  // what was made before the server had enough
+  throw failure_from(plan_, failure);
+}
 
 std::vector<Endpoint> SetUp::relayed() const {
   std::vector<Endpoint> addresses;
@@ -64,12 +79,14 @@ std::vector<Endpoint> SetUp::relayed() const {
 
 void SetUp::run(Task task, const std::vector<Endpoint>& peers) {
   task_ = task;
+  failure_.reset();
   busy_.clear();
   pending_ = 0;
   std::size_t next = 0;
   Instant next_check = net::read_clock().instant + deadline_interval;
   while (next < sessions_.size() || pending_ > 0) {
     Instant now = net::read_clock().instant;
+    if (failure_ && task != Task::remove) next = sessions_.size();
     while (next < sessions_.size() && pending_ < busy_max) {
       const std::size_t client = next++;
       if (task == Task::remove && !sessions_[client].has_allocation()) continue;
@@ -124,7 +141,7 @@ void SetUp::on_step(std::size_t client, TurnSession::Step step) {
     case TurnSession::Step::send:
       return send(client);
     case TurnSession::Step::failed:
-      if (task_ != Task::remove) throw failure_from(plan_, sessions_[client].failure());
+      failure_ = sessions_[client].failure();
       break;
     case TurnSession::Step::done:
       break;

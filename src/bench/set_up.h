@@ -34,6 +34,7 @@ class SetUp final : private MessageSink {
   void on_step(std::size_t client, TurnSession::Step step);
   void on_deadlines(Instant now);
   void send(std::size_t client);
+  void stop_if_refused();
 
   const Plan& plan_;
   Links& links_;
@@ -41,6 +42,7 @@ class SetUp final : private MessageSink {
   Task task_ = Task::allocate;
   std::vector<std::size_t> busy_;  // may hold some that are not any more
   std::size_t pending_ = 0;
+  std::optional<SessionFailure> failure_;  // the latest of this task
 };
 
 /// The sentence for a request that failed.

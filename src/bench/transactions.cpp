@@ -1,6 +1,7 @@
 #include "bench/transactions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "bench/set_up.h"
 #include "net/clock.h"
@@ -18,7 +19,7 @@ Transactions::Transactions(const Plan& plan, Links& links, Random& random, bool 
   const client::LongTermClient user{plan.username, plan.password};
   clients_.reserve(plan.allocations);
   for (std::size_t i = 0; i < plan.allocations; ++i) {
-    clients_.push_back({TurnSession{static_cast<std::uint32_t>(i), user, random}, {}, false});
+    clients_.push_back({TurnSession{static_cast<std::uint32_t>(i), user, random}, {}});
     idle_.push_back(i);
   }
 }
@@ -60,6 +61,7 @@ void Transactions::begin_next(Instant now) {
   Client& client = clients_[number];
   client.began = now;
   client.is_deleting = false;
+  if (plan_.mode == Mode::churn && std::exchange(client.is_known, false)) links_.renew(number);
   if (plan_.mode == Mode::binding) {
     client.session.begin_binding(now);
   } else {
@@ -119,7 +121,7 @@ void Transactions::on_done(std::size_t number, Instant now) {
 }
 
 void Transactions::finish(std::size_t client) {
-  if (plan_.mode == Mode::churn) links_.renew(client);
+  clients_[client].is_known = true;
   idle_.push_back(client);
 }
 

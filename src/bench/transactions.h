@@ -36,6 +36,7 @@ class Transactions final : private MessageSink {
     TurnSession session;
     Instant began;
     bool is_deleting = false;
+    bool is_known = false;  ///< to the server
   };
 
   void begin_next(Instant now);
