@@ -26,6 +26,7 @@ constexpr const char* footer = R"(Examples:
   turnpike doctor                                 is everything right with this server?
   turnpike nat-test turn.example.com              what does this network do to calls?
   turnpike conformance turn:turn.example.com --user alice --password @secret.txt
+  turnpike bench 127.0.0.1 --secret @secret.txt   how fast is it, and what does a packet cost?
 
 `turnpike COMMAND --help` says more. Exit codes: 0 ok, 1 the answer is no, 2 usage,
 3 degraded, 4 refused (credentials), 69 unavailable, 78 configuration.)";
@@ -60,6 +61,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Io& io) {
   add_doctor(app, context);
   add_nat_test(app, context);
   add_conformance(app, context);
+  add_bench(app, context);
   add_import(app, context);
   add_completion(app, context);
   add_version(app, context);

@@ -41,6 +41,7 @@ void add_stun(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_nat_test(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

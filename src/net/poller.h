@@ -66,6 +66,9 @@ class Poller {
   /// The events are valid until the next call.
   [[nodiscard]] std::span<const Event> wait(std::optional<nanoseconds> timeout);
 
+  /// Readable when wait() would return at once: for another set. Stays owned by this object.
+  [[nodiscard]] int descriptor() const { return epoll_; }
+
   /// Makes the running or the next wait() return an event with `wake_token`; several calls may
   /// make one event. From any thread.
   void wake();

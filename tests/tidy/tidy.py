@@ -25,14 +25,16 @@ MAY_INCLUDE = {
     "net": ["base"],
     # Tests servers from outside: it must not share the logic of ours.
     "conformance": ["base", "stun", "auth", "client", "net"],
+    # Loads servers from outside, and must not share the logic of ours either.
+    "bench": ["base", "stun", "auth", "client", "net"],
     "server": ["base", "stun", "auth", "turn", "client", "signaling", "store", "net"],
     # Tries paths and hosts for people: `conformance`, whose connections it uses; `server`, whose
     # configuration doctor compares with what it finds.
     "diagnosis": ["base", "stun", "auth", "client", "net", "conformance", "server"],
     # DESIGN §2 and: `server`, whose configuration the commands read; `net`, whose sockets they use;
     # `signaling`, whose room tokens they mint.
-    "cli": ["base", "stun", "auth", "client", "signaling", "store", "net", "conformance", "server",
-            "diagnosis"],
+    "cli": ["base", "stun", "auth", "client", "signaling", "store", "net", "conformance", "bench",
+            "server", "diagnosis"],
 }
 
 # Take bytes and the time, return values: no sockets, threads, clocks, randomness, logging.

@@ -1,0 +1,219 @@
+// script/bench relay: this server, coturn and a bare forwarder under the same load of `turnpike bench`, in
+// turns, and a table of what a packet costs each.
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { fileWith } from '../tests/e2e/lib/conformance.mjs';
+import { start } from '../tests/e2e/lib/process.mjs';
+import { contenders, coturnVersion, password, startContender, user } from './lib/contenders.mjs';
+import { chooseCores, describeBuild, describeMachine } from './lib/machine.mjs';
+import { cases } from './lib/relay_cases.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const binary = process.env.TURNPIKE_BINARY ?? path.join(root, 'build/release/turnpike');
+// The load may be another build than the server, so that two servers can be compared.
+const load = process.env.TURNPIKE_LOAD ?? path.join(root, 'build/release/turnpike');
+const forwarder = path.join(root, 'build/release/turnpike_forwarder');
+const documentPath = path.join(root, 'docs/benchmarks.md');
+const jsonPath = path.join(root, 'build/bench/relay.json');
+const markers = { begin: '<!-- relay: begin -->', end: '<!-- relay: end -->' };
+
+function options() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      only: { type: 'string', multiple: true, default: [] },
+      rounds: { type: 'string', default: '5' },
+      list: { type: 'boolean', default: false },
+    },
+  });
+  if (positionals.length > 1) throw new Error('one number of seconds at most');
+  return { ...values, rounds: Number(values.rounds), seconds: Number(positionals[0] ?? 2) };
+}
+
+/// `*` stands for anything.
+function chosen(patterns) {
+  if (patterns.length === 0) return cases;
+  const matches = (pattern, name) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(name);
+  for (const pattern of patterns) {
+    if (!cases.some(({ name }) => matches(pattern, name))) throw new Error(`no case is called ${pattern}; --list shows them`);
+  }
+  return cases.filter(({ name }) => patterns.some((pattern) => matches(pattern, name)));
+}
+
+/// As command line; true stands for a flag without value.
+const flagsFrom = (flags) => Object.entries(flags).flatMap(([name, value]) =>
+  value === true ? [`--${name}`] : [`--${name}`, String(value)]);
+
+async function measure(server, { flags }, { seconds, passwordFile, cores }) {
+  const isSecured = ['tls', 'dtls'].includes(flags.transport);
+  const args = [
+    'bench', `127.0.0.1:${server.port}`, ...(isSecured ? ['--tls-port', String(server.tlsPort)] : []),
+    '--user', user, '--password', passwordFile,
+    '--server-pid', String(server.pid), '--cpu', String(cores.load), '--output', 'json',
+    ...server.flags, ...flagsFrom({ seconds, ...flags }),
+  ];
+  const run = start(`load for ${server.name}`, load, args);
+  const { code } = await run.ended;
+  if (code !== 0) throw new Error(`the load failed:\n${run.log.text}\n${server.log.text}`);
+  return JSON.parse(run.log.text.split('\n').findLast((line) => line.startsWith('{')));
+}
+
+/// Interleaved: A B C, A B C… so that what disturbs the machine disturbs all alike.
+async function measureCase(one, settings) {
+  const results = Object.fromEntries(one.contenders.map((name) => [name, []]));
+  const startAll = () => Promise.all(one.contenders.map((name) =>
+    startContender(name, { cores: [settings.cores.server], binary, forwarder })));
+  const stopAll = (servers) => Promise.all(servers.map((server) => server.stop()));
+  let servers = await startAll();
+  try {
+    for (let round = 0; round < settings.rounds; round += 1) {
+      if (one.isFresh && round > 0) {
+        await stopAll(servers);
+        servers = await startAll();
+      }
+      for (const server of servers) results[server.name].push(await measure(server, one, settings));
+    }
+  } finally {
+    await stopAll(servers);
+  }
+  return results;
+}
+
+// --- Figures -------------------------------------------------------------------------------------
+
+function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { median, min: sorted[0], max: sorted.at(-1) };
+}
+
+const medianOf = (results, pick) => spread(results.map(pick)).median;
+const sum = (values) => values.reduce((all, value) => all + value, 0);
+
+/// One case as it goes into the JSON: figures by contender, in the order of the case's figures.
+function summary(one, results) {
+  const byContender = Object.entries(results).map(([name, reports]) => [name, {
+    figures: one.figures.map(({ unit, of }) => ({ unit, ...spread(reports.map(of)) })),
+    lost: sum(reports.map(({ packets }) => packets?.lost ?? 0)),
+    sent: sum(reports.map(({ packets }) => packets?.sent ?? 0)),
+    perSecond: medianOf(reports, ({ packets, transactions }) => (packets ?? transactions)?.per_second ?? 0),
+    serverShare: medianOf(reports, ({ server }) => server.cpu_share),
+    loadShare: medianOf(reports, ({ load: { cpu_ns: ns }, seconds }) => ns / 1e9 / seconds),
+    reports,
+  }]);
+  return { name: one.name, title: one.title, flags: one.flags, contenders: Object.fromEntries(byContender) };
+}
+
+/// What has to be true of a case, each as {text, holds}; `all` are the summaries so far.
+function judge(one, all) {
+  const figuresOf = (caseName, name) => all[caseName]?.contenders[name]?.figures;
+  return one.targets.flatMap(({ subject, of, ofCase = one.name, factor, most }) => {
+    const ours = figuresOf(one.name, subject);
+    const theirs = of && figuresOf(ofCase, of);
+    if (!ours || (of && !theirs)) return [];
+    // Ratios hold for each of the figures, an absolute bound for the first.
+    return (of ? ours : ours.slice(0, 1)).map(({ median, unit }, i) => {
+      const who = subject === 'turnpike' ? '' : `${subject}: `;
+      if (!of) return { text: `${who}${shown(median)} ${unit}, at most ${most}`, holds: median <= most };
+      const than = ofCase === one.name ? of : `${of} in ${ofCase}`;
+      const ratio = median / theirs[i].median;
+      const unitShown = ours.length > 1 ? ` (${unit})` : '';
+      return { text: `${who}${ratio.toFixed(2)} of ${than}${unitShown}, at most ${factor}`, holds: ratio <= factor };
+    }).slice(0, ofCase === one.name ? undefined : 1);
+  });
+}
+
+function shown(value) {
+  if (value === undefined) return '–';
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+const shownSpread = ({ median, min, max }) => `${shown(median)} (${shown(min)}–${shown(max)})`;
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
+
+function caseText(result, verdicts) {
+  const lines = [`\n${result.name}: ${result.title}`];
+  for (const [name, { figures, perSecond, serverShare, loadShare, lost }] of Object.entries(result.contenders)) {
+    const values = figures.map((figure) => `${shownSpread(figure)} ${figure.unit}`).join(', ');
+    const loss = lost > 0 ? `, ${lost} lost` : '';
+    lines.push(`  ${name.padEnd(17)} ${values}; ${perSecond.toFixed(0)}/s, server ${percent(serverShare)}, load ${percent(loadShare)}${loss}`);
+  }
+  for (const { text, holds } of verdicts) lines.push(`  ${holds ? 'holds  ' : 'FINDING'} ${text}`);
+  return lines.join('\n');
+}
+
+// --- The document --------------------------------------------------------------------------------
+
+const columns = ['turnpike', 'turnpike-batched', 'coturn', 'forwarder'];
+/// A train case has the forwarder that does trains.
+const inColumn = (result, column) => result.contenders[column] ?? (column === 'forwarder' ? result.contenders['forwarder-gro'] : undefined);
+
+function markdown(results, all, head) {
+  const rows = results.flatMap((result, index) => result.contenders.turnpike.figures.map(({ unit }, figure) => {
+    const cells = columns.map((column) => {
+      const values = inColumn(result, column)?.figures[figure];
+      return values ? shownSpread(values) : '';
+    });
+    const verdicts = figure === 0 ? judge(cases.find(({ name }) => name === results[index].name), all) : [];
+    const verdictText = verdicts.map(({ text, holds }) => (holds ? text : `**${text}**`)).join('; ');
+    return `| \`${result.name}\` | ${result.title} | ${unit} | ${cells.join(' | ')} | ${verdictText} |`;
+  }));
+  return [
+    markers.begin, '', ...head, '',
+    `| case | load | figure | ${columns.join(' | ')} | wanted (missed in bold) |`,
+    `|---|---|---|${columns.map(() => '---:').join('|')}|---|`,
+    ...rows, '', markers.end,
+  ].join('\n');
+}
+
+async function writeDocument(table) {
+  const text = await readFile(documentPath, 'utf8');
+  const [before, rest] = text.split(markers.begin);
+  const after = rest?.split(markers.end)[1];
+  if (after === undefined) throw new Error(`${documentPath} has no ${markers.begin} … ${markers.end}`);
+  await writeFile(documentPath, before + table + after);
+  console.log(`\nwritten: ${path.relative(root, documentPath)}`);
+}
+
+async function writeJson(head, settings, results) {
+  await mkdir(path.dirname(jsonPath), { recursive: true });
+  await writeFile(jsonPath, `${JSON.stringify({ head, settings, results }, null, 1)}\n`);
+  console.log(`written: ${path.relative(root, jsonPath)}`);
+}
+
+async function main() {
+  const wanted = options();
+  if (wanted.list) {
+    for (const { name, title } of cases) console.log(`${name.padEnd(20)} ${title}`);
+    return;
+  }
+  const picked = chosen(wanted.only);
+  const version = coturnVersion();
+  if (!version) console.log('no coturn here (apt install coturn, or COTURN=path): measured without it');
+  const cores = chooseCores();
+  const settings = { ...wanted, cores, passwordFile: await fileWith(password) };
+  const head = [
+    `${describeBuild(binary)}${version ? `, coturn ${version}` : ''}`,
+    ...describeMachine().split('\n'),
+    `server on core ${cores.server}, load on core ${cores.load}; medians of ${wanted.rounds} interleaved rounds of ${wanted.seconds} s (lowest–highest)`,
+    `\`script/bench ${['relay', ...process.argv.slice(2)].join(' ')}\`, ${new Date().toISOString().slice(0, 10)}`,
+  ];
+  console.log(`\n${head.join('\n')}`);
+
+  const all = {};
+  for (const one of picked) {
+    const names = one.contenders.filter((name) => name in contenders && (version || name !== 'coturn'));
+    all[one.name] = summary(one, await measureCase({ ...one, contenders: names }, settings));
+    const verdicts = judge(one, all);
+    console.log(caseText(all[one.name], verdicts));
+    if (verdicts.some(({ holds }) => !holds)) process.exitCode = 1;
+  }
+  const results = Object.values(all);
+  await writeJson(head, { rounds: wanted.rounds, seconds: wanted.seconds, cores }, results);
+  if (wanted.only.length === 0) await writeDocument(markdown(results, all, head));
+}
+
+await main();

@@ -1,0 +1,37 @@
+#include "bench/links.h"
+
+#include "base/assert.h"
+#include "bench/dtls_links.h"
+#include "bench/stream_links.h"
+#include "bench/udp_links.h"
+
+namespace turnpike::bench {
+
+std::unique_ptr<Links> open_links(const LinkOptions& options) {
+  switch (options.transport) {
+    case Transport::udp:
+      return std::make_unique<UdpLinks>(options);
+    case Transport::dtls:
+      return std::make_unique<DtlsLinks>(options);
+    case Transport::tcp:
+    case Transport::tls:
+      break;
+  }
+  return std::make_unique<StreamLinks>(options);
+}
+
+std::size_t addresses_in(const IpPrefix& prefix) {
+  TURNPIKE_ASSERT(prefix.address().family() == Family::ipv4);
+  const unsigned host_bits = 32 - prefix.length();
+  if (host_bits < 2) return std::size_t{1} << host_bits;
+  return (std::size_t{1} << host_bits) - 2;
+}
+
+IpAddress address_in(const IpPrefix& prefix, std::size_t index) {
+  const std::size_t count = addresses_in(prefix);
+  const std::size_t first = prefix.length() <= 30 ? 1 : 0;
+  return IpAddress::v4(load_be32(prefix.address().bytes()) +
+                       static_cast<std::uint32_t>(first + index % count));
+}
+
+}  // namespace turnpike::bench
