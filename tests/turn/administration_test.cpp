@@ -105,18 +105,15 @@ TEST_CASE("all allocations end with the server, and each leaves its record", "[t
   bob.is("bob", "builder");
   REQUIRE(alice.allocate().code() == ok);
   REQUIRE(bob.allocate(with_additional(Family::ipv6)).code() == ok);
-  turn::Effects effects;
-  world.server().end_all(CloseReason::shutdown, world.now(), effects);
+  world.end_all(CloseReason::shutdown);
   CHECK(world.server().allocation_count() == 0);
   CHECK(world.balance().allocations == 0);
-  std::vector<std::string> ended;
-  for (const turn::Effect& effect : effects.list()) {
-    if (const auto* const closed = std::get_if<turn::AllocationClosed>(&effect)) {
-      CHECK(closed->reason == CloseReason::shutdown);
-      ended.push_back(effects.record_of(*closed).username);
-    }
+  REQUIRE(world.allocations_closed().size() == 2);
+  for (const auto& closed : world.allocations_closed()) {
+    CHECK(closed.reason == CloseReason::shutdown);
   }
-  CHECK(ended == std::vector<std::string>{"alice", "bob"});
+  CHECK(world.allocations_closed()[0].allocation.username == "alice");
+  CHECK(world.allocations_closed()[1].allocation.username == "bob");
 }
 
 TEST_CASE("a name is never given again", "[turn]") {

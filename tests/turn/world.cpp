@@ -600,6 +600,14 @@ std::size_t World::end_all_of(std::string_view user, turn::CloseReason reason) {
   return count;
 }
 
+void World::end_all(turn::CloseReason reason) {
+  for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
+    server(worker_).end_all(reason, now(), effects_);
+    carry_out();
+  }
+  worker_ = 0;
+}
+
 void World::carry_out(const turn::OpenRelay& open) {
   opened_.push_back(open);
   if (hold_relays_) {

@@ -334,6 +334,7 @@ class World {
   bool end(const turn::AllocationName& name, turn::CloseReason reason = turn::CloseReason::killed);
   std::size_t end_all_of(std::string_view user,
                          turn::CloseReason reason = turn::CloseReason::revoked);
+  void end_all(turn::CloseReason reason);
 
   [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
