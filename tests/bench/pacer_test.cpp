@@ -17,6 +17,7 @@ TEST_CASE("a closed loop keeps as many on their way as there is room for", "[ben
   pacer.start(start);
   CHECK(pacer.due(start, 0) == 20);
   CHECK(pacer.due(start, 15) == 5);
+  CHECK(pacer.due(start, 16) == 0);  // not for so few
   CHECK(pacer.due(start, 20) == 0);
   CHECK(pacer.due(start, 25) == 0);
   CHECK_FALSE(pacer.next());
