@@ -15,13 +15,14 @@ let localStream;
 let pc;
 
 const socket = new WebSocket(socketUrl);
-const opened = new Promise((resolve) => socket.addEventListener('open', resolve));
 
 const send = (message) => socket.send(JSON.stringify(message));
 
 socket.onopen = () => {
   if (role !== 'expert') send({ type: 'SYS', nick, msg: '접속', id });
 };
+// After the handler above: whoever waits for it speaks after SYS.
+const opened = new Promise((resolve) => socket.addEventListener('open', resolve));
 
 function show(html) {
   const line = document.createElement('div');
