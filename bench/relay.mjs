@@ -47,12 +47,12 @@ function chosen(patterns) {
 const flagsFrom = (flags) => Object.entries(flags).flatMap(([name, value]) =>
   value === true ? [`--${name}`] : [`--${name}`, String(value)]);
 
-async function measure(server, { flags }, { seconds, passwordFile, cores }) {
+async function measure(server, { flags, onAllCores }, { seconds, passwordFile, cores }) {
   const isSecured = ['tls', 'dtls'].includes(flags.transport);
   const args = [
     'bench', `127.0.0.1:${server.port}`, ...(isSecured ? ['--tls-port', String(server.tlsPort)] : []),
     '--user', user, '--password', passwordFile,
-    '--server-pid', String(server.pid), '--cpu', String(cores.load), '--output', 'json',
+    '--server-pid', String(server.pid), '--output', 'json', ...(onAllCores ? [] : ['--cpu', String(cores.load)]),
     ...server.flags, ...flagsFrom({ seconds, ...flags }),
   ];
   const run = start(`load for ${server.name}`, load, args);
@@ -65,7 +65,7 @@ async function measure(server, { flags }, { seconds, passwordFile, cores }) {
 async function measureCase(one, settings) {
   const results = Object.fromEntries(one.contenders.map((name) => [name, []]));
   const startAll = () => Promise.all(one.contenders.map((name) =>
-    startContender(name, { cores: [settings.cores.server], binary, forwarder })));
+    startContender(name, { cores: one.onAllCores ? settings.cores.all : [settings.cores.server], binary, forwarder })));
   const stopAll = (servers) => Promise.all(servers.map((server) => server.stop()));
   let servers = await startAll();
   try {
@@ -81,6 +81,9 @@ async function measureCase(one, settings) {
   }
   return results;
 }
+
+/// Above this share of the time, others on the machine are part of what was measured.
+const quietEnough = 0.03;
 
 // --- Figures -------------------------------------------------------------------------------------
 
@@ -102,6 +105,8 @@ function summary(one, results) {
     sent: sum(reports.map(({ packets }) => packets?.sent ?? 0)),
     perSecond: medianOf(reports, ({ packets, transactions }) => (packets ?? transactions)?.per_second ?? 0),
     serverShare: medianOf(reports, ({ server }) => server.cpu_share),
+    // The share of the time in which something else had the core of the server or of the load.
+    disturbed: medianOf(reports, ({ server, load: own, seconds }) => Math.max(server.waited_ns, own.waited_ns) / 1e9 / seconds),
     loadShare: medianOf(reports, ({ load: { cpu_ns: ns }, seconds }) => ns / 1e9 / seconds),
     reports,
   }]);
@@ -111,19 +116,21 @@ function summary(one, results) {
 /// What has to be true of a case, each as {text, holds}; `all` are the summaries so far.
 function judge(one, all) {
   const figuresOf = (caseName, name) => all[caseName]?.contenders[name]?.figures;
-  return one.targets.flatMap(({ subject, of, ofCase = one.name, factor, most }) => {
+  return one.targets.flatMap(({ subject, of, ofCase = one.name, factor, most, figure }) => {
     const ours = figuresOf(one.name, subject);
     const theirs = of && figuresOf(ofCase, of);
     if (!ours || (of && !theirs)) return [];
-    // Ratios hold for each of the figures, an absolute bound for the first.
-    return (of ? ours : ours.slice(0, 1)).map(({ median, unit }, i) => {
-      const who = subject === 'turnpike' ? '' : `${subject}: `;
-      if (!of) return { text: `${who}${shown(median)} ${unit}, at most ${most}`, holds: median <= most };
-      const than = ofCase === one.name ? of : `${of} in ${ofCase}`;
-      const ratio = median / theirs[i].median;
-      const unitShown = ours.length > 1 ? ` (${unit})` : '';
-      return { text: `${who}${ratio.toFixed(2)} of ${than}${unitShown}, at most ${factor}`, holds: ratio <= factor };
-    }).slice(0, ofCase === one.name ? undefined : 1);
+    const who = subject === 'turnpike' ? '' : `${subject}: `;
+    if (!of) {
+      const { median, unit } = ours[figure ?? 0];
+      return [{ text: `${who}${shown(median)} ${unit}, at most ${most}`, holds: median <= most }];
+    }
+    const than = ofCase === one.name ? of : `${of} in ${ofCase}`;
+    return ours.map(({ median, unit }, i) => {
+      const ratio = median / theirs[i]?.median;
+      const which = ours.length > 1 ? ` (${unit})` : '';
+      return { text: `${who}${ratio.toFixed(2)} of ${than}${which}, at most ${factor}`, holds: ratio <= factor };
+    }).filter((_, i) => figure === undefined || i === figure);
   });
 }
 
@@ -136,9 +143,9 @@ const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
 function caseText(result, verdicts) {
   const lines = [`\n${result.name}: ${result.title}`];
-  for (const [name, { figures, perSecond, serverShare, loadShare, lost }] of Object.entries(result.contenders)) {
+  for (const [name, { figures, perSecond, serverShare, loadShare, disturbed, lost }] of Object.entries(result.contenders)) {
     const values = figures.map((figure) => `${shownSpread(figure)} ${figure.unit}`).join(', ');
-    const loss = lost > 0 ? `, ${lost} lost` : '';
+    const loss = (lost > 0 ? `, ${lost} lost` : '') + (disturbed > quietEnough ? `, DISTURBED ${percent(disturbed)}` : '');
     lines.push(`  ${name.padEnd(17)} ${values}; ${perSecond.toFixed(0)}/s, server ${percent(serverShare)}, load ${percent(loadShare)}${loss}`);
   }
   for (const { text, holds } of verdicts) lines.push(`  ${holds ? 'holds  ' : 'FINDING'} ${text}`);
@@ -147,22 +154,23 @@ function caseText(result, verdicts) {
 
 // --- The document --------------------------------------------------------------------------------
 
-const columns = ['turnpike', 'turnpike-batched', 'coturn', 'forwarder'];
-/// A train case has the forwarder that does trains.
-const inColumn = (result, column) => result.contenders[column] ?? (column === 'forwarder' ? result.contenders['forwarder-gro'] : undefined);
+const columns = ['turnpike', 'variant', 'coturn', 'forwarder'];
+/// Who stands in a column: a case of trains has the forwarder that does them.
+const inColumn = { variant: ['turnpike-batched', 'turnpike-two'], forwarder: ['forwarder', 'forwarder-gro'] };
+const cellOf = (result, column) => (inColumn[column] ?? [column]).map((name) => result.contenders[name]).find(Boolean);
 
 function markdown(results, all, head) {
-  const rows = results.flatMap((result, index) => result.contenders.turnpike.figures.map(({ unit }, figure) => {
+  const rows = results.flatMap((result) => result.contenders.turnpike.figures.map(({ unit }, figure) => {
     const cells = columns.map((column) => {
-      const values = inColumn(result, column)?.figures[figure];
+      const values = cellOf(result, column)?.figures[figure];
       return values ? shownSpread(values) : '';
     });
-    const verdicts = figure === 0 ? judge(cases.find(({ name }) => name === results[index].name), all) : [];
+    const verdicts = figure === 0 ? judge(cases.find(({ name }) => name === result.name), all) : [];
     const verdictText = verdicts.map(({ text, holds }) => (holds ? text : `**${text}**`)).join('; ');
     return `| \`${result.name}\` | ${result.title} | ${unit} | ${cells.join(' | ')} | ${verdictText} |`;
   }));
   return [
-    markers.begin, '', ...head, '',
+    markers.begin, '', ...head.map((line) => `- ${line}`), '',
     `| case | load | figure | ${columns.join(' | ')} | wanted (missed in bold) |`,
     `|---|---|---|${columns.map(() => '---:').join('|')}|---|`,
     ...rows, '', markers.end,
@@ -212,6 +220,9 @@ async function main() {
     if (verdicts.some(({ holds }) => !holds)) process.exitCode = 1;
   }
   const results = Object.values(all);
+  const worst = Math.max(...results.flatMap((result) => Object.values(result.contenders).map(({ disturbed }) => disturbed)));
+  head.push(`others had the cores for ${percent(worst)} of the time at worst${worst > quietEnough ? ': measure again on a quiet machine' : ''}`);
+  console.log(`\n${head.at(-1)}`);
   await writeJson(head, { rounds: wanted.rounds, seconds: wanted.seconds, cores }, results);
   if (wanted.only.length === 0) await writeDocument(markdown(results, all, head));
 }

@@ -45,12 +45,12 @@ async function turnpikeArguments(directory, { port, tlsPort, workers = 1, batchU
 }
 
 /// One relay thread, no log, nothing that is not needed; a static user, whose key coturn keeps.
-async function coturnArguments(directory, { port, tlsPort, workers = 1 }) {
+async function coturnArguments(directory, { port, tlsPort }) {
   const { certificate, key } = await localCertificate();
   const config = path.join(directory, 'turnserver.conf');
   await writeFile(config, [
     `listening-port=${port}`, `tls-listening-port=${tlsPort}`, 'listening-ip=127.0.0.1', 'relay-ip=127.0.0.1',
-    `min-port=${relayPorts.first}`, `max-port=${relayPorts.last}`, `relay-threads=${workers}`,
+    `min-port=${relayPorts.first}`, `max-port=${relayPorts.last}`, 'relay-threads=1',
     'lt-cred-mech', `realm=${realm}`, `user=${user}:${password}`, `cert=${certificate}`, `pkey=${key}`,
     'allow-loopback-peers', 'no-cli', 'log-file=/dev/null', 'simple-log', 'no-rfc5780',
     `pidfile=${path.join(directory, 'pid')}`, `userdb=${path.join(directory, 'turndb')}`, '',
@@ -73,18 +73,22 @@ export const contenders = {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, batchUs: 100 }),
     answers: answersBinding,
   },
+  'turnpike-two': {
+    makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, workers: 2 }),
+    answers: answersBinding,
+  },
   coturn: { makeArguments: coturnArguments, answers: answersBinding },
   forwarder: { makeArguments: forwarderArguments(false), answers: answersForwarder, flags: ['--against', 'forwarder'] },
   'forwarder-gro': { makeArguments: forwarderArguments(true), answers: answersForwarder, flags: ['--against', 'forwarder'] },
 };
 
 /// Starts one on `cores`, and returns when it answers.
-export async function startContender(name, { cores, binary, forwarder, workers }) {
+export async function startContender(name, { cores, binary, forwarder }) {
   const { makeArguments, answers, flags = [] } = contenders[name];
   const directory = await mkdtemp(path.join(tmpdir(), `turnpike-bench-${name}-`));
   const port = nextPorts();
   const tlsPort = port + 2;
-  const options = { port, tlsPort, workers, binary, forwarder };
+  const options = { port, tlsPort, binary, forwarder };
   const server = start(name, 'taskset', ['-c', cores.join(','), ...(await makeArguments(directory, options))]);
   async function stop() {
     server.kill('SIGKILL');

@@ -4,14 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 
-/// One core for the server and one for the load: the same one where there is only one.
+/// One core for the server and one for the load, the same one where there is only one; and all of them.
 export function chooseCores() {
   const allowed = readFileSync('/proc/self/status', 'utf8').match(/^Cpus_allowed_list:\s*(.+)$/m)[1];
   const cores = allowed.split(',').flatMap((range) => {
     const [first, last = first] = range.split('-').map(Number);
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
-  return { server: cores[0], load: cores[1] ?? cores[0] };
+  return { server: cores[0], load: cores[1] ?? cores[0], all: cores };
 }
 
 /// Two lines for the head of a table: hardware and kernel, and how busy it was before.

@@ -83,7 +83,8 @@ struct Report {
   LatencyHistogram latency;    ///< of packets or, for binding and churn, of transactions
   std::optional<ServerUsage> server;
   nanoseconds own_cpu{0};
-  nanoseconds set_up{0};  ///< making all allocations
+  nanoseconds own_waited{0};  ///< the load was ready and something else had its core
+  nanoseconds set_up{0};      ///< making all allocations
   std::optional<RateSearch> search;
 };
 

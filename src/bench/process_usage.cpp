@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -22,16 +21,30 @@ std::string text_at(const fs::path& path) {
   return text.str();
 }
 
-/// The first field of schedstat: time on the processor, in ns.
-nanoseconds scheduled_time(const fs::path& process) {
-  nanoseconds sum{0};
+std::string without_line_break(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+/// From schedstat: time on the processor and time on a run queue, in ns. Nothing for a thread that
+/// has just ended.
+std::optional<ThreadUsage> thread_usage(const fs::path& thread) {
+  std::istringstream fields{text_at(thread / "schedstat")};
+  std::int64_t on_processor_ns = 0;
+  std::int64_t waited_ns = 0;
+  if (!(fields >> on_processor_ns >> waited_ns)) return std::nullopt;
+  return ThreadUsage{without_line_break(text_at(thread / "comm")), nanoseconds{on_processor_ns},
+                     nanoseconds{waited_ns}};
+}
+
+std::map<pid_t, ThreadUsage> threads_of(const fs::path& process) {
+  std::map<pid_t, ThreadUsage> threads;
   std::error_code error;
   for (const auto& thread : fs::directory_iterator{process / "task", error}) {
-    std::istringstream fields{text_at(thread.path() / "schedstat")};
-    std::int64_t on_processor_ns = 0;
-    if (fields >> on_processor_ns) sum += nanoseconds{on_processor_ns};
+    auto usage = thread_usage(thread.path());
+    if (usage) threads[std::stoi(thread.path().filename())] = std::move(*usage);
   }
-  return sum;
+  return threads;
 }
 
 nanoseconds from_ticks(std::int64_t ticks) {
@@ -67,8 +80,15 @@ std::uint64_t resident_bytes(const fs::path& process) {
 ProcessUsage ProcessUsage::since(const ProcessUsage& earlier) const {
   ProcessUsage difference = *this;
   difference.cpu -= earlier.cpu;
+  difference.waited -= earlier.waited;
   difference.user -= earlier.user;
   difference.system -= earlier.system;
+  for (auto& [id, thread] : difference.threads) {
+    const auto before = earlier.threads.find(id);
+    if (before == earlier.threads.end()) continue;
+    thread.cpu -= before->second.cpu;
+    thread.waited -= before->second.waited;
+  }
   return difference;
 }
 
@@ -76,16 +96,16 @@ std::optional<ProcessUsage> usage_of(pid_t process) {
   const fs::path directory = fs::path{"/proc"} / std::to_string(process);
   ProcessUsage usage;
   if (!read_times(text_at(directory / "stat"), usage)) return std::nullopt;
-  usage.cpu = scheduled_time(directory);
+  usage.threads = threads_of(directory);
+  for (const auto& [id, thread] : usage.threads) {
+    usage.cpu += thread.cpu;
+    usage.waited += thread.waited;
+  }
   usage.resident_bytes = resident_bytes(directory);
   return usage;
 }
 
-nanoseconds own_cpu_time() {
-  timespec spent{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return seconds{spent.tv_sec} + nanoseconds{spent.tv_nsec};
-}
+ThreadUsage own_usage() { return thread_usage("/proc/thread-self").value_or(ThreadUsage{}); }
 
 bool pin_to_core(unsigned core) {
   cpu_set_t cores;

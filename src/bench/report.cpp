@@ -72,6 +72,17 @@ Json latency_json(const LatencyHistogram& latency) {
           {"max", microseconds_in(latency.max())}};
 }
 
+/// Those that did anything.
+Json threads_json(const ProcessUsage& usage) {
+  Json threads = Json::array();
+  for (const auto& [id, thread] : usage.threads) {
+    if (thread.cpu > nanoseconds{0}) {
+      threads.push_back({{"name", thread.name}, {"cpu_ns", thread.cpu.count()}});
+    }
+  }
+  return threads;
+}
+
 Json server_json(const Report& report) {
   const ServerUsage& server = *report.server;
   Json json{{"pid", *report.plan.server_process},
@@ -79,6 +90,8 @@ Json server_json(const Report& report) {
             {"user_ns", server.spent.user.count()},
             {"system_ns", server.spent.system.count()},
             {"cpu_share", seconds_in(server.spent.cpu) / seconds_in(report.elapsed)},
+            {"waited_ns", server.spent.waited.count()},
+            {"threads", threads_json(server.spent)},
             {"resident_bytes_before", server.resident_before},
             {"resident_bytes_after", server.resident_after}};
   if (const auto cost = server_ns_per_unit(report)) {
@@ -197,6 +210,17 @@ std::string server_text(const Report& report) {
   return text;
 }
 
+/// Others on the machine. A figure that was made among them means little.
+std::string disturbance_text(const Report& report) {
+  constexpr double tolerated = 0.03;
+  const nanoseconds server = report.server ? report.server->spent.waited : nanoseconds{0};
+  const double share = seconds_in(std::max(server, report.own_waited)) / seconds_in(report.elapsed);
+  if (report.elapsed == nanoseconds{0} || share <= tolerated) return {};
+  return line("NOTE",
+              fmt::format("not a quiet machine: others had the core for {:.0f} % of the time",
+                          100 * share));
+}
+
 std::string search_text(const RateSearch& search) {
   return line(
       "highest",
@@ -246,6 +270,7 @@ std::string to_text(const Report& report) {
   }
   if (report.latency.count() > 0) text += latency_text(report.latency);
   if (report.server) text += server_text(report);
+  text += disturbance_text(report);
   text +=
       line("load", fmt::format("{:.1f} % of a core, allocations made in {:.2f} s",
                                report.elapsed > nanoseconds{0}
@@ -270,7 +295,7 @@ std::string to_json(const Report& report) {
   if (report.latency.count() > 0) json["latency_us"] = latency_json(report.latency);
   if (report.search) json["search"] = search_json(*report.search);
   if (report.server) json["server"] = server_json(report);
-  json["load"] = {{"cpu_ns", report.own_cpu.count()}};
+  json["load"] = {{"cpu_ns", report.own_cpu.count()}, {"waited_ns", report.own_waited.count()}};
   return json.dump();
 }
 

@@ -71,11 +71,13 @@ ProcessUsage usage_now(pid_t process) {
 /// What the server and the load use between its construction and stop().
 class Meter {
  public:
-  explicit Meter(const Plan& plan) : plan_(plan), own_before_(own_cpu_time()) {
+  explicit Meter(const Plan& plan) : plan_(plan), own_before_(own_usage()) {
     if (plan.server_process) before_ = usage_now(*plan.server_process);
   }
   void stop(Report& report) const {
-    report.own_cpu = own_cpu_time() - own_before_;
+    const ThreadUsage own = own_usage();
+    report.own_cpu = own.cpu - own_before_.cpu;
+    report.own_waited = own.waited - own_before_.waited;
     if (!before_) return;
     const ProcessUsage after = usage_now(*plan_.server_process);
     report.server =
@@ -84,7 +86,7 @@ class Meter {
 
  private:
   const Plan& plan_;
-  nanoseconds own_before_;
+  ThreadUsage own_before_;
   std::optional<ProcessUsage> before_;
 };
 

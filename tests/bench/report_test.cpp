@@ -28,6 +28,7 @@ Report relayed() {
   report.latency.add(50us);
   bench::ServerUsage usage;
   usage.spent.cpu = 1s;
+  usage.spent.threads = {{4711, {"turnpike", 0ns}}, {4712, {"worker", 1s}}};
   usage.spent.user = 100ms;
   usage.spent.system = 900ms;
   usage.resident_before = 20'000'000;
@@ -52,6 +53,8 @@ TEST_CASE("the report of relayed packets has their number, rate and cost", "[ben
   CHECK(report["server"]["pid"] == 4711);
   CHECK(report["server"]["cpu_share"] == 0.5);
   CHECK(report["server"]["cpu_ns_per_packet"] == 1000);
+  CHECK(report["server"]["threads"].size() == 1);
+  CHECK(report["server"]["threads"][0]["name"] == "worker");
   CHECK(report["server"]["user_ns_per_packet"] == 100);
   CHECK(report["server"]["system_ns_per_packet"] == 900);
   CHECK(report["latency_us"]["p50"] == 50);
@@ -118,6 +121,8 @@ TEST_CASE("the report for people counts losses and names what the load left out"
   CHECK(contains(bench::to_text(report), "1000010 sent, 1000000 received, 10 lost"));
   CHECK(contains(bench::to_text(report), "1.000 µs of CPU a packet"));
   CHECK_FALSE(contains(bench::to_text(report), "NOTE"));
+  report.server->spent.waited = 200ms;
+  CHECK(contains(bench::to_text(report), "others had the core for 10 % of the time"));
   report.left_out = 77;
   CHECK(contains(bench::to_text(report), "too slow to send 77 packets more"));
 }
