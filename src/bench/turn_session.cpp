@@ -89,9 +89,7 @@ void TurnSession::write_request(Instant now) {
 }
 
 TurnSession::Step TurnSession::on_message(const stun::MessageView& message, Instant now) {
-  if (!transaction_.matches(message.transaction_id()) || message.method() != method()) {
-    return Step::wait;
-  }
+  if (!transaction_.matches(message.transaction_id())) return Step::wait;
   if (message.message_class() == stun::Class::success) {
     transaction_.on_response(now);
     return on_success(message);

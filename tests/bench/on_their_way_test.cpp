@@ -43,3 +43,13 @@ TEST_CASE("what comes after it was given up changes nothing", "[bench]") {
   packets.on_received(start);
   CHECK(packets.count(start + 400ms) == 1);
 }
+
+TEST_CASE("what comes just after it was given up is not taken for a later one", "[bench]") {
+  OnTheirWay packets;
+  packets.start(start);
+  packets.on_sent(1, start + 40ms);
+  packets.on_sent(1, start + 60ms);
+  CHECK(packets.count(start + 160ms) == 1);
+  packets.on_received(start + 40ms);
+  CHECK(packets.count(start + 160ms) == 1);
+}

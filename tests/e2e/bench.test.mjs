@@ -18,9 +18,9 @@ const flagsFrom = (flags) => Object.entries(flags).flatMap(([name, value]) =>
   value === true ? [`--${name}`] : [`--${name}`, String(value)]);
 
 /// Runs it to its end; `report` is what it printed with --output json.
-async function bench(server, { credentials = asAlice, ...flags }) {
+async function bench(server, { credentials = asAlice, host = '127.0.0.1', ...flags }) {
   const usual = { output: 'json', allocations: 4, seconds: 0.2, 'tls-port': server.tlsPort };
-  const args = ['bench', `127.0.0.1:${server.port}`, ...credentials, ...flagsFrom({ ...usual, ...flags })];
+  const args = ['bench', `${host}:${server.port}`, ...credentials, ...flagsFrom({ ...usual, ...flags })];
   const { code, output } = await run('bench', turnpike(), args);
   const json = output.split('\n').find((line) => line.startsWith('{'));
   return { code, output, report: json && JSON.parse(json) };
@@ -42,7 +42,7 @@ describe('turnpike bench', { concurrency: 1 }, () => {
   let server;
   before(explained(async () => {
     server = await startServer({
-      users: ['alice'], tls: true, dtls: true, allowPeers: ['127.0.0.0/8'],
+      users: ['alice'], tls: true, dtls: true, allowPeers: ['127.0.0.0/8', '::1/128'],
       environment: { TURNPIKE__RELAY__MAX_ALLOCATIONS_PER_USER: '0' },
     });
   }));
@@ -91,6 +91,10 @@ describe('turnpike bench', { concurrency: 1 }, () => {
       }));
     });
   }
+
+  it('does the same over IPv6', explained(async () => {
+    for (const transport of transports) assertNothingLost(await bench(server, { host: '[::1]', transport, mode: 'echo', rate: 300 }));
+  }));
 
   it('a closed loop keeps the server busy without losing a packet', explained(async () => {
     for (const mode of ['client-to-peer', 'peer-to-client']) {
