@@ -167,6 +167,9 @@ void check(const Plan& plan) {
   if (std::holds_alternative<bench::RateSearched>(plan.rate) && !relays_packets(plan.mode)) {
     throw usage("--rate search goes with the modes that relay packets");
   }
+  if (std::holds_alternative<bench::RateSearched>(plan.rate) && plan.duration > seconds{8}) {
+    throw usage("--rate search: some 25 trials of more than 8 s would outlive the permissions");
+  }
   if (plan.against == Against::forwarder &&
       (plan.transport != Transport::udp || plan.pair || !relays_packets(plan.mode))) {
     throw usage("--against forwarder: it knows UDP alone, and packets between clients and peers");

@@ -71,5 +71,6 @@ TEST_CASE("bench refuses what does not go together", "[cli]") {
   CHECK(contains(refusal({"--pair", "--mode", "peer-to-client"}), "--pair goes with"));
   CHECK(contains(refusal({"--size", "1200", "--train", "60"}), "must not exceed 65,507 bytes"));
   CHECK(contains(refusal({"--mode", "binding", "--rate", "search"}), "--rate search goes with"));
+  CHECK(contains(refusal({"--rate", "search", "--seconds", "9"}), "outlive the permissions"));
   CHECK(contains(refusal({"--against", "forwarder", "--transport", "tcp"}), "UDP alone"));
 }
