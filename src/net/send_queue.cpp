@@ -107,6 +107,12 @@ class DontFragment {
 
 bool means_full(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
 
+/// How many of the `count` messages left; < 0: none, and errno says why the first did not.
+int send(int descriptor, mmsghdr* messages, std::size_t count) {
+  if (count == 1) return sendmsg(descriptor, &messages->msg_hdr, 0) < 0 ? -1 : 1;
+  return sendmmsg(descriptor, messages, static_cast<unsigned>(count), 0);
+}
+
 /// Linux 4.18 and later have trains. Older ones overlook UDP_SEGMENT and would send one huge
 /// datagram.
 bool kernel_has_trains() {
@@ -331,7 +337,7 @@ SendQueue::RunEnd SendQueue::send_run(int descriptor, std::size_t& next, std::si
   bool failed_before = false;  // the message at `next`
   while (next < end) {
     const std::size_t wanted = singly ? 1 : end - next;
-    const int result = sendmmsg(descriptor, &all.headers[next], static_cast<unsigned>(wanted), 0);
+    const int result = send(descriptor, &all.headers[next], wanted);
     if (result > 0) {
       const std::size_t stop = next + static_cast<std::size_t>(result);
       failed_before = stop < next + wanted;  // it stops at a failure and does not tell which

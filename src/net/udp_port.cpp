@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -251,11 +252,14 @@ std::size_t UdpPort::receive(ReceiveBatch& batch) {
   // retry; after as many as a batch has slots, the next turn goes on.
   int count = -1;
   for (std::size_t attempt = 0; count < 0 && attempt < ReceiveBatch::capacity; ++attempt) {
-    count = recvmmsg(descriptor_, slots.headers.data(), ReceiveBatch::capacity, 0, nullptr);
+    count = recvmmsg(descriptor_, slots.headers.data(), appetite_, 0, nullptr);
     if (count < 0 && errno == EAGAIN) return 0;
   }
   if (count < 0) return 0;
   slots.used = static_cast<std::size_t>(count);
+  const bool may_be_more = slots.used == appetite_;
+  appetite_ = static_cast<std::uint8_t>(
+      may_be_more ? std::min(ReceiveBatch::capacity, slots.used * 2) : slots.used);
   for (std::size_t i = 0; i < slots.used; ++i) {
     if ((slots.headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
       ++slots.truncated_count;

@@ -105,8 +105,10 @@ class UdpPort {
   /// For a Poller; stays owned by this object.
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  /// Takes up to ReceiveBatch::capacity waiting datagrams or trains into `batch`, replacing what it
-  /// held, and returns how many batch.datagrams() has. 0 when none wait (or all were truncated).
+  /// Takes waiting datagrams or trains into `batch`, replacing what it held, and returns how many
+  /// batch.datagrams() has. 0 when none wait (or all were truncated). Not always all that wait: as
+  /// many as there lately were, and twice as many the next time, up to ReceiveBatch::capacity. To be
+  /// told that nothing is left costs as much as half a datagram, and a Poller says it for nothing.
   /// Pending ICMP errors do not stop it.
   std::size_t receive(ReceiveBatch& batch);
 
@@ -127,6 +129,7 @@ class UdpPort {
   int descriptor_;
   Endpoint local_;
   bool destination_address_ = false;
+  std::uint8_t appetite_ = 1;  // datagrams to ask for, up to ReceiveBatch::capacity
   // SendQueue's chain of this port's entries; the indices mean something while waits_in_ is set.
   std::uint16_t first_entry_ = 0;
   std::uint16_t last_entry_ = 0;
