@@ -1,7 +1,7 @@
 # Turnpike in a container: built on Debian 12, run on a distroless base without a shell, not as root.
 #
 #   docker build -t turnpike .
-#   docker run --rm --network host -v ./turnpike:/etc/turnpike:ro turnpike
+#   docker run --rm --network host -v "$PWD/turnpike:/etc/turnpike:ro" turnpike
 #
 # --network host: a relay uses thousands of UDP ports and tells clients its own address. Docker's
 # port forwarding starts a proxy per port, hides clients' addresses, and makes the relayed address
