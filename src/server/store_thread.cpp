@@ -11,7 +11,11 @@
 namespace turnpike::server {
 
 StoreThread::StoreThread(Settings settings, store::Store& store, ControlInbox& inbox)
-    : settings_(settings), store_(store), inbox_(inbox), thread_([this] { run(); }) {}
+    : settings_(settings),
+      store_(store),
+      inbox_(inbox),
+      housekeeping_due_(Clock::now()),
+      thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() {
   {
@@ -65,12 +69,9 @@ void StoreThread::run() {
     answer_questions(lock);
     write_live_usage(lock);
     if (due_ && *due_ <= Clock::now()) write_batch(lock);
+    if (housekeeping_due_ <= Clock::now()) keep_house(lock);
     if (is_over_ || !questions_.empty() || !live_.empty()) continue;
-    if (due_) {
-      condition_.wait_until(lock, *due_);
-    } else {
-      condition_.wait(lock);
-    }
+    condition_.wait_until(lock, std::min(due_.value_or(housekeeping_due_), housekeeping_due_));
   }
   do {
     write_batch(lock);
@@ -100,6 +101,20 @@ void StoreThread::write_live_usage(Lock& lock) {
   }
   lock.lock();
   counters_.noted += all.size() - left.size();
+}
+
+/// What cannot be removed now, can be the next time.
+void StoreThread::keep_house(Lock& lock) {
+  housekeeping_due_ = Clock::now() + settings_.housekeeping_every;
+  lock.unlock();
+  const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+  const auto usage = store_.remove_usage_before(now - settings_.usage_kept);
+  const auto revocations = store_.remove_ended_revocations(now);
+  if (!usage || !revocations) {
+    const auto& failure = usage ? revocations.error() : usage.error();
+    log_event(LogLevel::warn, "store_not_tidied", {{"reason", failure.sentence}});
+  }
+  lock.lock();
 }
 
 void StoreThread::write_batch(Lock& lock) {

@@ -21,12 +21,15 @@ namespace turnpike::server {
 ///
 /// Records are written together, after a second at the latest. While the store refuses them they
 /// wait, and are tried again; when too many wait, further ones are lost and counted.
+/// At the start, and then every few hours, what nobody will ask for any more is removed.
 class StoreThread {
  public:
   struct Settings {
     std::size_t max_records = 100'000;  ///< that wait
     std::size_t max_batch = 1000;       ///< records in one transaction
     milliseconds longest_delay{1000};   ///< of a record; and until a refused batch is tried again
+    seconds usage_kept{std::chrono::hours{24 * 400}};  ///< a year to account for, and a month
+    milliseconds housekeeping_every{std::chrono::hours{6}};
   };
   /// Of usage records.
   struct Counters {
@@ -61,6 +64,7 @@ class StoreThread {
   void answer_questions(Lock& lock);
   void write_live_usage(Lock& lock);
   void write_batch(Lock& lock);
+  void keep_house(Lock& lock);
 
   const Settings settings_;
   store::Store& store_;
@@ -72,6 +76,7 @@ class StoreThread {
   std::deque<store::UsageRecord> records_;  // the oldest first
   std::vector<store::UsageRecord> live_;    // written before records_, where they may end
   std::optional<Clock::time_point> due_;    // when records are to be written; set while some wait
+  Clock::time_point housekeeping_due_;
   Counters counters_;
   bool is_over_ = false;
   std::thread thread_;

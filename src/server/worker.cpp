@@ -42,29 +42,33 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
   if (const auto error = resume_accepting()) throw std::system_error{error, "epoll"};
 }
 
-// One `now` for all that is ready at once. What a batch produces is sent before the next batch
-// overwrites the payloads it refers to.
 void Worker::run() {
   net::sleep_precisely();
   while (!stopping_) {
-    const auto events = poller_.wait(time_to_wait());
-    now_ = net::read_clock();
-    server_.on_deadline(now_, effects_);
-    apply_effects();
-    queue_.flush();
-    for (const net::Event& event : events) on_event(event);
-    take_backlog();
-    end_overdue_sessions();
-    resume_bridges();
-    end_overdue_bridges();
-    flush_sessions();
-    on_dtls_deadlines();
-    give_up_parked();
-    deliver_mail();
-    notice_trains();
-    ++turns_;
+    take_turn();
     net::sleep(coalescer_.nap(now_.instant));
   }
+}
+
+// One `now` for all that is ready at once. What a batch produces is sent before the next batch
+// overwrites the payloads it refers to.
+void Worker::take_turn() {
+  const auto events = poller_.wait(time_to_wait());
+  now_ = net::read_clock();
+  server_.on_deadline(now_, effects_);
+  apply_effects();
+  queue_.flush();
+  for (const net::Event& event : events) on_event(event);
+  take_backlog();
+  end_overdue_sessions();
+  resume_bridges();
+  end_overdue_bridges();
+  flush_sessions();
+  on_dtls_deadlines();
+  give_up_parked();
+  deliver_mail();
+  notice_trains();
+  ++turns_;
 }
 
 /// Says so, once, when kernel or network card do not take trains.

@@ -114,6 +114,8 @@ class Worker {
 
   /// Serves until stop().
   void run();
+  /// Waits for something to do, and does it: run() is this over and over.
+  void take_turn();
   /// After run() has returned: ends all allocations, which is told of like any other end.
   void finish();
   /// Makes run() return soon. From any thread.

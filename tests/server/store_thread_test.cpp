@@ -38,6 +38,7 @@ struct Office {
   Office() {
     inbox.attach(poller);
     settings.longest_delay = 20ms;
+    settings.usage_kept = std::chrono::hours{24 * 36'500};  // whatever day it is
   }
   StoreThread& open() { return thread.emplace(settings, *store, inbox); }
   /// Runs SQL as another process would.
@@ -55,6 +56,30 @@ struct Office {
 };
 
 }  // namespace
+
+TEST_CASE("usage that is too old and revocations that have ended are removed by and by",
+          "[server][store]") {
+  Office office;
+  const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+  store::UsageRecord old = used("0-1", 1);
+  old.started = old.ended = now - 2h;
+  store::UsageRecord recent = used("0-2", 2);
+  recent.started = recent.ended = now - 10min;
+  REQUIRE(office.store->append_usage(std::vector{old, recent}));
+  REQUIRE(office.store->revoke({.name = "ended", .until = now - 1s}, {"test", now}));
+  REQUIRE(office.store->revoke({.name = "lasting", .until = now + 1h}, {"test", now}));
+  const auto revocations = [&] { return sure(office.store->revocations(now - 2s)); };
+  REQUIRE(revocations().size() == 2);
+  office.settings.usage_kept = 1h;
+  office.settings.housekeeping_every = 20ms;
+  office.open();
+  CHECK(comes_true([&] { return office.records().size() == 1; }));
+  CHECK(office.records().at(0).allocation == "0-2");
+  CHECK(comes_true([&] { return revocations().size() == 1; }));
+  CHECK(revocations().at(0).name == "lasting");
+  REQUIRE(office.store->append_usage(std::vector{old}));  // and again
+  CHECK(comes_true([&] { return office.records().size() == 1; }));
+}
 
 TEST_CASE("questions are answered one after another, on a thread of their own", "[server][store]") {
   Office office;
