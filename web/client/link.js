@@ -34,6 +34,7 @@ export class Link extends Emitter {
   #pc;
   #pcId = makePcId();
   #remotePcId = null;
+  #replacedPcId;
   #senders = new Map();
   #channels = {};
 
@@ -45,9 +46,10 @@ export class Link extends Emitter {
 
   /**
    * @param context `peer`, `local` (a LocalMedia), `say(data)` to the peer, `makeConnection()`,
-   *   `MediaStream`, `timers`, `begins`: whether we make the first offer
+   *   `MediaStream`, `timers`, `begins`: whether we make the first offer,
+   *   `replaces`: the peer's connection that the link before this one was to, if any
    */
-  constructor({ peer, local, say, makeConnection, MediaStream, timers, begins }) {
+  constructor({ peer, local, say, makeConnection, MediaStream, timers, begins, replaces }) {
     super();
     this.#peer = peer;
     this.#local = local;
@@ -55,6 +57,7 @@ export class Link extends Emitter {
     this.#MediaStream = MediaStream;
     this.#patience = new Timer(timers);
     this.#mayOffer = begins;
+    this.#replacedPcId = replaces ?? undefined;
     this.#pc = makeConnection();
     this.#listen();
     for (const [name, id] of Object.entries(channelIds)) {
@@ -69,6 +72,14 @@ export class Link extends Emitter {
 
   get channels() {
     return this.#channels;
+  }
+
+  get remotePcId() {
+    return this.#remotePcId;
+  }
+
+  isFromReplacedConnection({ pc }) {
+    return pc !== undefined && pc === this.#replacedPcId;
   }
 
   /** Whether it is the peer's present connection that says this. One that says nothing is taken. */

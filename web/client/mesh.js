@@ -39,7 +39,10 @@ export class Mesh extends Emitter {
     on('peer-left', ({ peer }) => this.#drop(peer));
     on('peer-restored', ({ peer, isFresh }) => this.#onRestored(peer, isFresh));
     // What was gathered while we had no network is of no use.
-    on('resumed', () => this.#links.forEach((link) => link.restartIfBroken()));
+    on('resumed', ({ rejoined }) => {
+      // Who joined anew hears of each peer that is there again, and then looks after its link.
+      if (!rejoined) this.#links.forEach((link) => link.restartIfBroken());
+    });
     on('ice', () => this.#onIce());
     this.#askForIceInTime();
     for (const peer of this.#room.peers.values()) {
@@ -87,7 +90,8 @@ export class Mesh extends Emitter {
     const { local, MediaStream, timers, RTCPeerConnection } = this.#context;
     const makeConnection = () => new RTCPeerConnection(this.#fullConfiguration());
     const say = (data) => this.#say(peer, data);
-    const link = new Link({ peer, local, say, makeConnection, MediaStream, timers, begins });
+    const replaces = previous?.remotePcId;
+    const link = new Link({ peer, local, say, makeConnection, MediaStream, timers, begins, replaces });
     this.#links.set(peer, link);
     previous?.close();
     link.on('state', (state) => {
@@ -154,6 +158,7 @@ export class Mesh extends Emitter {
   #onNegotiation(peer, data) {
     const isOffer = data.description?.type === 'offer';
     const link = this.#links.get(peer);
+    if (link?.isFromReplacedConnection(data)) return; // said before the peer knew of ours
     if (link?.isFromSameConnection(data)) {
       link.receive(data);
     } else if (isOffer) {
