@@ -13,6 +13,7 @@
 #include <ostream>
 
 #include "base/crypto.h"
+#include "base/hexadecimal.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "cli/coturn_config.h"
@@ -43,9 +44,7 @@ std::string fresh_secret() {
   std::array<std::uint8_t, secret_bytes> bytes{};
   SecureRandom random;
   random.fill(bytes);
-  std::string text;
-  for (const std::uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
+  return hex_of(bytes);
 }
 
 /// Absolute, for it will stand in a configuration; empty: there is to be no store.

@@ -16,6 +16,7 @@
 #include <ostream>
 
 #include "base/crypto.h"
+#include "base/hexadecimal.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "cli/invitation.h"
@@ -81,9 +82,7 @@ std::string random_hex() {
   std::array<std::uint8_t, 32> bytes{};
   SecureRandom random;
   random.fill(bytes);
-  std::string text;
-  for (const std::uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
+  return hex_of(bytes);
 }
 
 bool has_certificate(const Paths& paths) {
