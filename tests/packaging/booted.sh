@@ -20,6 +20,13 @@ systemctl is-active --quiet turnpike.service || fail "the service does not run a
 [ "$(systemctl show -P MainPID turnpike.service)" != "$first" ] || fail "the old binary still runs"
 grep -q 'the operator was here' /etc/turnpike/turnpike.toml || fail "the configuration was replaced"
 
+echo "booted: pages, and the Socket.IO client that npm brought to the build"
+for page in / /turnpike.js /socket.io/socket.io.js; do
+  answer="$(printf 'GET %s HTTP/1.1\r\nHost: turn.example.test\r\nConnection: close\r\n\r\n' "$page" |
+    openssl s_client -quiet -connect 127.0.0.1:443 2> /dev/null | head -n 1)"
+  case "$answer" in *' 200 '*) ;; *) fail "GET $page: $answer" ;; esac
+done
+
 echo "booted: removed and purged while it runs"
 dpkg --remove turnpike
 [ -e /etc/turnpike/turnpike.toml ] || fail "remove took the configuration"
