@@ -73,6 +73,8 @@ void append_text(std::string& out, std::string_view value) { out += to_text(Json
 }  // namespace
 
 std::optional<Json> parse_json(std::string_view text, unsigned max_depth) {
+  // The library takes a zero byte for the end of the text, and would not look at what follows.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   Json root;
   BoundedBuilder builder{root, max_depth};
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) return std::nullopt;

@@ -25,6 +25,14 @@ TEST_CASE("what is no JSON is nothing", "[signaling]") {
   CHECK_FALSE(parse_json(text, 32));
 }
 
+TEST_CASE("a zero byte is no JSON, nor is what stands before it", "[signaling]") {
+  using namespace std::string_view_literals;
+  CHECK_FALSE(parse_json("[1]\0"sv, 32));
+  CHECK_FALSE(parse_json("[1]\0]"sv, 32));
+  CHECK_FALSE(parse_json("\0[1]"sv, 32));
+  CHECK_FALSE(parse_json("[1,\0 2]"sv, 32));
+}
+
 TEST_CASE("JSON is read to a depth and no further", "[signaling]") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');

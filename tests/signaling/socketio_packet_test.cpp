@@ -85,6 +85,8 @@ TEST_CASE("what the reference server does not take is malformed", "[signaling]")
 TEST_CASE("payloads that two readers may read differently are malformed", "[signaling]") {
   CHECK(error_of(R"(2["a",{"b":1,"b":2}])") == SocketIoError::malformed);
   CHECK(error_of("2 [\"a\"]") == SocketIoError::malformed);
+  using namespace std::string_literals;
+  CHECK(error_of("2[\"a\"]\0\0"s) == SocketIoError::malformed);
   CHECK(error_of("2[\"a\"] ") == SocketIoError::malformed);
   CHECK(error_of("2\xef\xbb\xbf[\"a\"]") == SocketIoError::malformed);
   CHECK(error_of("2[\"\xff\"]") == SocketIoError::malformed);
