@@ -7,23 +7,16 @@
 #include "catch.h"
 #include "store/database.h"
 #include "store/store_files.h"
+#include "support/comes_true.h"
 
 namespace turnpike::server {
 namespace {
 
+using turnpike::test::comes_true;
 using turnpike::test::noon;
 using turnpike::test::StoreFiles;
 using turnpike::test::sure;
 using namespace std::chrono_literals;
-
-template <class Condition>
-bool comes_true(const Condition& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
-}
 
 store::UsageRecord used(const std::string& allocation, std::uint64_t bytes) {
   return {.allocation = allocation,

@@ -2,32 +2,23 @@
 #include "server/user_source.h"
 
 #include <functional>
-#include <thread>
 
 #include "catch.h"
 #include "net/poller.h"
 #include "net/tcp.h"
 #include "store/database.h"
 #include "store/store_files.h"
+#include "support/comes_true.h"
 
 namespace turnpike::server {
 namespace {
 
+using turnpike::test::comes_true;
 using turnpike::test::mina;
 using turnpike::test::StoreFiles;
 using turnpike::test::sure;
 using turnpike::test::user_named;
 using namespace std::chrono_literals;
-
-/// Waits for what another thread does.
-template <class Condition>
-bool comes_true(const Condition& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
-}
 
 /// An address at which connections are refused.
 std::string nowhere() {
