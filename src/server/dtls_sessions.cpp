@@ -2,12 +2,19 @@
 
 #include <algorithm>
 
+#include "turn/peer_policy.h"
+
 namespace turnpike::server {
 namespace {
 
 constexpr milliseconds timer_step{20};  // OpenSSL's timers are that inexact
 constexpr std::size_t message_memory_bytes = 128 * 1024;
 constexpr std::uint8_t content_handshake = 22;
+
+/// A HelloVerifyRequest goes to whoever the source address names, as any answer over UDP does.
+bool is_answerable(const Endpoint& client) {
+  return !turn::is_forbidden_source(client.address) && !turn::is_reflector_port(client.port);
+}
 
 /// Of a session whose client begins anew: does the datagram belong to the new handshake?
 bool is_of_handshake(ByteView datagram) {
@@ -70,6 +77,10 @@ DtlsSessions::Slot DtlsSessions::addressee(Slot slot, ByteView datagram) const {
 
 void DtlsSessions::on_hello(const FiveTuple& tuple, turn::ListenerId listener, ByteView datagram,
                             Instant now) {
+  if (!is_answerable(tuple.client)) {
+    ++counters_.dropped_stray;
+    return;
+  }
   const auto existing = find(tuple);
   if (existing) {  // the network, or the client, has said it twice: timers answer that
     const Entry& entry = slots_[*existing];

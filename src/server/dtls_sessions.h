@@ -29,9 +29,9 @@ struct DtlsCounters {
   RelaxedCounter refused_limit{};      ///< too many sessions of one address
   RelaxedCounter dropped_half_open{};  ///< handshakes given up for younger ones
   RelaxedCounter handshake_timed_out{};
-  RelaxedCounter timed_out{};          ///< no allocation in time
-  RelaxedCounter failed{};             ///< broke a rule
-  RelaxedCounter dropped_stray{};      ///< datagrams of no session, or no whole ClientHello
+  RelaxedCounter timed_out{};      ///< no allocation in time
+  RelaxedCounter failed{};         ///< broke a rule
+  RelaxedCounter dropped_stray{};  ///< of no session, no whole ClientHello, or not to be answered
   RelaxedCounter dropped_too_large{};  ///< messages for clients that no record holds
 };
 

@@ -1,6 +1,7 @@
 #include "turn/peer_policy.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
 
 namespace turnpike::turn {
@@ -210,6 +211,12 @@ std::optional<IpAddress> embedded_ipv4(const IpAddress& address) {
 bool is_forbidden_source(const IpAddress& address) {
   static const std::vector<IpPrefix> tunnels{prefix("2001::/32"), prefix("2002::/16")};
   return any_contains(tunnels, address);
+}
+
+bool is_reflector_port(std::uint16_t port) {
+  static constexpr std::array<std::uint16_t, 13> ports{0,  7,   13,  17,   19,   37,   53,
+                                                       69, 123, 161, 1900, 5353, 11211};
+  return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
 
 }  // namespace turnpike::turn

@@ -98,4 +98,8 @@ class PeerPolicy {
 /// True for a client source that must not be served (RFC 8656 §21.4): 6to4 and Teredo.
 [[nodiscard]] bool is_forbidden_source(const IpAddress& address);
 
+/// True for a client port at which a stray datagram is answered by another, or by many (HOSTILE.md
+/// M08): echo, chargen, DNS, NTP, SSDP, memcached and the like, and port 0.
+[[nodiscard]] bool is_reflector_port(std::uint16_t port);
+
 }  // namespace turnpike::turn

@@ -370,14 +370,10 @@ void Server::succeed(const Request& request) {
 /// own relays, and ports on which a stray datagram is answered by another (HOSTILE.md P07, M08).
 bool Server::is_unanswerable(const FiveTuple& tuple) const {
   const Endpoint& client = tuple.client;
-  static constexpr std::array<std::uint16_t, 13> reflector_ports{0,  7,   13,  17,   19,   37,   53,
-                                                                 69, 123, 161, 1900, 5353, 11211};
   if (is_forbidden_source(client.address)) return true;
   if (is_stream(tuple.transport)) return false;  // whoever completed a connection is who he says
   if (ledger_.live_relays().contains(client)) return true;
-  return !proves_address(tuple.transport) &&
-         std::find(reflector_ports.begin(), reflector_ports.end(), client.port) !=
-             reflector_ports.end();
+  return !proves_address(tuple.transport) && is_reflector_port(client.port);
 }
 
 }  // namespace turnpike::turn

@@ -111,7 +111,7 @@ TEST_CASE("a session is its five-tuple's", "[server][c76]") {
   CHECK(alice.received.size() == 1);
 }
 
-TEST_CASE("cookieless ClientHellos of 10,000 sources leave nothing behind", "[server][L08]") {
+TEST_CASE("cookieless ClientHellos of 10,000 sources leave nothing behind", "[server][L08][M05]") {
   Rig rig;
   DtlsClient somebody;
   const Packet hello = somebody.hello();
@@ -131,6 +131,33 @@ TEST_CASE("cookieless ClientHellos of 10,000 sources leave nothing behind", "[se
   CHECK(rig.table.size() == 0);
   CHECK_FALSE(rig.table.next_deadline());
   CHECK(rig.table.counters().challenged == 10'100);
+}
+
+TEST_CASE("sources that would bounce a HelloVerifyRequest get none", "[server][M08]") {
+  Rig rig;
+  DtlsClient client;
+  const auto from =
+      GENERATE(as<std::string>{}, "198.51.100.7:0", "198.51.100.7:7", "198.51.100.7:13",
+               "198.51.100.7:17", "198.51.100.7:19", "198.51.100.7:37", "198.51.100.7:53",
+               "198.51.100.7:69", "198.51.100.7:123", "198.51.100.7:161", "198.51.100.7:1900",
+               "198.51.100.7:5353", "198.51.100.7:11211", "[2002:c633:6407::1]:4000");
+  CAPTURE(from);
+  CHECK_FALSE(rig.deliver(from, client.hello()).session);
+  CHECK(rig.table.output().size() == 0);
+  CHECK(rig.table.counters().dropped_stray == 1);
+  CHECK(rig.table.counters().challenged == 0);
+}
+
+TEST_CASE("what is said to a stranger over DTLS is answered by no other server", "[server][M07]") {
+  Rig rig;
+  DtlsClient client;
+  rig.deliver(home, client.hello());
+  REQUIRE(rig.table.output().size() == 1);
+  const Packet verify{rig.table.output()[0].begin(), rig.table.output()[0].end()};
+  Rig other;
+  CHECK_FALSE(other.deliver(home, verify).session);
+  CHECK(other.table.output().size() == 0);
+  CHECK(other.table.size() == 0);
 }
 
 TEST_CASE("a handshake that takes more than five seconds is given up", "[server][L04]") {
