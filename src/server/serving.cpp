@@ -68,6 +68,7 @@ void Service::open_store() {
                                      is_default ? store::IfAbsent::fail : store::IfAbsent::create,
                                      store::Check::whole);
     if (opened) {
+      store_lock_.emplace(config_.store.path);
       store_ = std::move(*opened);
     } else if (!is_default || config_.store.may_have_credentials()) {
       const bool may_pass = opened.error().fault == store::Fault::unavailable;

@@ -18,6 +18,7 @@
 #include "server/reload_desk.h"
 #include "server/service.h"
 #include "server/signaling_host.h"
+#include "server/store_lock.h"
 #include "server/user_source.h"
 #include "server/worker.h"
 
@@ -81,6 +82,7 @@ class Service {
   ConnectionLimits connections_;
   TlsCredentials tls_;
   std::optional<net::CertificateWatcher> certificate_;
+  std::optional<StoreLock> store_lock_;  // before the store, which it must outlive
   std::unique_ptr<store::Store> store_;  // null: there is none
   std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<SignalingHost> signaling_;  // before the workers, which bring it connections
