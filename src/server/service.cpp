@@ -27,6 +27,12 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Passwords' keys and secrets are in memory, and what a crash writes lies about (HOSTILE.md I08).
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
 /// SIGINT, SIGTERM, SIGHUP and SIGUSR1, kept from all threads and waited for by one.
 class StopSignals {
  public:
@@ -101,6 +107,7 @@ int run(const Config& configured, const ServeOptions& options) {
   const StopSignals signals;  // before there are threads, which inherit the mask
   const Log log{configured.log};
   raise_descriptor_limit();
+  forbid_core_dumps();
   const Config config = with_secret_for_rooms(configured);
   try {
     Service service{config, options};
