@@ -48,17 +48,20 @@ std::string Config::effective_realm() const {
   return domain.empty() ? "turnpike" : domain;
 }
 
-signaling::JoinAuth Config::effective_join_auth() const {
-  if (signaling.auth) return *signaling.auth;
+bool Config::is_for_this_host_alone() const {
   const auto is_local = [](const ListenAddress& listener) {
     return listener.address && listener.address->is_loopback();
   };
   const auto all_local = [&](const std::vector<ListenAddress>& listeners) {
     return std::all_of(listeners.begin(), listeners.end(), is_local);
   };
-  const bool is_private = all_local(listen.udp) && all_local(listen.tcp) && all_local(listen.tls) &&
-                          all_local(listen.dtls) && all_local(listen.http);
-  return is_private ? signaling::JoinAuth::open : signaling::JoinAuth::token;
+  return all_local(listen.udp) && all_local(listen.tcp) && all_local(listen.tls) &&
+         all_local(listen.dtls) && all_local(listen.http);
+}
+
+signaling::JoinAuth Config::effective_join_auth() const {
+  if (signaling.auth) return *signaling.auth;
+  return is_for_this_host_alone() ? signaling::JoinAuth::open : signaling::JoinAuth::token;
 }
 
 bool Config::has_door(DoorName door) const {

@@ -217,6 +217,8 @@ struct Config {
   [[nodiscard]] std::vector<ListenerName> listener_names() const;
   /// True when `listener` takes only what balancers bring (`listen.proxy_protocol`).
   [[nodiscard]] bool expects_proxy(const ListenerName& listener) const;
+  /// True when every listener is on loopback: nobody but this host can connect.
+  [[nodiscard]] bool is_for_this_host_alone() const;
   /// `signaling.auth`; unless it is set, `open` when nobody but this host can connect, and `token`
   /// otherwise.
   [[nodiscard]] signaling::JoinAuth effective_join_auth() const;

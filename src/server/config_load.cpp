@@ -94,9 +94,29 @@ void check_nat_discovery(const Config& config, const Places& places,
   }
 }
 
+/// A client would look for the other server on its own host (HOSTILE.md C08). That there are
+/// private addresses among them is all right: the clients of such servers are in the same network.
+void refuse_loopback_alternates(const Config& config, const Places& places,
+                                std::vector<ConfigError>& errors) {
+  if (config.is_for_this_host_alone()) return;
+  const auto check = [&](const char* const name, const std::vector<Endpoint>& servers) {
+    for (const Endpoint& server : servers) {
+      if (!server.address.is_loopback()) continue;
+      const auto [key, place] = blamed(places, name, {});
+      errors.push_back(
+          {place.to_string(), key,
+           fmt::format("{} would send clients to their own host", in_quotes(server.to_string())),
+           "write the address at which clients reach the other server"});
+    }
+  };
+  check("relay.alternate_servers", config.relay.alternate_servers);
+  check("relay.alternate_tls_servers", config.relay.alternate_tls_servers);
+}
+
 void check_alternates(const Config& config, const Places& places,
                       std::vector<ConfigError>& errors) {
   const Config::Relay& relay = config.relay;
+  refuse_loopback_alternates(config, places, errors);
   if (relay.alternate_domain.empty() || !relay.alternate_tls_servers.empty() || !errors.empty())
     return;
   const auto [key, place] = blamed(places, "relay.alternate_domain", {});

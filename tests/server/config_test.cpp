@@ -95,7 +95,7 @@ TEST_CASE("bandwidths are written with a unit, and shown as they are written", "
 // --- Values
 // ----------------------------------------------------------------------------------------
 
-TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
+TEST_CASE("an empty file gives the documented defaults", "[server][config][H10]") {
   const Config config = loaded("");
   CHECK(config.listen.udp == std::vector{ListenAddress{std::nullopt, 3478}});
   CHECK(config.listen.tcp == std::vector{ListenAddress{std::nullopt, 3478}});
@@ -121,6 +121,7 @@ TEST_CASE("an empty file gives the documented defaults", "[server][config]") {
   CHECK(config.limits.handshake_rate_total == 240);
   CHECK(config.limits.unauthenticated_timeout == seconds{10});
   CHECK(config.auth.nonce_lifetime == seconds{600});
+  CHECK(config.metrics.listen == ListenAddress{IpAddress::parse("127.0.0.1"), 9641});
   CHECK(config.public_ip.empty());
   CHECK(config.effective_realm() == "turnpike");
 }
@@ -255,7 +256,7 @@ format = "json"
   CHECK(config.log.format == LogFormat::json);
 }
 
-TEST_CASE("the realm is the domain when none is set, and never empty", "[server][config]") {
+TEST_CASE("the realm is the domain when none is set, and never empty", "[server][config][C06]") {
   CHECK(loaded("domain = \"turn.example.com\"").effective_realm() == "turn.example.com");
   CHECK(loaded("realm = \"\"").effective_realm() == "turnpike");
 }
@@ -304,8 +305,8 @@ TEST_CASE("NAT discovery is off by default, and can be set from the environment"
 // --- Refusals: each names place, key, mistake and remedy
 // ---------------------------------------------
 
-TEST_CASE("an unknown key is refused with its position and the nearest key (C01)",
-          "[server][config]") {
+TEST_CASE("an unknown key is refused with its position and the nearest key",
+          "[server][config][C01]") {
   CHECK(refusal("\n[relay]\nport = \"50000-51000\"\n") ==
         "t.toml:3:1: relay.port: turnpike 0.1.0 knows no such key; did you mean relay.ports?");
   CHECK(refusal("max_lifetime = \"1h\"\n") ==
@@ -318,7 +319,7 @@ TEST_CASE("an unknown key is refused with its position and the nearest key (C01)
         "show` lists what there is");
 }
 
-TEST_CASE("an unknown section is refused once, not once per key (C01)", "[server][config]") {
+TEST_CASE("an unknown section is refused once, not once per key", "[server][config][C01]") {
   CHECK(refusal("[rellay]\nports = \"1-2\"\nx = 1\n") ==
         "t.toml:1:2: rellay: turnpike 0.1.0 knows no such section; did you mean relay?");
   CHECK(refusal("relay = 5\n") ==
@@ -335,7 +336,7 @@ TEST_CASE("sections that other versions know are refused like any unknown one",
   }
 }
 
-TEST_CASE("a wrong type is refused and an example given (C01)", "[server][config]") {
+TEST_CASE("a wrong type is refused and an example given", "[server][config][C01]") {
   CHECK(refusal("workers = \"four\"\n") ==
         "t.toml:1:11: workers: the text \"four\" was given where a whole number is expected; write "
         "for example 4");
@@ -358,16 +359,15 @@ TEST_CASE("a wrong type is refused and an example given (C01)", "[server][config
         "[\"203.0.113.10\"]");
 }
 
-TEST_CASE("a duplicate key and broken TOML are refused with their position (C01)",
-          "[server][config]") {
+TEST_CASE("a duplicate key and broken TOML are refused with their position",
+          "[server][config][C01]") {
   CHECK(contains(refusal("workers = 1\nworkers = 2\n"), "t.toml:2:"));
   CHECK(contains(refusal("workers = 1\nworkers = 2\n"), "this is no TOML: "));
   CHECK(contains(refusal("[relay\n"), "t.toml:1:"));
   CHECK(contains(refusal("realm = example.com\n"), "text needs quotation marks"));
 }
 
-TEST_CASE("a prefix with host bits is refused with the corrected prefix (C02)",
-          "[server][config]") {
+TEST_CASE("a prefix with host bits is refused with the corrected prefix", "[server][config][C02]") {
   CHECK(refusal("[relay]\ndeny_peers = [\"10.1.2.3/8\"]\n") ==
         "t.toml:2:15: relay.deny_peers: \"10.1.2.3/8\" has bits set after the first 8; write "
         "\"10.0.0.0/8\", or the "
@@ -375,7 +375,7 @@ TEST_CASE("a prefix with host bits is refused with the corrected prefix (C02)",
   CHECK(contains(refusal("[relay]\nallow_peers = [\"[fd00::1/32]:80\"]\n"), "write \"fd00::/32\""));
 }
 
-TEST_CASE("malformed peer rules are refused (C02)", "[server][config]") {
+TEST_CASE("malformed peer rules are refused", "[server][config][C02]") {
   for (const char* rule :
        {"", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/8:", "10.0.0.0/8:0", "10.0.0.0/8:65536",
         "10.0.0.0/8:2000-1000", "10.0.0.0/8/sctp", "[10.0.0.0/8", "[2001:db8::/32]80",
@@ -397,7 +397,7 @@ TEST_CASE("an allow rule for half the Internet is refused", "[server][config]") 
             .relay.allow_peers.size() == 1);
 }
 
-TEST_CASE("ports that are none are refused (C02)", "[server][config]") {
+TEST_CASE("ports that are none are refused", "[server][config][C02]") {
   CHECK(refusal("[relay]\nports = \"65535-49152\"\n") ==
         "t.toml:2:9: relay.ports: \"65535-49152\" is reversed; write \"49152-65535\"");
   CHECK(refusal("[relay]\nports = \"49152-65536\"\n") ==
@@ -471,7 +471,7 @@ TEST_CASE("NAT discovery behind NAT says what clients see of its addresses",
 }
 
 TEST_CASE("alternate servers that no client could be sent to are refused",
-          "[server][config][rfc8489-10]") {
+          "[server][config][rfc8489-10][C08]") {
   CHECK(
       refusal("relay.alternate_servers = [\"turn2.example.com:3478\"]") ==
       "t.toml:1:28: relay.alternate_servers: \"turn2.example.com:3478\" is no address and port of "
@@ -482,6 +482,16 @@ TEST_CASE("alternate servers that no client could be sent to are refused",
     CAPTURE(text);
     CHECK_FALSE(parse_server_endpoint(text));
   }
+  for (const char* key : {"alternate_servers", "alternate_tls_servers"}) {
+    for (const char* server : {"127.0.0.1:3478", "127.8.8.8:3478", "[::1]:3478"}) {
+      const std::string line = "relay." + std::string{key} + " = [\"" + server + "\"]\n";
+      CAPTURE(line);
+      CHECK(contains(refusal(line), "would send clients to their own host"));
+      const std::string here = "[\"127.0.0.1:3478\"]\n";
+      CHECK(refusal(line + "listen.udp = " + here + "listen.tcp = " + here) == "(accepted)");
+    }
+  }
+  CHECK(refusal("relay.alternate_servers = [\"10.0.0.5:3478\"]") == "(accepted)");
   CHECK(refusal("relay.alternate_domain = \"turn2.example.com\"") ==
         "t.toml:1:26: relay.alternate_domain: there is no alternate server that it would name; set "
         "relay.alternate_tls_servers as well, or remove it");
@@ -491,7 +501,7 @@ TEST_CASE("alternate servers that no client could be sent to are refused",
   CHECK(contains(refusal(tls + "relay.alternate_domain = \"https://a\""), "is no host name"));
 }
 
-TEST_CASE("listening addresses that are none are refused (C02)", "[server][config]") {
+TEST_CASE("listening addresses that are none are refused", "[server][config][C02]") {
   CHECK(refusal("[listen]\nudp = [\"3478\"]\n") ==
         "t.toml:2:8: listen.udp: \"3478\" is no listening address; write \":3478\"");
   CHECK(refusal("[listen]\nudp = [\"2001:db8::1\"]\n") ==
@@ -667,7 +677,8 @@ TEST_CASE("a certificate without its key is refused, and a key without its certi
         "t.toml:2:7: tls.key: there is a key without its certificate; set tls.certificate as well");
 }
 
-TEST_CASE("TLS files that cannot be used are refused, each in one sentence", "[server][config]") {
+TEST_CASE("TLS files that cannot be used are refused, each in one sentence",
+          "[server][config][L11]") {
   const ScratchDirectory directory;
   const TlsFiles tls{directory};
   const std::string missing = directory.path() + "/none.pem";
@@ -764,7 +775,7 @@ TEST_CASE("one TCP port cannot be both for TCP and for TLS", "[server][config]")
                  "t.toml:3:14: listen.tcp: \":443\" in listen.tls"));
 }
 
-TEST_CASE("a weak secret is refused and never repeated (C03)", "[server][config]") {
+TEST_CASE("a weak secret is refused and never repeated", "[server][config][C03]") {
   const auto refused = [](const std::string& value) {
     return refusal("[auth]\nsecrets = [{ id = \"a\", value = \"" + value + "\" }]\n");
   };
@@ -858,8 +869,7 @@ TEST_CASE("malformed entries of auth.users are refused without their passwords",
   CHECK_FALSE(contains(refused("[{ name = \"al:ice\", password = \"canary\" }]"), "canary"));
 }
 
-TEST_CASE("without any credentials the start is refused with the remedy (C04)",
-          "[server][config]") {
+TEST_CASE("without any credentials the start is refused with the remedy", "[server][config][C04]") {
   ConfigSources sources;
   sources.file = ConfigFile{"t.toml", "realm = \"x\"\n"};
   const std::string text = refusal(load_config(sources));
@@ -876,7 +886,7 @@ TEST_CASE("without any credentials the start is refused with the remedy (C04)",
   CHECK(load_config(sources));
 }
 
-TEST_CASE("relay ports below 1024 or around a listener are refused (C05)", "[server][config]") {
+TEST_CASE("relay ports below 1024 or around a listener are refused", "[server][config][C05]") {
   CHECK(contains(refusal("[relay]\nports = \"1000-2000\"\n"),
                  "t.toml:2:9: relay.ports: \"1000-2000\" reaches below port 1024"));
   CHECK(refusal("[relay]\nports = \"3000-4000\"\n") ==
@@ -889,7 +899,7 @@ TEST_CASE("relay ports below 1024 or around a listener are refused (C05)", "[ser
   CHECK(refusal("[listen]\ntcp = [\":50000\"]\n") == "(accepted)");
 }
 
-TEST_CASE("an overlap with the kernel's own port range is worth a hint (C05)", "[server][config]") {
+TEST_CASE("an overlap with the kernel's own port range is worth a hint", "[server][config][C05]") {
   const PortRange relay{49152, 65535};
   const auto hint = local_port_hint(relay, "32768\t60999\n", "\n");
   REQUIRE(hint);
@@ -900,7 +910,7 @@ TEST_CASE("an overlap with the kernel's own port range is worth a hint (C05)", "
   CHECK_FALSE(local_port_hint(relay, "", ""));
 }
 
-TEST_CASE("numbers and durations out of range are refused (C06)", "[server][config]") {
+TEST_CASE("numbers and durations out of range are refused", "[server][config][C06]") {
   CHECK(
       refusal("[relay]\nmax_lifetime = \"599s\"\n") ==
       "t.toml:2:16: relay.max_lifetime: \"599s\" is out of range; use a duration from 10m to 24h");
@@ -925,7 +935,7 @@ TEST_CASE("numbers and durations out of range are refused (C06)", "[server][conf
   CHECK(contains(refusal("workers = -1\n"), "out of range"));
 }
 
-TEST_CASE("other values that cannot be meant are refused", "[server][config]") {
+TEST_CASE("other values that cannot be meant are refused", "[server][config][C06]") {
   CHECK(contains(refusal("realm = \" \"\n"), "the realm is blank"));
   CHECK(contains(refusal("realm = \"" + std::string(128, 'r') + "\"\n"),
                  "the realm has 128 characters; use at most 127"));
@@ -1057,7 +1067,7 @@ TEST_CASE("a relative secret file stands beside the configuration", "[server][co
   CHECK(result->config.auth.secrets[0].value == good_secret);
 }
 
-TEST_CASE("a secret file that others can read or change is refused (C03)", "[server][config]") {
+TEST_CASE("a secret file that others can read or change is refused", "[server][config][C03]") {
   const ScratchDirectory directory;
   for (const mode_t mode : {mode_t{0644}, mode_t{0660}, mode_t{0602}, mode_t{0641}}) {
     CAPTURE(mode);
@@ -1074,7 +1084,7 @@ TEST_CASE("a secret file that others can read or change is refused (C03)", "[ser
   }
 }
 
-TEST_CASE("a missing, weak or huge secret file is refused by name", "[server][config]") {
+TEST_CASE("a missing, weak or huge secret file is refused by name", "[server][config][C03]") {
   const ScratchDirectory directory;
   const auto refused = [](const std::string& file) {
     return refusal("[auth]\nsecrets = [{ id = \"a\", file = \"" + file + "\" }]\n");
@@ -1128,7 +1138,7 @@ TEST_CASE("a setting overrides the environment, which overrides the file", "[ser
   CHECK(result->origins.at("relay.ports") == "default");
 }
 
-TEST_CASE("unknown or wrong variables are refused by name (C01)", "[server][config]") {
+TEST_CASE("unknown or wrong variables are refused by name", "[server][config][C01]") {
   CHECK(
       refusal("", {{"TURNPIKE__RELAY__PORT", "1"}}) ==
       "environment variable TURNPIKE__RELAY__PORT: turnpike 0.1.0 knows no such key; did you mean "
@@ -1195,7 +1205,7 @@ TEST_CASE("the quickstart's values are a layer of their own", "[server][config]"
 // --- Showing
 // -------------------------------------------------------------------------------------------
 
-TEST_CASE("what is shown of the configuration has no secrets (I08)", "[server][config]") {
+TEST_CASE("what is shown of the configuration has no secrets", "[server][config][I08]") {
   const auto result =
       load(some_auth + "auth.users = [{ name = \"alice\", password = \"canary-password\" }]\n" +
            "auth.api_keys = [{ id = \"web\", value = \"" + good_secret + "\" }]\n");
