@@ -17,6 +17,13 @@ std::string toml_key(std::string_view key) {
   return key.empty() ? in_quotes(key) : std::string{key};
 }
 
+/// Does `text` begin with one of U+0080 to U+009F, which terminals obey as they do ESC?
+bool is_c1_control(std::string_view text) {
+  if (text.size() < 2 || text[0] != '\xc2') return false;
+  const auto second = static_cast<unsigned char>(text[1]);
+  return second >= 0x80 && second < 0xa0;
+}
+
 /// Joins what `render` makes of each element of `elements` with ", ".
 template <class Elements, class Render>
 std::string joined(const Elements& elements, Render render) {
@@ -83,13 +90,16 @@ std::string ConfigValue::describe() const {
 
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (byte < 0x20 || byte == 0x7f) {
       out += fmt::format("\\u{:04X}", byte);
+    } else if (is_c1_control(text.substr(i))) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(text[++i]));
     } else {
       out += c;
     }

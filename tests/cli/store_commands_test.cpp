@@ -125,7 +125,7 @@ TEST_CASE("each of the store's commands has help with an example", "[cli]") {
 
 // --- user ----------------------------------------------------------------------------------------
 
-TEST_CASE("user add keeps keys and not the password", "[cli]") {
+TEST_CASE("user add keeps keys and not the password", "[cli][I01]") {
   World world;
   world.input = "canary-password\n";
   const Ran ran = world.run({"user", "add", "alice"});
@@ -139,7 +139,10 @@ TEST_CASE("user add keeps keys and not the password", "[cli]") {
                                             "canary-password"));
   CHECK(user->md5 == auth::long_term_key(stun::PasswordAlgorithm::md5, "alice", "example.com",
                                          "canary-password"));
-  CHECK(world.run({"user", "add", "alice"}).code == 1);
+  const Ran again = world.run({"user", "add", "alice"});
+  CHECK(again.code == 1);
+  CHECK(contains(again.err, "\"alice\""));
+  CHECK(contains(again.err, "user passwd"));
   const auto log = world.open()->audit(100, 10).value();
   REQUIRE(log.size() == 1);
   CHECK(log[0].who.starts_with("uid "));
@@ -162,7 +165,7 @@ TEST_CASE("user add takes a password from a file, or makes one", "[cli]") {
   CHECK(contains(table.out, "Password: "));
 }
 
-TEST_CASE("user add never takes the password from the command line", "[cli]") {
+TEST_CASE("user add never takes the password from the command line", "[cli][I01]") {
   const World world;
   const Ran ran = world.run({"user", "add", "alice", "--password", "canary"});
   CHECK(ran.code == 2);
@@ -216,7 +219,67 @@ TEST_CASE("user passwd, change, list and remove do what they say", "[cli]") {
   }
 }
 
-TEST_CASE("user refuses what it cannot mean", "[cli]") {
+TEST_CASE("users with odd names are added and removed exactly once", "[cli][I02]") {
+  World world;
+  const auto name = GENERATE(as<std::string>{}, "' OR 1=1--", "%", "_", "%s%n", "*", "-x", "🚗",
+                             "a'; DROP TABLE users; --", "$(reboot)", "../../etc/passwd");
+  CAPTURE(name);
+  const auto user = [&](const std::string& verb) {
+    world.input = "pw\n";
+    return world.run_bare({"user", verb, "--config", world.config, "--", name}).code;
+  };
+  world.input = "pw\n";
+  CHECK(world.run({"user", "add", "bystander"}).code == 0);
+  CHECK(user("add") == 0);
+  CHECK(user("add") == 1);
+  CHECK(world.open()->user_count().value() == 2);
+  CHECK(user("remove") == 0);
+  CHECK(user("remove") == 1);
+  CHECK(world.open()->user_count().value() == 1);
+}
+
+TEST_CASE("no name of a user, key or secret steers the terminal of who lists them", "[cli][I07]") {
+  const World world;
+  const std::string name =
+      "\x1b]0;owned\x07\x1b[2J\xc2\x9b"
+      "31m";
+  REQUIRE(world.run({"key", "create", "first"}).code == 0);  // makes the store
+  {
+    const auto store = world.open();
+    const store::Author author{"\x1b[31mroot", now};
+    store::StoredUser user{.name = name, .realm = "example.com"};
+    user.md5 = auth::long_term_key(stun::PasswordAlgorithm::md5, name, user.realm, "pw");
+    REQUIRE(store->add_user(user, author).value());
+    REQUIRE(store->add_secret({.id = name, .value = secret, .not_before = now}, author).value());
+    REQUIRE(store->create_api_key(name, author).value());
+  }
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"user", "list"},
+                                                  {"secret", "list"},
+                                                  {"key", "list"},
+                                                  {"user", "remove", name},
+                                                  {"user", "remove", name},
+                                                  {"user", "add", name},
+                                                  {"secret", "remove", name},
+                                                  {"secret", "remove", name},
+                                                  {"key", "revoke", name},
+                                                  {"key", "revoke", name},
+                                                  {"credential", "revoke", name},
+                                                  {"credential", "list"},
+                                                  {"credential", "restore", name},
+                                                  {"credential", "restore", name},
+                                                  {name},
+                                                  {"user", name}}) {
+    CAPTURE(command[0], command.size());
+    const Ran ran = world.run(command);
+    const std::string said = ran.out + ran.err;
+    CHECK_FALSE(said.empty());
+    CHECK_FALSE(contains(said, "\x1b"));
+    CHECK_FALSE(contains(said, "\x07"));
+    CHECK_FALSE(contains(said, "\xc2\x9b"));
+  }
+}
+
+TEST_CASE("user refuses what it cannot mean", "[cli][I01]") {
   World world;
   world.input = "pw\n";
   for (const std::vector<std::string>& arguments :
@@ -225,6 +288,9 @@ TEST_CASE("user refuses what it cannot mean", "[cli]") {
         {"user", "add", "a:b"},
         {"user", "add", "a\nb"},
         {"user", "add", ""},
+        {"user", "add", "a\x1b[2J"},
+        {"user", "add", "a\x7f"},
+        {"user", "add", std::string(509, 'a')},
         {"user", "add", "a", "--bandwidth", "4"},
         {"user", "add", "a", "--max-allocations", "many"},
         {"user", "add", "a", "--generate", "--password", "-"},
@@ -559,7 +625,7 @@ TEST_CASE("store reseal makes no store, and tells the running server", "[cli]") 
 
 // --- Where the store is --------------------------------------------------------------------------
 
-TEST_CASE("a store that is not there is told, and not made by looking", "[cli]") {
+TEST_CASE("a store that is not there is told, and not made by looking", "[cli][I04]") {
   const World world;
   for (const std::vector<std::string>& command : {std::vector<std::string>{"user", "list"},
                                                   {"secret", "list"},
