@@ -17,7 +17,8 @@ unsigned written(LogBudget& budget, std::string_view event, unsigned tries, Inst
 
 }  // namespace
 
-TEST_CASE("a warning is written ten times a second, and the rest is counted", "[server][log]") {
+TEST_CASE("a warning is written ten times a second, and the rest is counted",
+          "[server][log][M06]") {
   LogBudget budget;
   CHECK(written(budget, "accept_failed", 1000, start) == LogBudget::per_second);
   CHECK(budget.take_suppressed(start + milliseconds{999}).empty());
@@ -43,7 +44,7 @@ TEST_CASE("a second in which nothing was left out is not told of", "[server][log
   CHECK(budget.take_suppressed(start + seconds{1}).empty());
 }
 
-TEST_CASE("a flood of one warning takes nothing from another", "[server][log]") {
+TEST_CASE("a flood of one warning takes nothing from another", "[server][log][M06]") {
   LogBudget budget;
   CHECK(written(budget, "relay_not_opened", 1000, start) == LogBudget::per_second);
   CHECK(written(budget, "accept_failed", 12, start + milliseconds{500}) == LogBudget::per_second);

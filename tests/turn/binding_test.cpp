@@ -14,7 +14,7 @@ std::size_t packet_bytes(Family family, std::size_t payload_bytes) {
 }  // namespace
 
 TEST_CASE("Binding answers with XOR-MAPPED-ADDRESS and nothing else",
-          "[turn][rfc8489-6.3.1.1][c24]") {
+          "[turn][rfc8489-6.3.1.1][c24][M01]") {
   const auto from = GENERATE(as<std::string>{}, "198.51.100.7:4000", "[2001:db8:7::7]:4000");
   World world;
   auto alice = world.client(from);

@@ -173,7 +173,7 @@ TEST_CASE("bandwidth is limited from now on, or no more", "[turn][Q03]") {
   CHECK(sent() == 500);
 }
 
-TEST_CASE("challenges are limited from now on, or no more", "[turn][m03]") {
+TEST_CASE("challenges are limited from now on, or no more", "[turn][M03]") {
   World world;  // without a limit
   auto alice = world.client("198.51.100.7:4000");
   const auto challenges = [&] {
