@@ -1,7 +1,7 @@
 // DTLS from the first datagram on, and a client made of OpenSSL, with somebody between them who
-// loses, repeats, reorders, changes, cuts, joins and invents records (HOSTILE.md L07, L09, L10).
-// Whatever he does: strangers get less than they send, each message of the server is one that the
-// client has sent, none comes twice, and nobody but the client ends its session.
+// loses, repeats, reorders, changes, cuts, joins and invents records (HOSTILE.md [L07], [L09],
+// [L10]). Whatever he does: strangers get less than they send, each message of the server is one
+// that the client has sent, none comes twice, and nobody but the client ends its session.
 //
 // Input: u8: the client's ALPN and ciphers, then commands of one byte and what they take.
 #include <deque>

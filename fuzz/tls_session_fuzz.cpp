@@ -1,5 +1,5 @@
 // A TLS session and a client made of OpenSSL, with somebody between them who drops, repeats,
-// reorders, changes, cuts and invents records (HOSTILE.md L07). Whatever he does: the server's
+// reorders, changes, cuts and invents records (HOSTILE.md [L07]). Whatever he does: the server's
 // plaintext is a beginning of what the client has sent, its output is whole records, and an end is
 // an end. While he does nothing, all arrives.
 //

@@ -145,7 +145,7 @@ describe('turnpike doctor', { timeout: 240_000 }, () => {
     assert.equal(code, 1);
   }));
 
-  it('finds an expired certificate', explained(async () => {
+  it('finds an expired certificate, with which no server starts [L11]', explained(async () => {
     const tls = await certificate({ dates: ['-startdate', '20240101000000Z', '-enddate', '20240401000000Z'] });
     const { file } = await configure({ tls });
     const { code, findings } = await doctor(file, { env: { SSL_CERT_FILE: tls.certificate } });
@@ -153,9 +153,13 @@ describe('turnpike doctor', { timeout: 240_000 }, () => {
     assert.match(find(findings, 'certificate dates').text, /expired \d+ days ago/);
     assert.equal(find(findings, 'certificate chain').level, 'ok');
     assert.equal(code, 1);
+
+    const server = await run('serve', turnpike(), ['serve', '--config', file]);
+    assert.equal(server.code, 78);
+    assert.match(server.output, /expired on 2024-04-01 .*; renew it/);
   }));
 
-  it('finds a certificate that is about to expire', explained(async () => {
+  it('finds a certificate that is about to expire [L11]', explained(async () => {
     const tls = await certificate({ dates: ['-days', '5'] });
     const { file } = await configure({ tls });
     const { findings } = await doctor(file);

@@ -104,7 +104,7 @@ describe('openssl s_client over DTLS', { timeout: oneMinuteMs }, () => {
     }));
   }
 
-  it('is refused version 1.0', explained(async () => {
+  it('is refused version 1.0 [L01]', explained(async () => {
     const client = await sClient(server.portFor('dtls'), ['-dtls1', '-cipher', 'ALL:@SECLEVEL=0']);
     try {
       const { code } = await within(10_000, 'openssl to end', client.ended);
@@ -121,7 +121,7 @@ describe('openssl s_client over DTLS', { timeout: oneMinuteMs }, () => {
   }));
 });
 
-describe('A flood of DTLS handshakes', { timeout: oneMinuteMs }, () => {
+describe('A flood of DTLS handshakes [L03]', { timeout: oneMinuteMs }, () => {
   let server;
   let cutOff = 0;
   before(explained(async () => {

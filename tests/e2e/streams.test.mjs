@@ -139,7 +139,7 @@ describe('A TLS connection', { timeout: halfAMinuteMs, concurrency: true }, () =
   }));
 });
 
-describe('A renewed certificate', { timeout: halfAMinuteMs }, () => {
+describe('A renewed certificate [L12]', { timeout: halfAMinuteMs }, () => {
   const context = {};
   before(explained(async () => {
     context.directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-'));
@@ -188,7 +188,7 @@ describe('A connection that is not used', { timeout: halfAMinuteMs, concurrency:
     it(`for anything over ${over} is closed in time`, explained(async () => assertIsClosedInTime(await connect(over))));
   }
 
-  it('for a TLS handshake is closed in time', explained(async () =>
+  it('for a TLS handshake is closed in time [L04]', explained(async () =>
     assertIsClosedInTime(await connect('tcp', { port: context.server.tlsPort }))));
 
   it('for more than half a message is closed in time', explained(async () => {
@@ -247,7 +247,7 @@ describe('The connections of one address', { timeout: halfAMinuteMs }, () => {
   const context = withServer({ tls: true, limits: { tcp_connections_per_address: allowed } });
   const { connect } = context;
 
-  it('are limited in their number, over TCP and TLS together', explained(async () => {
+  it('are limited in their number, over TCP and TLS together [H17]', explained(async () => {
     const connections = [await connect('tls')];
     while (connections.length < allowed) connections.push(await connect());
     for (const connection of connections) await connection.bind();
@@ -266,7 +266,7 @@ describe('The connections of one address', { timeout: halfAMinuteMs }, () => {
   }));
 });
 
-describe('A flood of TLS handshakes', { timeout: halfAMinuteMs }, () => {
+describe('A flood of TLS handshakes [L03]', { timeout: halfAMinuteMs }, () => {
   const context = withServer({ tls: true, workers: 1, limits: { handshake_rate_total: 5 } });
   const { connect } = context;
   let cutOff = 0;

@@ -70,7 +70,7 @@ TEST_CASE("files that stay as they are cause nothing", "[net]") {
   CHECK(watched.silent());
 }
 
-TEST_CASE("a changed pair is for new sessions; live ones go on with the old (L12)", "[net]") {
+TEST_CASE("a changed pair is for new sessions; live ones go on with the old", "[net][L12]") {
   Watched watched;
   TlsPair live{watched.first};
   live.connect();
@@ -105,7 +105,7 @@ TEST_CASE("a pair renamed into place is noticed by its inodes", "[net]") {
   CHECK(watched.silent());
 }
 
-TEST_CASE("a broken pair is reported once and the next good one is taken (L12)", "[net]") {
+TEST_CASE("a broken pair is reported once and the next good one is taken", "[net][L12]") {
   Watched watched;
   const std::string certificate = make_certificate(shared_key(KeyKind::rsa_2048));
   std::string says;
@@ -136,7 +136,7 @@ TEST_CASE("a broken pair is reported once and the next good one is taken (L12)",
   CHECK(watched.silent());
 }
 
-TEST_CASE("a file that is gone is reported once and taken when it is back", "[net]") {
+TEST_CASE("a file that is gone is reported once and taken when it is back", "[net][L12]") {
   Watched watched;
   unlink(watched.files.key().c_str());
   const auto gone = watched.poll();
@@ -183,7 +183,7 @@ TEST_CASE("what changed before the first poll is noticed", "[net]") {
   CHECK(watcher.poll({today, false}).context != nullptr);
 }
 
-TEST_CASE("an expired pair is not taken, unless that is allowed", "[net]") {
+TEST_CASE("an expired pair is not taken, unless that is allowed", "[net][L11]") {
   CertificateFiles files{KeyKind::p256};
   CertificateWatcher watcher{files.certificate(), files.key(), files.load().value()};
   files.write_pair(KeyKind::rsa_2048);

@@ -373,7 +373,7 @@ TEST_CASE("a fragment of a ClientHello is dropped without a word", "[net][L09]")
 }
 
 TEST_CASE("a ClientHello cut at any length or changed in any byte never breaks the listener",
-          "[net]") {
+          "[net][L07]") {
   Pair pair;
   const Packet hello = cookie_hello(pair);
   for (std::size_t size = 0; size < hello.size(); ++size) {

@@ -51,7 +51,7 @@ TEST_CASE("a local listener is its owner's alone, and goes with it", "[net]") {
   CHECK_FALSE(is_there(path));
 }
 
-TEST_CASE("a live listener is not replaced, a dead one is, and a file never", "[net]") {
+TEST_CASE("a live listener is not replaced, a dead one is, and a file never", "[net][C09]") {
   const ScratchDirectory directory;
   const std::string path = directory.path() + "/a.sock";
   auto first = LocalListener::open(path);

@@ -27,6 +27,48 @@ bool contains(const std::string& text, std::string_view piece) {
   return text.find(piece) != std::string::npos;
 }
 
+/// A record with a ClientHello of TLS 1.2 or older, which need not be one that OpenSSL would send.
+struct RawHello {
+  int version = TLS1_2_VERSION;
+  unsigned cipher = 0xc02f;  // ECDHE-RSA-AES128-GCM-SHA256
+  std::uint8_t compression = 0;
+  std::string server_name{};  ///< empty: no such extension
+
+  [[nodiscard]] Bytes bytes() const {
+    const auto high = [](std::size_t value) { return static_cast<std::uint8_t>(value >> 8); };
+    const auto low = [](std::size_t value) { return static_cast<std::uint8_t>(value); };
+    const auto word = [&](Bytes& to, std::size_t value) {
+      to.insert(to.end(), {high(value), low(value)});
+    };
+    Bytes extensions{0, 10, 0, 4, 0, 2, 0, 23};                      // supported_groups: P-256
+    extensions.insert(extensions.end(), {0, 13, 0, 4, 0, 2, 4, 1});  // rsa_pkcs1_sha256
+    if (!server_name.empty()) {
+      word(extensions, 0);
+      word(extensions, server_name.size() + 5);
+      word(extensions, server_name.size() + 3);
+      extensions.push_back(0);  // host_name
+      word(extensions, server_name.size());
+      extensions.insert(extensions.end(), server_name.begin(), server_name.end());
+    }
+    Bytes body;
+    word(body, static_cast<std::size_t>(version));
+    body.insert(body.end(), 32, 0x42);  // random
+    body.push_back(0);                  // no session
+    word(body, 2);
+    word(body, cipher);
+    body.insert(body.end(), {1, compression});
+    word(body, extensions.size());
+    body.insert(body.end(), extensions.begin(), extensions.end());
+
+    Bytes record{22, 3, 1};
+    word(record, body.size() + 4);
+    record.insert(record.end(), {1, 0});
+    word(record, body.size());
+    record.insert(record.end(), body.begin(), body.end());
+    return record;
+  }
+};
+
 /// How many records `wire` is, by their headers.
 std::size_t records_in(ByteView wire) {
   std::size_t records = 0;
@@ -135,7 +177,7 @@ TEST_CASE("sessions survive errors that others left in OpenSSL's queue", "[net]"
 
 // --- Settings ------------------------------------------------------------------------------------
 
-TEST_CASE("TLS 1.1 and older are refused with an alert (L01)", "[net]") {
+TEST_CASE("TLS 1.1 and older are refused with an alert", "[net][L01]") {
   const int version = GENERATE(TLS1_VERSION, TLS1_1_VERSION);
   ClientOptions options = only(version);
   options.ciphers = "ALL:@SECLEVEL=0";
@@ -146,7 +188,7 @@ TEST_CASE("TLS 1.1 and older are refused with an alert (L01)", "[net]") {
   CHECK(pair.client.alert == SSL_AD_PROTOCOL_VERSION);
 }
 
-TEST_CASE("TLS 1.2 takes ciphers with forward secrecy and authentication only (L01)", "[net]") {
+TEST_CASE("TLS 1.2 takes ciphers with forward secrecy and authentication only", "[net][L01]") {
   const auto [cipher, taken] = GENERATE(table<const char*, bool>({
       {"ECDHE-RSA-AES128-GCM-SHA256", true},  // RFC 8489 §6.2.3
       {"ECDHE-RSA-AES256-GCM-SHA384", true},
@@ -169,6 +211,46 @@ TEST_CASE("TLS 1.2 takes ciphers with forward secrecy and authentication only (L
   if (taken) CHECK(std::string{SSL_get_cipher_name(pair.client.ssl())} == cipher);
 }
 
+TEST_CASE("what no library speaks any more is refused with an alert", "[net][L01][L02]") {
+  const auto [name, hello, alert] = GENERATE(table<std::string, RawHello, int>({
+      {"SSL 3.0", {.version = SSL3_VERSION}, -1},
+      {"RC4", {.cipher = 0x0005}, SSL_AD_HANDSHAKE_FAILURE},
+      {"3DES", {.cipher = 0x000a}, SSL_AD_HANDSHAKE_FAILURE},
+      {"3DES with ECDHE", {.cipher = 0xc012}, SSL_AD_HANDSHAKE_FAILURE},
+      {"nothing but NULL", {.cipher = 0x0002}, SSL_AD_HANDSHAKE_FAILURE},
+      {"anonymous", {.cipher = 0x0034}, SSL_AD_HANDSHAKE_FAILURE},
+      {"export", {.cipher = 0x0003}, SSL_AD_HANDSHAKE_FAILURE},
+      {"compression and nothing else", {.compression = 1}, -1},
+  }));
+  CAPTURE(name);
+  TlsPair pair{rsa_context()};
+  pair.to_server(hello.bytes());
+  CHECK(pair.status == Status::failed);
+  CHECK_FALSE(pair.server.is_established());
+  constexpr std::size_t alert_bytes = 7;
+  constexpr std::uint8_t alert_record = 21;
+  REQUIRE(pair.wire.size() == alert_bytes);
+  CHECK(pair.wire[0] == alert_record);
+  if (alert >= 0) CHECK(pair.wire[6] == alert);
+}
+
+TEST_CASE("the same ClientHello with what libraries do speak is answered", "[net]") {
+  TlsPair pair{rsa_context()};
+  pair.to_server(RawHello{.server_name = "turn.example.com"}.bytes());
+  CHECK(pair.status == Status::open);
+  constexpr std::uint8_t handshake_record = 22;
+  REQUIRE_FALSE(pair.wire.empty());
+  CHECK(pair.wire[0] == handshake_record);
+}
+
+TEST_CASE("compression that a client offers is not taken", "[net][L02]") {
+  ClientOptions options = only(TLS1_2_VERSION);
+  TlsPair pair{rsa_context(), options};
+  SSL_clear_options(pair.client.ssl(), SSL_OP_NO_COMPRESSION);
+  pair.connect();
+  CHECK(SSL_get_current_compression(pair.client.ssl()) == nullptr);
+}
+
 TEST_CASE("the server's order of ciphers decides", "[net]") {
   ClientOptions options = only(TLS1_2_VERSION);
   options.ciphers = "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256";
@@ -186,8 +268,8 @@ TEST_CASE("expensive groups are refused", "[net]") {
   CHECK(pair.status == Status::failed);
 }
 
-TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC 7443, L06)",
-          "[net]") {
+TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC 7443)",
+          "[net][L06]") {
   const auto [offer, chosen] = GENERATE(table<std::string, std::string>({
       {"\x09stun.turn", "stun.turn"},
       {"\x12stun.nat-discovery", "stun.nat-discovery"},
@@ -219,7 +301,40 @@ TEST_CASE("ALPN picks TURN, NAT discovery or HTTP in this order, or refuses (RFC
   CHECK(pair.server.alpn() == chosen);
 }
 
-TEST_CASE("a second handshake resumes the first, without early data (L02)", "[net]") {
+TEST_CASE("whatever name a client asks for, the certificate is the configured one", "[net][L06]") {
+  const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
+  const auto shown_to = [version](const char* name) {
+    TlsPair pair{rsa_context(), only(version)};
+    if (name != nullptr) {  // as SSL_set_tlsext_host_name() does, with a cast of the old style
+      REQUIRE(SSL_ctrl(pair.client.ssl(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                       const_cast<char*>(name)) == 1);
+    }
+    pair.connect();
+    const std::unique_ptr<X509, FreeWith<X509_free>> certificate{
+        SSL_get1_peer_certificate(pair.client.ssl())};
+    const std::unique_ptr<BIO, FreeWith<BIO_free_all>> der{BIO_new(BIO_s_mem())};
+    REQUIRE(i2d_X509_bio(der.get(), certificate.get()) == 1);
+    Bytes bytes(BIO_ctrl_pending(der.get()));
+    BIO_read(der.get(), bytes.data(), static_cast<int>(bytes.size()));
+    return bytes;
+  };
+  const Bytes usual = shown_to("turn.example.com");
+  const std::string longest(255, 'a');
+  for (const char* const name : {"other.example", "localhost", "192.0.2.1", "*", longest.c_str()}) {
+    CAPTURE(name);
+    CHECK(shown_to(name) == usual);
+  }
+  CHECK(shown_to(nullptr) == usual);
+}
+
+TEST_CASE("a server name that is none ends the handshake", "[net][L06]") {
+  TlsPair pair{rsa_context()};
+  pair.to_server(RawHello{.server_name = std::string("a\0b", 3)}.bytes());
+  CHECK(pair.status == Status::failed);
+  CHECK_FALSE(pair.server.is_established());
+}
+
+TEST_CASE("a second handshake resumes the first, without early data", "[net][L02][L07]") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   CAPTURE(version);
   TlsPair first{rsa_context(), only(version)};
@@ -249,7 +364,24 @@ TEST_CASE("a second handshake resumes the first, without early data (L02)", "[ne
   }
 }
 
-TEST_CASE("renegotiation is refused and harms nothing (L02)", "[net]") {
+TEST_CASE("early data that a client sends all the same is not taken", "[net][L02]") {
+  TlsPair first{rsa_context(), only(TLS1_3_VERSION)};
+  first.connect();
+  const std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>> session{
+      SSL_get1_session(first.client.ssl())};
+  REQUIRE(SSL_SESSION_set_max_early_data(session.get(), 1000) == 1);  // as if it had been told so
+
+  ClientOptions options = only(TLS1_3_VERSION);
+  options.session = session.get();
+  TlsPair pair{rsa_context(), options};
+  std::size_t written = 0;
+  REQUIRE(SSL_write_early_data(pair.client.ssl(), "early", 5, &written) == 1);
+  pair.exchange();
+  CHECK(pair.received.empty());
+  CHECK(SSL_get_early_data_status(pair.client.ssl()) != SSL_EARLY_DATA_ACCEPTED);
+}
+
+TEST_CASE("renegotiation is refused and harms nothing", "[net][L02]") {
   TlsPair pair{rsa_context(), only(TLS1_2_VERSION)};
   pair.connect();
   REQUIRE(SSL_renegotiate(pair.client.ssl()) == 1);
@@ -312,7 +444,7 @@ TEST_CASE("what is no TLS fails without an answer", "[net]") {
   CHECK(wire.empty());
 }
 
-TEST_CASE("broken TLS fails with an alert", "[net]") {
+TEST_CASE("broken TLS fails with an alert", "[net][L07]") {
   // A handshake record with a Finished instead of a ClientHello; one longer than records may be.
   using namespace std::string_view_literals;
   const auto garbage = GENERATE("\x16\x03\x01\x00\x04\x14\x00\x00\x00"sv,
@@ -329,7 +461,7 @@ TEST_CASE("broken TLS fails with an alert", "[net]") {
   CHECK(wire.empty());
 }
 
-TEST_CASE("a record that was changed on the way fails with an alert", "[net]") {
+TEST_CASE("a record that was changed on the way fails with an alert", "[net][L07]") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   TlsPair pair{rsa_context(), only(version)};
   pair.connect();
@@ -362,7 +494,7 @@ TEST_CASE("a ClientHello cut at any length waits for the rest", "[net]") {
   }
 }
 
-TEST_CASE("a ClientHello with a changed byte never breaks the server", "[net]") {
+TEST_CASE("a ClientHello with a changed byte never breaks the server", "[net][L07]") {
   TlsTestClient client;
   client.work();
   const Bytes hello = client.take_output();
@@ -381,7 +513,7 @@ TEST_CASE("a ClientHello with a changed byte never breaks the server", "[net]") 
 
 // --- Floods --------------------------------------------------------------------------------------
 
-TEST_CASE("a client may update its keys 32 times, not more (L05)", "[net]") {
+TEST_CASE("a client may update its keys 32 times, not more", "[net][L05]") {
   TlsPair pair{rsa_context(), only(TLS1_3_VERSION)};
   pair.connect();
   const int kind = GENERATE(SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED);
@@ -407,7 +539,7 @@ TEST_CASE("a client may update its keys 32 times, not more (L05)", "[net]") {
   CHECK(pair.client.alert == SSL_AD_DECODE_ERROR);
 }
 
-TEST_CASE("a TLS session counts records that hold less than a message (L05)", "[net]") {
+TEST_CASE("a TLS session counts records that hold less than a message", "[net][L05]") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   const auto piece = GENERATE(std::size_t{1}, 7, 100'000);
   CAPTURE(version, piece);
@@ -435,7 +567,7 @@ TEST_CASE("the end of a record that comes late is no tiny record", "[net]") {
   CHECK(pair.server.take_tiny_records() == 0);
 }
 
-TEST_CASE("a handshake that sends without end fails", "[net]") {
+TEST_CASE("a handshake that sends without end fails", "[net][L07]") {
   // A ClientHello of 120,000 bytes, which OpenSSL alone would collect to the end.
   Bytes record{0x16, 3, 1, 0x40, 0, 1, 0x01, 0xd4, 0xc0};
   record.resize(5 + 0x4000);
@@ -577,7 +709,7 @@ TEST_CASE("files that cannot be used are refused in one sentence that names the 
   CHECK(ERR_peek_error() == 0);
 }
 
-TEST_CASE("a certificate out of date is refused unless that is allowed (L11)", "[net]") {
+TEST_CASE("a certificate out of date is refused unless that is allowed", "[net][L11]") {
   const CertificateFiles files{KeyKind::p256};
   CHECK(files.load({valid_from, false}).has_value());
   CHECK(files.load({valid_until, false}).has_value());

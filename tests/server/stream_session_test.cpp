@@ -451,7 +451,7 @@ TEST_CASE("a session speaks TLS: messages in, answers out, close_notify and FIN"
   CHECK(pair.is_over);
 }
 
-TEST_CASE("a TLS client may send bytes one by one, but not without end (L05)", "[server][L05]") {
+TEST_CASE("a TLS client may send bytes one by one, but not without end", "[server][L05]") {
   Pair pair{net::load_context(net::KeyKind::p256)};
   net::TlsTestClient client;
   for (int round = 0; round < 4; ++round) {

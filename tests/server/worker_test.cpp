@@ -1190,7 +1190,7 @@ TEST_CASE("a client that sends without end leaves the others their turn", "[serv
   CHECK(rig.streams().broken == 0);
 }
 
-TEST_CASE("one address has so many connections", "[server]") {
+TEST_CASE("one address has so many connections", "[server][H17]") {
   Rig rig{{.connections_per_address = 2}};
   TcpCaller first{rig.tcp};
   TlsCaller second{rig.tls};
@@ -1437,7 +1437,8 @@ TEST_CASE("who gets no allocation over DTLS in time is told goodbye", "[server][
   CHECK(rig.dtls_counters().timed_out == 2);
 }
 
-TEST_CASE("a renewed certificate is shown to new DTLS sessions, and old ones go on", "[server]") {
+TEST_CASE("a renewed certificate is shown to new DTLS sessions, and old ones go on",
+          "[server][L12]") {
   Rig rig;
   DtlsCaller old{rig.dtls};
   rig.renew_certificate(net::KeyKind::rsa_2048);
