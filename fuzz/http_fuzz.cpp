@@ -1,5 +1,6 @@
-// An HTTP connection: the input's first byte says how the rest is cut into reads. What is read must
-// not depend on the cuts, every answer must be well framed, and time must always bring an end.
+// An HTTP connection (HOSTILE.md [H08]): the input's first byte says how the rest is cut into
+// reads. What is read must not depend on the cuts, every answer must be well framed, and time must
+// always bring an end.
 
 #include <algorithm>
 #include <cstdint>

@@ -1,5 +1,6 @@
-// WebSocket frames: the input's first byte says how the rest is cut into reads. Messages and their
-// end must not depend on the cuts, texts must be UTF-8, and nothing follows a close.
+// WebSocket frames (HOSTILE.md [H08]): the input's first byte says how the rest is cut into reads.
+// Messages and their end must not depend on the cuts, texts must be UTF-8, and nothing follows a
+// close.
 
 #include <algorithm>
 #include <cstdint>

@@ -74,7 +74,7 @@ describe('Many rooms', { timeout: 2 * oneMinuteMs }, () => {
     await assertAllHeard(rooms);
   }));
 
-  it('a slow reader is closed with 1013; its room goes on and the others lose nothing', explained(async () => {
+  it('a slow reader is closed with 1013; its room goes on and the others lose nothing [H16]', explained(async () => {
     const others = await openRooms(5);
     const [slow, first, second] = await openRoom(3);
     slow.socket.pause();
@@ -105,7 +105,7 @@ describe('Many rooms', { timeout: 2 * oneMinuteMs }, () => {
     await assertAllHeard(others);
   }));
 
-  it('a flooder is refused and then closed with 4429; the others lose nothing', explained(async () => {
+  it('a flooder is refused and then closed with 4429; the others lose nothing [H15] [H19]', explained(async () => {
     const others = await openRooms(5);
     const [flooder, ...fellows] = await openRoom();
     for (let n = 0; n < 1000; n += 1) flooder.post('flood', { n }, n);

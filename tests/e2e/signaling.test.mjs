@@ -97,8 +97,9 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       assert.match(headers['content-security-policy'], /default-src 'self'.*frame-ancestors 'none'/);
     }));
 
-    for (const attempt of ['/../etc/passwd', '/client/%2e%2e/%2e%2e/etc/passwd', '/client/..%2fetc/passwd']) {
-      it(`lead nowhere else: ${attempt}`, explained(async () => {
+    for (const attempt of ['/../etc/passwd', '/client/%2e%2e/%2e%2e/etc/passwd', '/client/..%2fetc/passwd',
+      '/%252e%252e%252fetc/passwd', '/%c0%ae%c0%ae/etc/passwd', '/index.html%00.js', '//etc/passwd']) {
+      it(`lead nowhere else [H07]: ${attempt}`, explained(async () => {
         assert.equal((await ask(on.url, { path: attempt })).status, 404);
       }));
     }
@@ -161,7 +162,7 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       assert.equal(await member.closed(), closeCode);
     }
 
-    it('nobody joins without one', explained(() => assertRefused({}, 'unauthorized', 4401)));
+    it('nobody joins without one [H18]', explained(() => assertRefused({}, 'unauthorized', 4401)));
 
     it('who has one of the command line joins', explained(async () => {
       const { token } = await minted('--room', 'demo', '--name', 'Mina');
@@ -271,7 +272,7 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       assert.deepEqual(await statuses(`${apiKey}x`), refused);
     }));
 
-    it('a page of another origin is refused, and the configuration key named', explained(async () => {
+    it('a page of another origin is refused, and the configuration key named [H12]', explained(async () => {
       const headers = {
         'Origin': 'https://evil.example', 'Connection': 'Upgrade', 'Upgrade': 'websocket',
         'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
@@ -288,7 +289,7 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       domain: 'turn.example.com', apiKeys: { web: apiKey }, signaling: { auth: 'open', allowed_origins: [origin] },
     });
 
-    it('answers to no other name', explained(async () => {
+    it('answers to no other name [H11]', explained(async () => {
       const status = async (host) => (await ask(on.url, { headers: { Host: host } })).status;
       assert.deepEqual([await status('evil.example'), await status('turn.example.com')], [421, 200]);
     }));
@@ -415,7 +416,7 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       return Number(/turnpike_call_paths_total\{local="relay",remote="srflx",relay_protocol="tls"\} (\d+)/.exec(body)?.[1]);
     };
 
-    it('count the ways of calls, and are for operators alone', explained(async () => {
+    it('count the ways of calls, and are for operators alone [H10]', explained(async () => {
       const [a, b] = [await on.join({}), await on.join({})];
       const [, { self }] = [await a.joined(), await b.joined()];
       assert.equal(await relayed(), 0);
@@ -425,7 +426,7 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       assert.equal((await ask(on.url, { path: '/metrics' })).status, 404);
     }));
 
-    it('on a port that is taken are a reason not to start', explained(async () => {
+    it('on a port that is taken are a reason not to start [C09]', explained(async () => {
       const second = startServer({ metricsListen: listen });
       await assert.rejects(second, /exit code 69 before it answered[^]*metrics\.listen/);
     }));
@@ -504,13 +505,13 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
     const head = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n';
     const headers = (count) => Array.from({ length: count }, (_, i) => `X-${i}: a\r\n`).join('');
 
-    it('a head that does not end gets 408', explained(async () => {
+    it('a head that does not end gets 408 [H04]', explained(async () => {
       assert.match(await answerTo(head), /^HTTP\/1\.1 408 /);
     }));
-    it('65 headers get 431', explained(async () => {
+    it('65 headers get 431 [H01]', explained(async () => {
       assert.match(await answerTo(`${head}${headers(64)}\r\n`), /^HTTP\/1\.1 431 /);
     }));
-    it('Content-Length with Transfer-Encoding gets 400', explained(async () => {
+    it('Content-Length with Transfer-Encoding gets 400 [H02]', explained(async () => {
       const both = 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc';
       assert.match(await answerTo(`POST /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1\r\n${both}`), /^HTTP\/1\.1 400 /);
     }));
@@ -520,17 +521,17 @@ describe('Signaling', { concurrency: true, timeout: 120_000 }, () => {
       on.members.push(member);
       return member;
     }
-    it('a message of more than 64 KiB is closed with 1009', explained(async () => {
+    it('a message of more than 64 KiB is closed with 1009 [H14]', explained(async () => {
       const member = await opened();
       member.socket.send('x'.repeat(65_537));
       assert.equal(await member.closed(), 1009);
     }));
-    it('a frame without a mask is closed with 1002', explained(async () => {
+    it('a frame without a mask is closed with 1002 [H13]', explained(async () => {
       const member = await opened();
       member.socket.send('{}', { mask: false });
       assert.equal(await member.closed(), 1002);
     }));
-    it('a flood of pings is closed with 1008', explained(async () => {
+    it('a flood of pings is closed with 1008 [H15]', explained(async () => {
       const member = await opened();
       for (let i = 0; i < 200; i += 1) member.socket.ping();
       assert.equal(await member.closed(), 1008);

@@ -130,7 +130,7 @@ TEST_CASE("what is no request is answered once and ends it", "[signaling]") {
   CHECK(wire.take().empty());
 }
 
-TEST_CASE("H04: what comes too slowly is given up", "[signaling][hostile]") {
+TEST_CASE("H04: what comes too slowly is given up", "[signaling][hostile][H04]") {
   Wire wire;
   SECTION("nothing at all") {
     wire.advance(9'999ms);
@@ -177,7 +177,7 @@ TEST_CASE("H04: what comes too slowly is given up", "[signaling][hostile]") {
   }
 }
 
-TEST_CASE("H05: more than sixteen requests at once end it", "[signaling][hostile]") {
+TEST_CASE("H05: more than sixteen requests at once end it", "[signaling][hostile][H05]") {
   Wire wire;
   std::string many;
   for (int i = 0; i < 16; ++i) many += healthz;
@@ -286,7 +286,7 @@ TEST_CASE("a close from here ends with the client's, or without it", "[signaling
   CHECK(wire.event() == "none");
 }
 
-TEST_CASE("H16: a reader that is too slow is closed", "[signaling][hostile]") {
+TEST_CASE("H16: a reader that is too slow is closed", "[signaling][hostile][H16]") {
   Wire wire;
   wire.open();
   const std::string message(100'000, 'a');

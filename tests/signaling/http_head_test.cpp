@@ -36,7 +36,7 @@ TEST_CASE("a connection stays or not, by version and option", "[signaling][rfc91
 }
 
 TEST_CASE("H02: heads that two readers may read differently are refused",
-          "[signaling][hostile][rfc9112-5]") {
+          "[signaling][hostile][rfc9112-5][H02]") {
   const std::string lines =
       GENERATE(as<std::string>{}, "A: b\r\n c\r\n", " A: b\r\n", "A : b\r\n", "A\t: b\r\n", "A\r\n",
                ": b\r\n", "A: b\nB: c\r\n", "A: b\rB: c\r\n", std::string("A: b\0c\r\n", 8),

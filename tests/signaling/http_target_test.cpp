@@ -42,7 +42,7 @@ TEST_CASE("what is no target is malformed", "[signaling]") {
   CHECK(parse_target(text).error() == TargetError::malformed);
 }
 
-TEST_CASE("H07: paths that are not what they seem are unsafe", "[signaling][hostile]") {
+TEST_CASE("H07: paths that are not what they seem are unsafe", "[signaling][hostile][H07]") {
   const std::string text =
       GENERATE(as<std::string>{}, "/..", "/../etc/passwd", "/a/../b", "/a/.", "/./a", "/%2e%2e/etc",
                "/.%2E/a", "/a%2f..%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/%00", "/a%00.html",

@@ -47,7 +47,7 @@ TEST_CASE("responses without content do not speak of its length", "[signaling][r
   CHECK(text.ends_with("\r\n\r\n"));
 }
 
-TEST_CASE("H09: what a client sent begins no line of its own", "[signaling][hostile]") {
+TEST_CASE("H09: what a client sent begins no line of its own", "[signaling][hostile][H09]") {
   const std::string plain = written(Response{200});
   const auto [name, value] = GENERATE(table<std::string, std::string>({
       {"Location", "/a\r\nSet-Cookie: b"},

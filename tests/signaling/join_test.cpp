@@ -124,7 +124,7 @@ TEST_CASE("rooms know nothing of each other", "[signaling]") {
 
 // --- Refusals ------------------------------------------------------------------------------------
 
-TEST_CASE("who does not join in ten seconds is closed", "[signaling]") {
+TEST_CASE("who does not join in ten seconds is closed", "[signaling][H17]") {
   World world;
   Client& mina = world.client();
   mina.connect();
@@ -153,7 +153,7 @@ TEST_CASE("nobody joins twice on one connection", "[signaling]") {
   CHECK(world.rooms().member_count() == 1);
 }
 
-TEST_CASE("the ninth peer of a room is refused", "[signaling]") {
+TEST_CASE("the ninth peer of a room is refused", "[signaling][H19]") {
   World world;
   for (int i = 0; i < 8; ++i) (void)world.member("demo");
   Client& ninth = world.client();
@@ -238,7 +238,7 @@ TEST_CASE("a server that is full says so", "[signaling]") {
   CHECK(late.closed()->code == 4503);
 }
 
-TEST_CASE("beyond the limit of connections none is kept", "[signaling]") {
+TEST_CASE("beyond the limit of connections none is kept", "[signaling][H17]") {
   WorldSettings settings;
   settings.limits.max_connections = 1;
   World world{settings};
@@ -273,7 +273,7 @@ TEST_CASE("a token names its holder and says what it may", "[signaling]") {
   CHECK(mina.ask({{"type", "update"}, {"id", 1}, {"meta", Json::object()}})["code"] == "forbidden");
 }
 
-TEST_CASE("without a good token nobody gets in", "[signaling]") {
+TEST_CASE("without a good token nobody gets in", "[signaling][H18]") {
   World world{with_tokens()};
   Client& mina = world.client();
   Claims claims = world.claims("demo");
@@ -311,6 +311,30 @@ TEST_CASE("without a good token nobody gets in", "[signaling]") {
   CHECK(mina.closed()->reason == code);
   CHECK(world.rooms().room_count() == 0);
   CHECK(world.rooms().connection_count() == 0);
+}
+
+TEST_CASE("H18: without a good token nobody learns which rooms there are",
+          "[signaling][hostile][H18]") {
+  WorldSettings settings = with_tokens();
+  settings.create_on_demand = GENERATE(true, false);
+  World world{settings};
+  Rooms::RoomSettings room;
+  room.id = "present";
+  REQUIRE(world.rooms().create(room) == Rooms::Created::made);
+  Claims expired = world.claims("present");
+  expired.expires = world.now().wall;
+  const std::vector<std::string> bad{
+      "", "a.b.c", world.mint(world.claims("other")), world.mint(expired),
+      mint_token(world.claims("present"), "k1", HmacSha256Key{bytes_of("guess")})};
+  const std::string& token = bad.at(GENERATE(0U, 1U, 2U, 3U, 4U));
+  const auto told = [&](std::string_view name) {
+    Client& stranger = world.client();
+    stranger.token = token;
+    (void)stranger.join(name);
+    REQUIRE(stranger.closed());
+    return stranger.last_text + std::to_string(stranger.closed()->code) + stranger.closed()->reason;
+  };
+  CHECK(told("present") == told("missing"));
 }
 
 TEST_CASE("a token's limit holds for its holder in a larger room", "[signaling]") {

@@ -15,7 +15,7 @@ TEST_CASE("JSON is read as it stands", "[signaling]") {
   CHECK(*value == Json::parse(text));
 }
 
-TEST_CASE("what is no JSON is nothing", "[signaling]") {
+TEST_CASE("what is no JSON is nothing", "[signaling][H20]") {
   const auto text = GENERATE(
       as<std::string>{}, "", " ", "{", "}", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "'x'",
       "1 2", "nul", "NaN", "Infinity", "1e999", "-1e999", "01", "+1", "\"a", "\"\n\"", "/**/1",
@@ -33,7 +33,7 @@ TEST_CASE("a zero byte is no JSON, nor is what stands before it", "[signaling]")
   CHECK_FALSE(parse_json("[1,\0 2]"sv, 32));
 }
 
-TEST_CASE("JSON is read to a depth and no further", "[signaling]") {
+TEST_CASE("JSON is read to a depth and no further", "[signaling][H20]") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };

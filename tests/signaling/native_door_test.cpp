@@ -68,7 +68,7 @@ TEST_CASE("a binary message is closed with 1003", "[signaling]") {
 }
 
 TEST_CASE("H16: a member that reads too slowly is away, and the others are told",
-          "[signaling][hostile]") {
+          "[signaling][hostile][H16]") {
   House house;
   house.limits.max_queued_bytes = 10'000;
   CHECK(has(house.join("demo"), "joined"));

@@ -51,7 +51,8 @@ TEST_CASE("a wrong entry of the configuration is named", "[signaling]") {
   CHECK(wrong == "a.example");
 }
 
-TEST_CASE("H12: an origin that is not allowed is refused", "[signaling][hostile][rfc6455-10.2]") {
+TEST_CASE("H12: an origin that is not allowed is refused",
+          "[signaling][hostile][rfc6455-10.2][H12]") {
   const OriginPolicy policy = policy_of({"https://app.example", "http://localhost:5173"});
   const auto [origin, host, verdict] = GENERATE(table<std::string, std::string, OriginVerdict>({
       {"https://app.example", "turn.example", OriginVerdict::listed},
@@ -75,7 +76,7 @@ TEST_CASE("H12: an origin that is not allowed is refused", "[signaling][hostile]
   CHECK(judge_origin(policy, request_from(origin, host)) == verdict);
 }
 
-TEST_CASE("two origins are none that is allowed", "[signaling]") {
+TEST_CASE("two origins are none that is allowed", "[signaling][H12]") {
   Request request = request_from("https://app.example");
   request.headers.push_back({"Origin", "https://app.example"});
   CHECK(judge_origin(policy_of({"https://app.example"}), request) == OriginVerdict::refused);
@@ -87,7 +88,7 @@ TEST_CASE("an asterisk allows every origin", "[signaling]") {
   CHECK(judge_origin(policy, request_from("null")) == OriginVerdict::listed);
 }
 
-TEST_CASE("H11: the server answers to its names", "[signaling][hostile]") {
+TEST_CASE("H11: the server answers to its names", "[signaling][hostile][H11]") {
   OriginPolicy policy;
   CHECK(is_known_host(policy, "evil.example"));
   policy.hosts = {"turn.example"};

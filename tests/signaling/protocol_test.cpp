@@ -155,7 +155,7 @@ TEST_CASE("at most 64 receivers are named", "[signaling]") {
   CHECK_FALSE(message(65));
 }
 
-TEST_CASE("what is no JSON object is fatal", "[signaling]") {
+TEST_CASE("what is no JSON object is fatal", "[signaling][H20]") {
   for (const std::string& text :
        {std::string{""}, std::string{"{"}, std::string{"[]"}, std::string{"null"},
         std::string{R"({"type":"leave"},)"}, std::string{R"({"a":1,"a":1,"type":"leave"})"},

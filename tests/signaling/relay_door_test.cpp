@@ -331,7 +331,7 @@ TEST_CASE("messages may be large, up to a bound", "[signaling]") {
   CHECK(fixture.house.rooms.member_count() == 1);
 }
 
-TEST_CASE("H15: who floods is closed", "[signaling][hostile]") {
+TEST_CASE("H15: who floods is closed", "[signaling][hostile][H15]") {
   Fixture fixture;
   const std::uint64_t mina = fixture.enter("/r/demo");
   SECTION("with texts") {
@@ -344,7 +344,8 @@ TEST_CASE("H15: who floods is closed", "[signaling][hostile]") {
   CHECK(fixture.house.rooms.member_count() == 0);
 }
 
-TEST_CASE("H15: a flood that waited in the window ends with its sender", "[signaling][hostile]") {
+TEST_CASE("H15: a flood that waited in the window ends with its sender",
+          "[signaling][hostile][H15]") {
   Fixture fixture;
   const std::uint64_t expert = fixture.enter("/r/demo/ertc");
   const std::uint64_t user = fixture.enter("/r/demo/ertc");
@@ -363,7 +364,7 @@ TEST_CASE("H15: a flood that waited in the window ends with its sender", "[signa
   CHECK(fixture.house.rooms.member_count() == 1);
 }
 
-TEST_CASE("H17: one address has only so many sockets", "[signaling][hostile]") {
+TEST_CASE("H17: one address has only so many sockets", "[signaling][hostile][H17]") {
   RelayDoor::Settings settings;
   settings.max_sockets_per_address = 2;
   Fixture fixture{settings};
@@ -376,7 +377,7 @@ TEST_CASE("H17: one address has only so many sockets", "[signaling][hostile]") {
 }
 
 TEST_CASE("H18: where tokens are asked for, the one in the address is looked at",
-          "[signaling][hostile]") {
+          "[signaling][hostile][H18]") {
   Fixture fixture{{}, JoinAuth::token};
   for (const char* const path : {"/r/demo", "/r/demo?token=a", "/r/demo?key=b&x", "/r/demo/ertc"}) {
     (void)fixture.enter(path);
@@ -415,7 +416,7 @@ TEST_CASE("the operator's hand reaches members of the relay", "[signaling]") {
 }
 
 TEST_CASE("H16: a party that reads too slowly is closed, and the other is alone",
-          "[signaling][hostile]") {
+          "[signaling][hostile][H16]") {
   RelayDoor::Settings settings;
   settings.max_message_bytes = 1'000'000;
   Fixture fixture{settings};

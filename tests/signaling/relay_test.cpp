@@ -7,7 +7,7 @@
 
 namespace turnpike::signaling::test {
 
-TEST_CASE("a signal goes to its peer alone, stamped by the server", "[signaling]") {
+TEST_CASE("a signal goes to its peer alone, stamped by the server", "[signaling][H19]") {
   World world;
   Client& jun = world.member("demo");
   Client& mina = world.member("demo");
@@ -22,7 +22,7 @@ TEST_CASE("a signal goes to its peer alone, stamped by the server", "[signaling]
         Json{{"type", "ack"}, {"id", "x"}, {"delivered", 1}});
 }
 
-TEST_CASE("what is signalled arrives as it was said", "[signaling]") {
+TEST_CASE("what is signalled arrives as it was said", "[signaling][H20]") {
   World world;
   Client& jun = world.member("demo");
   Client& mina = world.member("demo");

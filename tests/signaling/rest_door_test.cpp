@@ -8,7 +8,7 @@ namespace turnpike::signaling::test {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("without an API key there is nothing, not even a 404", "[signaling]") {
+TEST_CASE("without an API key there is nothing, not even a 404", "[signaling][H12]") {
   RestHouse house;
   for (const char* const path :
        {"/v1/rooms", "/v1/rooms/demo", "/v1/rooms/none/such", "/v1/node", "/turn?service=turn"}) {
@@ -16,6 +16,16 @@ TEST_CASE("without an API key there is nothing, not even a 404", "[signaling]") 
     CHECK(answer.status == 401);
     CHECK(answer.json["error"]["code"] == "unauthorized");
     CHECK(answer.header("WWW-Authenticate") == R"(Bearer realm="turnpike")");
+  }
+}
+
+TEST_CASE("H12: a cookie lets nobody in", "[signaling][hostile][H12]") {
+  RestHouse house;
+  const std::string key{api_secret};
+  for (const std::string& cookie :
+       {key, "key=" + key, "token=" + key, "Authorization=Bearer " + key}) {
+    CAPTURE(cookie);
+    CHECK(house.ask_bare("GET", "/v1/rooms", "Cookie: " + cookie + "\r\n").status == 401);
   }
 }
 

@@ -10,7 +10,8 @@
 
 namespace turnpike::signaling::test {
 
-TEST_CASE("what is no JSON object ends the connection, and the peer may come back", "[signaling]") {
+TEST_CASE("what is no JSON object ends the connection, and the peer may come back",
+          "[signaling][H20]") {
   World world;
   Client& jun = world.member("demo");
   Client& mina = world.member("demo");
@@ -44,7 +45,7 @@ TEST_CASE("a message that makes no sense is refused and nothing else happens", "
   CHECK(jun.hears_nothing());
 }
 
-TEST_CASE("messages up to 64 KiB pass, longer ones end the connection", "[signaling]") {
+TEST_CASE("messages up to 64 KiB pass, longer ones end the connection", "[signaling][H14]") {
   World world;
   Client& jun = world.member("demo");
   Client& mina = world.member("demo");
@@ -59,6 +60,23 @@ TEST_CASE("messages up to 64 KiB pass, longer ones end the connection", "[signal
   CHECK(mina.closed()->code == 4413);
 }
 
+TEST_CASE("an array of a million elements is too large, one that fits is passed on unread",
+          "[signaling][H20]") {
+  World world;
+  Client& jun = world.member("demo");
+  Client& mina = world.member("demo");
+  const auto array_of = [](std::size_t count) {
+    std::string array = "[0";
+    for (std::size_t i = 1; i < count; ++i) array += ",0";
+    return R"({"type":"message","event":"e","data":)" + array + "]}";
+  };
+  mina.say_text(array_of(32'000));
+  CHECK(jun.hear("message")["data"].size() == 32'000);
+  mina.say_text(array_of(1'000'000));
+  CHECK(mina.hear("error")["code"] == "too_large");
+  CHECK(mina.closed()->code == 4413);
+}
+
 TEST_CASE("metadata that is too large is refused, not fatally", "[signaling]") {
   World world;
   Client& mina = world.member("demo");
@@ -69,7 +87,7 @@ TEST_CASE("metadata that is too large is refused, not fatally", "[signaling]") {
   CHECK(mina.is_connected());
 }
 
-TEST_CASE("too many messages are refused with the time to wait", "[signaling]") {
+TEST_CASE("too many messages are refused with the time to wait", "[signaling][H15]") {
   WorldSettings settings;
   settings.limits.message_burst = 50;
   World world{settings};
@@ -96,7 +114,7 @@ TEST_CASE("too many messages are refused with the time to wait", "[signaling]") 
 }
 
 TEST_CASE("who never listens to rate_limited is closed, and a resume is no way around",
-          "[signaling]") {
+          "[signaling][H15]") {
   World world;
   Client& mina = world.member("demo");
   int said = 1;
@@ -112,7 +130,7 @@ TEST_CASE("who never listens to rate_limited is closed, and a resume is no way a
   CHECK(mina.ask({{"type", "message"}, {"event", "e"}})["code"] == "rate_limited");
 }
 
-TEST_CASE("strangers are held to the rate as well", "[signaling]") {
+TEST_CASE("strangers are held to the rate as well", "[signaling][H15]") {
   World world;
   Client& mina = world.client();
   mina.connect();

@@ -70,7 +70,7 @@ TEST_CASE("a route for either hands requests on, and says which may become WebSo
 }
 
 TEST_CASE("what is for operators is found on their listener, and nothing else is",
-          "[signaling][hostile]") {
+          "[signaling][hostile][H10]") {
   Route metrics{"/metrics", RouteKind::application, {Method::get}};
   metrics.is_for_operators = true;
   const std::vector<Route> routes{{"/healthz", RouteKind::health, {Method::get}},
@@ -98,7 +98,7 @@ TEST_CASE("a file is found before a route", "[signaling]") {
   CHECK(std::holds_alternative<Application>(both.decide(request(Method::get, "/a/c.js"))));
 }
 
-TEST_CASE("H06: other methods are told which there are", "[signaling][hostile]") {
+TEST_CASE("H06: other methods are told which there are", "[signaling][hostile][H06]") {
   const Method method = GENERATE(Method::post, Method::del, Method::other);
   CHECK(refused(request(method, "/healthz")).status == 405);
   CHECK(refused(request(method, "/turnpike.js")).status == 405);
@@ -117,7 +117,7 @@ TEST_CASE("OPTIONS names the methods", "[signaling][rfc9110-9.3.7]") {
   CHECK(refused(request(Method::options, "*")).status == 204);
 }
 
-TEST_CASE("H12: a page of a foreign origin gets no WebSocket", "[signaling][hostile]") {
+TEST_CASE("H12: a page of a foreign origin gets no WebSocket", "[signaling][hostile][H12]") {
   const Response response = refused(websocket("https://evil.example"));
   CHECK(response.status == 403);
   CHECK(response.body ==
@@ -130,7 +130,7 @@ TEST_CASE("H12: a page of a foreign origin gets no WebSocket", "[signaling][host
   CHECK(std::holds_alternative<Upgrade>(site().decide(websocket(""))));
 }
 
-TEST_CASE("H11: a foreign Host is misdirected", "[signaling][hostile]") {
+TEST_CASE("H11: a foreign Host is misdirected", "[signaling][hostile][H11]") {
   for (Request foreign : {websocket("https://evil.example"), request(Method::get, "/healthz"),
                           request(Method::get, "/turnpike.js")}) {
     foreign.host = "evil.example";

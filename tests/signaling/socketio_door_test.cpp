@@ -153,7 +153,7 @@ TEST_CASE("a session that nobody answers for is forgotten", "[signaling]") {
   CHECK_FALSE(bench.house.doors.next_deadline());
 }
 
-TEST_CASE("who connects to no namespace in time is closed", "[signaling]") {
+TEST_CASE("who connects to no namespace in time is closed", "[signaling][H17]") {
   SocketIoBench bench;
   const std::uint64_t idle = bench.open_socket();
   const std::uint64_t connected = bench.connect();
@@ -167,7 +167,7 @@ TEST_CASE("who connects to no namespace in time is closed", "[signaling]") {
   CHECK(bench.door.session_count() == 1);
 }
 
-TEST_CASE("sessions are bounded, of all and of one address", "[signaling][hostile]") {
+TEST_CASE("sessions are bounded, of all and of one address", "[signaling][hostile][H17]") {
   SocketIoDoor::Settings settings;
   const bool is_of_one = GENERATE(true, false);
   (is_of_one ? settings.max_sessions_per_address : settings.max_sessions) = 2;
@@ -193,7 +193,7 @@ TEST_CASE("a message beyond the limit closes a WebSocket, a POST is 413", "[sign
   CHECK(bench.door.session_count() == 1);
 }
 
-TEST_CASE("H16: a client that reads too slowly loses its session", "[signaling][hostile]") {
+TEST_CASE("H16: a client that reads too slowly loses its session", "[signaling][hostile][H16]") {
   SocketIoBench bench;
   const std::uint64_t sender = bench.connect();
   const std::uint64_t slow = bench.connect();

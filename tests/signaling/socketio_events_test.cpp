@@ -345,7 +345,7 @@ TEST_CASE("the operator's hand reaches sockets", "[signaling]") {
 }
 
 TEST_CASE("packets beyond the rate are dropped, then the session is closed",
-          "[signaling][hostile]") {
+          "[signaling][hostile][H15]") {
   SocketIoDoor::Settings settings;
   settings.packet_rate = {1s, 3};
   SocketIoBench bench{settings};

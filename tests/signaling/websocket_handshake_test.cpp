@@ -42,7 +42,7 @@ TEST_CASE("the RFC's key gives the RFC's answer", "[signaling][rfc6455-1.3]") {
   CHECK(websocket_accept("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
-TEST_CASE("an opening is answered, without extensions", "[signaling][rfc6455-4.2.2]") {
+TEST_CASE("an opening is answered, without extensions", "[signaling][rfc6455-4.2.2][H14]") {
   const auto answer = answer_handshake(opening(), "turnpike.v1");
   const Response& response = std::get<Handshake>(answer).response;
   CHECK(response.status == 101);

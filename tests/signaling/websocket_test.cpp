@@ -3,7 +3,7 @@
 #include <string>
 
 #include "catch.h"
-#include "signaling/websocket_client.h"
+#include "signaling/websocket_server.h"
 
 namespace turnpike::signaling::test {
 
@@ -11,34 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Instant start{seconds{1000}};
+using Server = WebSocketServer;
 
-/// A WebSocket and what it said.
-struct Server {
-  explicit Server(WebSocketLimits limits = {}) : socket(limits) {}
-
-  void receive(std::string_view bytes, Instant instant = start) {
-    socket.receive(bytes_of(bytes), instant, out, events);
-  }
-  /// Each byte by itself.
-  void receive_slowly(std::string_view bytes) {
-    for (const char& byte : bytes) receive({&byte, 1});
-  }
-  /// The next event as text: "t:hello", "b:…", "end 1000", "none".
-  std::string event() {
-    if (events.empty()) return "none";
-    const WebSocketEvent next = events.front();
-    events.erase(events.begin());
-    if (const auto* const text = std::get_if<WebSocketText>(&next)) return "t:" + text->text;
-    if (const auto* const binary = std::get_if<WebSocketBinary>(&next)) return "b:" + binary->bytes;
-    return "end " + std::to_string(std::get<WebSocketEnd>(next).code);
-  }
-  std::string sent() { return describe_frames(std::exchange(out, {})); }
-
-  WebSocket socket;
-  std::string out;
-  std::vector<WebSocketEvent> events;
-};
+constexpr Instant start = Server::start;
 
 }  // namespace
 
@@ -147,7 +122,7 @@ TEST_CASE("a close that begins here waits for the client's", "[signaling][rfc645
   CHECK(server.event() == "none");
 }
 
-TEST_CASE("H13: frames that break the protocol end it", "[signaling][hostile][rfc6455-5]") {
+TEST_CASE("H13: frames that break the protocol end it", "[signaling][hostile][rfc6455-5][H13]") {
   const auto [name, bytes, code] = GENERATE(table<std::string, std::string, int>({
       {"not masked", client_frame(opcode::text, "a", {.is_masked = false}), 1002},
       {"first reserved bit", client_frame(opcode::text, "a", {.reserved = 4}), 1002},
@@ -188,7 +163,7 @@ TEST_CASE("H13: frames that break the protocol end it", "[signaling][hostile][rf
   CHECK_FALSE(server.socket.is_within_message());
 }
 
-TEST_CASE("a length that is longer than it need be ends it", "[signaling][rfc6455-5.2]") {
+TEST_CASE("a length that is longer than it need be ends it", "[signaling][rfc6455-5.2][H13]") {
   Server server;
   server.receive(
       std::string("\x81\xfe\x00\x01\x00\x00\x00\x00"
@@ -197,7 +172,7 @@ TEST_CASE("a length that is longer than it need be ends it", "[signaling][rfc645
   CHECK(server.sent() == "close 1002\n");
 }
 
-TEST_CASE("H14: messages beyond the limits end it", "[signaling][hostile]") {
+TEST_CASE("H14: messages beyond the limits end it", "[signaling][hostile][H14]") {
   SECTION("in one frame, before it has come") {
     Server server;
     server.receive(client_frame(opcode::text, std::string(65'537, 'a')).substr(0, 100));
@@ -238,7 +213,8 @@ TEST_CASE("H14: messages beyond the limits end it", "[signaling][hostile]") {
   }
 }
 
-TEST_CASE("H15: a flood of pings ends it, a ping now and then does not", "[signaling][hostile]") {
+TEST_CASE("H15: a flood of pings ends it, a ping now and then does not",
+          "[signaling][hostile][H15]") {
   Server server;
   const std::string ping = client_frame(opcode::ping, "");
   SECTION("ten a second") {
