@@ -125,7 +125,7 @@ TEST_CASE("config check accepts a good file", "[cli]") {
             world.run({"config", "check", "-c", file, "--output", "json"}).out)["ok"] == true);
 }
 
-TEST_CASE("config check lists what is wrong and ends with 78", "[cli]") {
+TEST_CASE("config check lists what is wrong and ends with 78", "[cli][C01]") {
   const ScratchDirectory directory;
   const std::string file = directory.write("t.toml", "realm = 1\n[relay]\nport = \"1\"\n");
   const World world;
@@ -140,7 +140,7 @@ TEST_CASE("config check lists what is wrong and ends with 78", "[cli]") {
   CHECK(world.run({"config", "check", "--config", directory.path() + "/none.toml"}).code == 78);
 }
 
-TEST_CASE("serve refuses a wrong configuration with 78 before anything starts", "[cli]") {
+TEST_CASE("serve refuses a wrong configuration with 78 before anything starts", "[cli][C01]") {
   const ScratchDirectory directory;
   const World world;
   const Ran missing = world.run({"serve", "--config", directory.path() + "/none.toml"});
@@ -171,7 +171,7 @@ TEST_CASE("a default file that is there but cannot be read is no quickstart", "[
   CHECK(world.run({"serve"}).code == 78);
 }
 
-TEST_CASE("config show hides secrets and tells origins (I08)", "[cli]") {
+TEST_CASE("config show hides secrets and tells origins", "[cli][I08]") {
   const ScratchDirectory directory;
   const std::string file =
       directory.write("t.toml", "[auth]\nsecrets = [{ id = \"a\", value = \"" + secret +

@@ -11,11 +11,34 @@ TEST_CASE("columns are as wide as they need, for readers of any language", "[cli
   CHECK(table_text({{"A", "B"}, {"abc", "d"}, {"é", "f"}}) == "A    B\nabc  d\né    f\n");
 }
 
-TEST_CASE("I07: what users call themselves does not steer a terminal", "[cli][hostile]") {
+TEST_CASE("I07: what users call themselves does not steer a terminal", "[cli][hostile][I07]") {
   CHECK(printable("a\x1b[2Jb\x7f\n") == "a?[2Jb??");
   CHECK(printable("\xc2\x9b"
                   "2J") == "?2J");
   CHECK(table_text({{"\x1b]0;x\x07"}}).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("nor does it in `allocation list` and `top`", "[cli][hostile][I07]") {
+  const std::string hostile = "\x1b]0;x\x07\x1b[2J\xc2\x9b\r\n0-0";
+  const nlohmann::json list{{"allocations",
+                             {{{"id", "0-1"},
+                               {"user", hostile},
+                               {"account", hostile},
+                               {"client", hostile},
+                               {"relayed", {hostile, hostile}}}}}};
+  const auto has_control = [](const std::string& text) {
+    return std::any_of(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
+    });
+  };
+  const std::string table = allocation_table(list["allocations"]);
+  const std::string frame = top_frame({{"version", "1"}}, list, 24, 200);
+  for (const std::string& text : {table, frame}) {
+    CHECK(text.find("0-1") != std::string::npos);
+    CHECK_FALSE(has_control(text));
+    CHECK(text.find("\xc2\x9b") == std::string::npos);
+    CHECK(text.find("\n0-0") == std::string::npos);  // no line of its own
+  }
 }
 
 TEST_CASE("sizes, rates and ages are short", "[cli]") {

@@ -33,7 +33,7 @@ TEST_CASE("what failed says rule, expectation and what came", "[conformance]") {
   CHECK(text.find("got       401\n") != std::string::npos);
 }
 
-TEST_CASE("what the network says cannot steer a terminal", "[conformance]") {
+TEST_CASE("what the network says cannot steer a terminal", "[conformance][I07]") {
   const std::string text = to_text(result_of({Status::failed, "x", "\x1b[2Jboo\n", ""}));
   CHECK(text.find('\x1b') == std::string::npos);
   CHECK(text.find("?[2Jboo?\n") != std::string::npos);

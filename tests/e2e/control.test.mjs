@@ -76,7 +76,7 @@ describe('the operator of a running server', () => {
   });
   after(() => server?.stop());
 
-  it('finds a socket that only the owner can open', () => {
+  it('finds a socket that only the owner can open [I05]', () => {
     assert.equal(statSync(server.socket).mode & 0o777, 0o600);
   });
 
@@ -163,7 +163,7 @@ describe('the operator of a running server', () => {
     assert.equal((await command('status', '--url', url, '--key', `@${key}`)).code, 4);
   });
 
-  it('is no other user of this host', { skip: !isRoot && 'only root can become another user' }, async () => {
+  it('is no other user of this host [I05]', { skip: !isRoot && 'only root can become another user' }, async () => {
     const { code, output } = await run('nobody', 'setpriv', [
       '--reuid=65534', '--regid=65534', '--clear-groups',
       process.execPath, '-e',
@@ -174,7 +174,7 @@ describe('the operator of a running server', () => {
   });
 });
 
-it('another user is refused where the file system would let it in', { skip: !isRoot && 'only root can become another user' }, async () => {
+it('another user is refused where the file system would let it in [I05]', { skip: !isRoot && 'only root can become another user' }, async () => {
   const server = await startControlled();
   const script = `
     const request = require('http').get({ socketPath: ${JSON.stringify(server.socket)}, path: '/v1/status' });
@@ -320,7 +320,7 @@ it('a server whose hook does not answer is not ready, and is to be tried again a
   await server.stop();
 });
 
-it('a socket that a killed server has left is taken over, one of a live server is not', async () => {
+it('a socket that a killed server has left is taken over, one of a live server is not [C09]', async () => {
   const first = await startControlled();
   const { args, socket } = first;
   await assert.rejects(

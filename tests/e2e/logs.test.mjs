@@ -220,7 +220,7 @@ describe('The log', { timeout: 220_000 }, () => {
         }
       }));
 
-      it('has no password, secret, key, token or credential in any form', explained(async () => {
+      it('has no password, secret, key, token or credential in any form [I08]', explained(async () => {
         assert.deepEqual(canariesIn(session.text, session.canaries), []);
       }));
 

@@ -92,7 +92,7 @@ describe('A reload', { timeout: 120_000 }, () => {
     for (const each of [old, other, late]) each.discard();
   }));
 
-  it('of a broken file changes nothing, and says what is wrong', explained(async () => {
+  it('of a broken file changes nothing, and says what is wrong [C07]', explained(async () => {
     const whole = await readFile(server.config, 'utf8');
     const broken = whole
       .replace('max_allocations_per_user = 2', 'max_allocations_per_user = 50\nmax_alocations = 7');
@@ -169,7 +169,7 @@ describe('Peers that a reload denies', { timeout: 60_000, skip: !ownAddress && '
   }));
 });
 
-describe('A certificate that a reload exchanges', { timeout: 60_000 }, () => {
+describe('A certificate that a reload exchanges [L12]', { timeout: 60_000 }, () => {
   let server;
   let first;
   let second;

@@ -17,7 +17,7 @@ TEST_CASE("an event is one line of its name and its fields", "[server][log]") {
 }
 
 TEST_CASE("what comes from the network cannot steer the terminal or forge a line",
-          "[server][log]") {
+          "[server][log][I07]") {
   const auto written = [](std::string_view value) { return log_line_text("e", {{"v", value}}); };
   CHECK(written("a\nb\r\tc") == R"(e v="a\x0ab\x0d\x09c")");
   CHECK(written("\x1b[31mred\x7f") == R"(e v="\x1b[31mred\x7f")");
@@ -36,7 +36,7 @@ TEST_CASE("long values are cut", "[server][log]") {
   CHECK(line == "e v=" + std::string(256, 'a') + "…");
 }
 
-TEST_CASE("fields that are called after a credential are hidden (I08)", "[server][log]") {
+TEST_CASE("fields that are called after a credential are hidden", "[server][log][I08]") {
   for (const char* name : {"password", "secret", "credential", "token", "key"}) {
     CAPTURE(name);
     CHECK(log_line_text("e", {{name, "canary"}}).find("canary") == std::string::npos);

@@ -38,7 +38,10 @@ class Writer {
     if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe");
     child_ = ::fork();
     if (child_ < 0) throw std::runtime_error("fork");
-    if (child_ == 0) write_until_the_end(location, first, ends[1]);
+    if (child_ == 0) {
+      ::signal(SIGINT, SIG_DFL);  // Catch2 has a handler of its own
+      write_until_the_end(location, first, ends[1]);
+    }
     ::close(ends[1]);
     reports_ = ends[0];
   }
@@ -55,9 +58,9 @@ class Writer {
     if (::read(reports_, &number, sizeof number) != sizeof number) return std::nullopt;
     return number;
   }
-  void kill() {
+  void kill(int signal = SIGKILL) {
     if (child_ <= 0) return;
-    ::kill(child_, SIGKILL);
+    ::kill(child_, signal);
     ::waitpid(child_, &status_, 0);
     child_ = -1;
   }
@@ -71,7 +74,8 @@ class Writer {
 
 }  // namespace
 
-TEST_CASE("whatever was acknowledged survives kill -9 at any moment (G12)", "[store]") {
+TEST_CASE("whatever was acknowledged survives kill -9 and Ctrl-C at any moment (G12)",
+          "[store][I04]") {
   const StoreFiles files;
   SeededRandom random{20'261'128};
   std::uint32_t acknowledged = 0;  // users 0 to this, without it
@@ -84,7 +88,7 @@ TEST_CASE("whatever was acknowledged survives kill -9 at any moment (G12)", "[st
       acknowledged = *number + 1;
     }
     std::this_thread::sleep_for(std::chrono::microseconds{random.next_u64() % 3000});
-    writer.kill();
+    writer.kill(round % 2 == 0 ? SIGKILL : SIGINT);  // Ctrl-C is no other death
     CHECK(writer.was_killed());
     while (const auto number = writer.next()) acknowledged = *number + 1;
 

@@ -33,7 +33,7 @@ std::size_t files_in(const ScratchDirectory& directory) {
 
 }  // namespace
 
-TEST_CASE("a private file is made once, and never over another", "[store]") {
+TEST_CASE("a private file is made once, and never over another", "[store][I06]") {
   const ScratchDirectory directory;
   const std::string path = directory.path() + "/file";
   CHECK(make_private_file(path, writing("first")) == Made::now);

@@ -179,7 +179,7 @@ TEST_CASE("many users are added at once, but for those that are there", "[store]
   CHECK(sure(store->change_counter()) == 100);
 }
 
-TEST_CASE("odd names are kept and removed exactly once (I02)", "[store]") {
+TEST_CASE("odd names are kept and removed exactly once", "[store][I02]") {
   const StoreFiles files;
   const auto store = files.open();
   const std::vector<std::string> names{"' OR 1=1--",

@@ -49,7 +49,7 @@ void fill(const StoreFiles& files) {
 
 // --- What is made --------------------------------------------------------------------------------
 
-TEST_CASE("what is made is for its owner alone", "[store]") {
+TEST_CASE("what is made is for its owner alone", "[store][I06]") {
   const ScratchDirectory directory;
   const Location location{directory.path() + "/new/turnpike.db",
                           directory.path() + "/new/turnpike.db.key"};
@@ -116,7 +116,7 @@ TEST_CASE("a store that cannot be made says so", "[store]") {
 
 // --- What is sealed ------------------------------------------------------------------------------
 
-TEST_CASE("keys and secrets are in no file in the clear (I08)", "[store]") {
+TEST_CASE("keys and secrets are in no file in the clear", "[store][I08]") {
   const StoreFiles files;
   const auto store = files.open();
   const StoredUser alice = user_named("alice", "canary-password");
@@ -191,7 +191,7 @@ TEST_CASE("a new store takes the key that is there", "[store]") {
 
 // --- Damage and other versions -------------------------------------------------------------------
 
-TEST_CASE("what is no database is refused and left alone (I09)", "[store]") {
+TEST_CASE("what is no database is refused and left alone", "[store][I09]") {
   const StoreFiles files;
   fill(files);
   for (const std::string& bytes :
@@ -206,7 +206,7 @@ TEST_CASE("what is no database is refused and left alone (I09)", "[store]") {
   }
 }
 
-TEST_CASE("another program's SQLite file is refused and left alone", "[store]") {
+TEST_CASE("another program's SQLite file is refused and left alone", "[store][I09]") {
   const StoreFiles files;
   files.directory().write("turnpike.db.key", base64_encode(AeadKey{}) + "\n");
   write_all(files.path(), "");
@@ -219,7 +219,7 @@ TEST_CASE("another program's SQLite file is refused and left alone", "[store]") 
   CHECK(read_all(files.path()) == before);
 }
 
-TEST_CASE("a damaged page is found when every page is read (I09)", "[store]") {
+TEST_CASE("a damaged page is found when every page is read", "[store][I09]") {
   const StoreFiles files;
   {
     const auto store = files.open();
@@ -237,7 +237,7 @@ TEST_CASE("a damaged page is found when every page is read (I09)", "[store]") {
   CHECK(read_all(files.path()) == bytes);
 }
 
-TEST_CASE("a store of a later version is refused and left alone (I09)", "[store]") {
+TEST_CASE("a store of a later version is refused and left alone", "[store][I09]") {
   const StoreFiles files;
   fill(files);
   Database{files.path()}.run_script("PRAGMA user_version = 99");
