@@ -17,6 +17,16 @@ std::string toml_key(std::string_view key) {
   return key.empty() ? in_quotes(key) : std::string{key};
 }
 
+/// `c`, or what stands for it when it is a control character.
+void append_escaped(std::string& out, char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte < 0x20 || byte == 0x7f) {
+    out += fmt::format("\\u{:04X}", byte);
+  } else {
+    out += c;
+  }
+}
+
 /// Joins what `render` makes of each element of `elements` with ", ".
 template <class Elements, class Render>
 std::string joined(const Elements& elements, Render render) {
@@ -84,17 +94,16 @@ std::string ConfigValue::describe() const {
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\u{:04X}", byte);
-    } else {
-      out += c;
-    }
+    if (c == '"' || c == '\\') out += '\\';
+    append_escaped(out, c);
   }
   return out + '"';
+}
+
+std::string on_one_line(std::string_view text) {
+  std::string out;
+  for (const char c : text) append_escaped(out, c);
+  return out;
 }
 
 std::string to_toml(const ConfigValue& value) {
