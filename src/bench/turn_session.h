@@ -94,7 +94,7 @@ class TurnSession {
   client::Transaction transaction_;
   std::uint64_t retransmissions_ = 0;
   SessionFailure failure_;
-  std::array<std::uint8_t, 1024> buffer_;
+  std::array<std::uint8_t, 3072> buffer_;  // REALM and NONCE may have 763 bytes each
   std::size_t size_ = 0;
 };
 

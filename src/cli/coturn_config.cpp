@@ -12,6 +12,7 @@
 #include "cli/address_range.h"
 #include "server/config_parsers.h"
 #include "server/config_schema.h"
+#include "signaling/http_text.h"
 
 namespace turnpike::cli::coturn {
 namespace {
@@ -155,6 +156,10 @@ class Mapper {
   std::optional<std::string> put(std::string_view key, ConfigValue value, std::string origin) {
     const server::ConfigKey* const known = server::find_config_key(key);
     if (known == nullptr) return "this version of Turnpike has no such limit";
+    if (!signaling::is_utf8(server::to_toml(value))) {
+      return "this is not UTF-8, which a configuration has to be; write it in UTF-8 and import "
+             "again";
+    }
     std::vector<server::ConfigError> errors;
     server::KeyProblems problems{key, known->example, errors};
     server::Config scratch;

@@ -11,6 +11,9 @@ using stun::AttributeType;
 using stun::PasswordAlgorithm;
 using Bytes = std::vector<std::uint8_t>;
 
+constexpr std::size_t text_bytes_max = 763;   // REALM and NONCE (RFC 8489 §14.9, §14.10)
+constexpr std::size_t offer_bytes_max = 256;  // of a list with two algorithms known to anybody
+
 /// The numbers in a PASSWORD-ALGORITHMS value, in its order; parameters are skipped (§14.11).
 std::vector<std::uint16_t> algorithms_in(ByteView list) {
   std::vector<std::uint16_t> found;
@@ -81,6 +84,9 @@ LongTermClient::Step LongTermClient::on_error(const stun::MessageView& response,
   const auto nonce = response.find(AttributeType::nonce);
   const auto list = response.find(AttributeType::password_algorithms);
   if (!realm || !nonce) return Step::unusable;
+  // All three come back in each request, for which a server must not make the room run out.
+  if (realm->size() > text_bytes_max || nonce->size() > text_bytes_max) return Step::unusable;
+  if (list && list->size() > offer_bytes_max) return Step::unusable;
   const auto features = nonce_features(text_of(*nonce));
   // §9.2.5: a list that the cookie promises and that is not there has been taken out on the way.
   if (features && has_password_algorithms_bit(*features) && !list) return Step::unusable;

@@ -44,7 +44,8 @@ class LongTermClient {
     not_a_challenge,  ///< neither 401 nor 438
     send_again,       ///< learnt; sign the request anew
     refused,          ///< 401 to a signed request: name or password is wrong
-    unusable,         ///< without REALM or NONCE, bid down, or no algorithm that is known here
+    unusable,         ///< without REALM or NONCE, bid down, no algorithm that is known here, or
+                      ///< longer than such attributes may be
   };
   /// Learns from a 401 or 438 (RFC 8489 §9.2.5). `was_signed`: the request carried a signature().
   Step on_error(const stun::MessageView& response, bool was_signed);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "server/config_sources.h"
+#include "signaling/http_text.h"
 #include "version.h"
 
 namespace turnpike::server {
@@ -90,6 +91,12 @@ ConfigValue integer_list(std::string_view text, const Place& place) {
 /// `value` and whether it was reported instead.
 void assign(const ConfigKey& key, std::string_view text, const Place& place,
             std::vector<Assignment>& assignments, std::vector<ConfigError>& errors) {
+  // A file has to be UTF-8 too. Secrets may be any bytes, and are shown to nobody.
+  if (!key.is_secret && !signaling::is_utf8(text)) {
+    errors.push_back(
+        {place.to_string(), std::string{key.path}, "this is not UTF-8", "write it in UTF-8"});
+    return;
+  }
   auto value = value_from_text(key, text, place);
   if (value) {
     assignments.push_back({&key, std::move(*value)});

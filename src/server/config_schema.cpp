@@ -1358,8 +1358,8 @@ std::vector<std::string_view> all_paths() {
 }  // namespace
 
 std::string ConfigError::to_string() const {
-  std::string text = where + ": ";
-  if (!key.empty()) text += key + ": ";
+  std::string text = on_one_line(where) + ": ";
+  if (!key.empty()) text += on_one_line(key) + ": ";
   text += problem;
   if (!remedy.empty()) text += "; " + remedy;
   return text;

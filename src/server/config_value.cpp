@@ -24,6 +24,22 @@ bool is_c1_control(std::string_view text) {
   return second >= 0x80 && second < 0xa0;
 }
 
+/// The first character of `text`, or what stands for it when it is a control character; how many
+/// bytes it has.
+std::size_t append_escaped(std::string& out, std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text.front());
+  if (is_c1_control(text)) {
+    out += fmt::format("\\u{:04X}", static_cast<unsigned char>(text[1]));
+    return 2;
+  }
+  if (byte < 0x20 || byte == 0x7f) {
+    out += fmt::format("\\u{:04X}", byte);
+  } else {
+    out += text.front();
+  }
+  return 1;
+}
+
 /// Joins what `render` makes of each element of `elements` with ", ".
 template <class Elements, class Render>
 std::string joined(const Elements& elements, Render render) {
@@ -90,21 +106,17 @@ std::string ConfigValue::describe() const {
 
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\u{:04X}", byte);
-    } else if (is_c1_control(text.substr(i))) {
-      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(text[++i]));
-    } else {
-      out += c;
-    }
+  while (!text.empty()) {
+    if (text.front() == '"' || text.front() == '\\') out += '\\';
+    text.remove_prefix(append_escaped(out, text));
   }
   return out + '"';
+}
+
+std::string on_one_line(std::string_view text) {
+  std::string out;
+  while (!text.empty()) text.remove_prefix(append_escaped(out, text));
+  return out;
 }
 
 std::string to_toml(const ConfigValue& value) {

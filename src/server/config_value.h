@@ -64,6 +64,10 @@ struct ConfigMember {
 /// whatever was typed stays on one line.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
+/// `text` with control characters escaped, without quotes: for names in messages, which may be
+/// those of variables and keys that nobody has checked.
+[[nodiscard]] std::string on_one_line(std::string_view text);
+
 /// `value` as TOML text on one line.
 [[nodiscard]] std::string to_toml(const ConfigValue& value);
 

@@ -148,6 +148,22 @@ TEST_CASE("a stale nonce is replaced, and a server that is never content is left
   CHECK(alice.session.failure().kind == SessionFailure::Kind::refused);
 }
 
+TEST_CASE("the longest realm and nonce there may be fit into a request", "[bench]") {
+  Client client;
+  client.session.begin_allocate(true, Family::ipv4, start);
+  const std::string longest(763, 'x');
+  Bytes buffer(2048);
+  stun::MessageBuilder builder{buffer, stun::Class::error, Method::allocate,
+                               client.request().transaction_id()};
+  builder.put_error_code(stun::ErrorCode::unauthenticated)
+      .put_text(AttributeType::realm, longest)
+      .put_text(AttributeType::nonce, longest);
+  buffer.resize(builder.bytes().size());
+  REQUIRE(client.take(buffer) == Step::send);
+  CHECK(text_of(client.request().find(AttributeType::realm).value()) == longest);
+  CHECK(text_of(client.request().find(AttributeType::nonce).value()) == longest);
+}
+
 TEST_CASE("a second challenge to the same credentials means that they are wrong", "[bench]") {
   Client alice;
   alice.session.begin_allocate(true, Family::ipv4, start);

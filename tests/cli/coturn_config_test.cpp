@@ -397,6 +397,16 @@ TEST_CASE("secrets, peers and limits of the database count; of other realms what
   CHECK(loaded(without_store).auth.secrets.at(0).value == fresh);
 }
 
+TEST_CASE("what is not UTF-8 is left out and said, and the rest is a configuration", "[cli]") {
+  const Import import = convert_text("realm=caf\xe9\nmax-port=60000\nmin-port=50000\n");
+  CHECK(loaded(import).relay.ports == PortRange{50000, 60000});
+  CHECK(loaded(import).realm.empty());
+  const auto is_told = [](const Remark& remark) {
+    return remark.option == "realm" && remark.fate == Fate::lost;
+  };
+  CHECK(std::any_of(import.remarks.begin(), import.remarks.end(), is_told));
+}
+
 TEST_CASE("the one realm of the database is the realm when the file names none", "[cli]") {
   Database database;
   database.users = {{"example.org", "alice", "a4983b36a4ba1bf01e71ad240b234e4b"}};

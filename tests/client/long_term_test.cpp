@@ -32,7 +32,7 @@ class Message {
   }
 
  private:
-  std::array<std::uint8_t, 1024> buffer_{};
+  std::array<std::uint8_t, 2048> buffer_{};
   std::size_t size_ = 0;
 };
 
@@ -137,6 +137,26 @@ TEST_CASE("whoever takes the list of algorithms out is not believed", "[client][
                      }};
   CHECK(client.on_error(bare.view(), false) == Step::unusable);
   CHECK_FALSE(client.has_challenge());
+}
+
+TEST_CASE("a challenge longer than one may be teaches nothing", "[client][rfc8489-14.9]") {
+  const auto challenged_with = [](std::size_t realm, std::size_t nonce, std::size_t list) {
+    Message message{stun::Class::error, [&](stun::MessageBuilder& builder) {
+                      builder.put_error_code(stun::ErrorCode::unauthenticated)
+                          .put_text(AttributeType::realm, std::string(realm, 'r'))
+                          .put_text(AttributeType::nonce, std::string(nonce, 'n'));
+                      std::vector<std::uint8_t> offer(list, 0);  // an algorithm and its parameters
+                      store_be16(offer, static_cast<std::uint16_t>(PasswordAlgorithm::md5));
+                      store_be16(MutableByteView{offer}.subspan(2),
+                                 static_cast<std::uint16_t>(list - 4));
+                      builder.put(AttributeType::password_algorithms, offer);
+                    }};
+    return LongTermClient{"user", "pass"}.on_error(message.view(), false);
+  };
+  CHECK(challenged_with(763, 763, 256) == Step::send_again);
+  CHECK(challenged_with(764, 10, 4) == Step::unusable);
+  CHECK(challenged_with(10, 764, 4) == Step::unusable);
+  CHECK(challenged_with(10, 10, 260) == Step::unusable);
 }
 
 TEST_CASE("a response is held against the key and the kind of its request", "[client][c20]") {

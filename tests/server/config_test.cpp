@@ -1100,6 +1100,24 @@ TEST_CASE("a missing, weak or huge secret file is refused by name", "[server][co
 // --- Environment, settings, precedence
 // -----------------------------------------------------------------
 
+TEST_CASE("a refusal stays on one line, whatever the name of what is refused", "[server][config]") {
+  const std::string sentences[] = {refusal("\"a\\nb\" = 1\n"),
+                                   refusal("", {{"TURNPIKE__A\nB", "1"}}),
+                                   refusal(load("", {}, {{"a\nb", "1"}}))};
+  for (const std::string& sentence : sentences) {
+    CAPTURE(sentence);
+    CHECK(contains(sentence, "\\u000A"));
+    CHECK_FALSE(contains(sentence, "\n"));
+  }
+}
+
+TEST_CASE("the environment and flags must be UTF-8, as the file must", "[server][config]") {
+  CHECK(refusal("", {{"TURNPIKE__REALM", "\xff\xfe"}}) ==
+        "environment variable TURNPIKE__REALM: realm: this is not UTF-8; write it in UTF-8");
+  CHECK(contains(refusal(load("", {}, {{"realm", "caf\xe9"}})), "this is not UTF-8"));
+  CHECK(loaded("", {{"TURNPIKE__REALM", "caf\xc3\xa9"}}).realm == "caf\xc3\xa9");
+}
+
 TEST_CASE("the environment overrides the file", "[server][config]") {
   const Environment environment{
       {"TURNPIKE__REALM", "from-environment"},
