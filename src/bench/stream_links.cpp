@@ -153,7 +153,7 @@ void StreamLinks::on_writable(std::size_t number) {
 
 bool StreamLinks::receive(MessageSink& sink) {
   bool any = false;
-  for (const net::Event& event : poller_.wait(nanoseconds{0})) {
+  for (const net::Event& event : poller_.poll()) {
     if (clients_[event.token].descriptor < 0) continue;
     if (event.writable || (event.error && !clients_[event.token].is_connected)) {
       on_writable(event.token);

@@ -74,7 +74,7 @@ void UdpLinks::flush() { sockets_.front().flush(); }
 bool UdpLinks::receive(MessageSink& sink) {
   if (sockets_.size() == 1) return receive_from(0, sink);
   bool any = false;
-  for (const net::Event& event : poller_.wait(nanoseconds{0})) {
+  for (const net::Event& event : poller_.poll()) {
     any |= receive_from(event.token, sink);
   }
   return any;

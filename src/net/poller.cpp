@@ -1,11 +1,11 @@
 #include "net/poller.h"
 
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <ctime>
 
 #include "base/assert.h"
@@ -13,48 +13,47 @@
 namespace turnpike::net {
 namespace {
 
-std::system_error last_error(const char* what) {
-  return std::system_error{errno, std::system_category(), what};
-}
+constexpr std::uint64_t timer_token = Poller::wake_token - 1;
 
 timespec to_timespec(nanoseconds duration) {
   const auto whole = std::chrono::floor<seconds>(duration);
-  timespec native{};
-  native.tv_sec = whole.count();
-  native.tv_nsec = (duration - whole).count();
-  return native;
+  return {.tv_sec = whole.count(), .tv_nsec = (duration - whole).count()};
 }
 
-/// Rounded up, so that a deadline has passed when the wait is over.
-int to_milliseconds(nanoseconds duration) {
-  const auto rounded = std::chrono::ceil<milliseconds>(duration).count();
-  return static_cast<int>(std::min<milliseconds::rep>(rounded, INT_MAX));
+std::error_code watch(int epoll, int descriptor, std::uint64_t token, std::uint32_t events) {
+  epoll_event interest{};
+  interest.events = events;  // errors and hang-ups are always reported
+  interest.data.u64 = token;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &interest) == 0) return {};
+  return {errno, std::system_category()};
 }
 
 }  // namespace
 
 Poller::Poller()
-    : epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      timer_(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)) {
   std::error_code error;
-  if (epoll_ < 0 || wake_ < 0) error = last_error("").code();
-  if (!error) error = add(wake_, wake_token);
+  if (epoll_ < 0 || wake_ < 0 || timer_ < 0) error = {errno, std::system_category()};
+  if (!error) error = watch(epoll_, wake_, wake_token, EPOLLIN);
+  // Edge-triggered: it need not be read, which would be a call for each time it goes off.
+  if (!error) error = watch(epoll_, timer_, timer_token, EPOLLIN | EPOLLET);
   if (!error) return;
-  if (wake_ >= 0) ::close(wake_);
-  if (epoll_ >= 0) ::close(epoll_);
+  for (const int descriptor : {timer_, wake_, epoll_}) {
+    if (descriptor >= 0) ::close(descriptor);
+  }
   throw std::system_error{error, "cannot open an epoll descriptor"};
 }
 
 Poller::~Poller() {
+  ::close(timer_);
   ::close(wake_);
   ::close(epoll_);
 }
 
 std::error_code Poller::add(int descriptor, std::uint64_t token) {
-  epoll_event interest{};
-  interest.events = EPOLLIN;  // errors and hang-ups are always reported
-  interest.data.u64 = token;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &interest) == 0) return {};
-  return {errno, std::system_category()};
+  return watch(epoll_, descriptor, token, EPOLLIN);
 }
 
 void Poller::watch_writable(int descriptor, std::uint64_t token, bool wanted) {
@@ -84,35 +83,40 @@ void Poller::remove(int descriptor) {
   TURNPIKE_ASSERT(failed == 0);
 }
 
-std::span<const Event> Poller::wait(std::optional<nanoseconds> timeout) {
-  if (timeout) timeout = std::max(*timeout, nanoseconds{0});
-  const int ready = wait_natively(timeout);
+std::span<const Event> Poller::wait_until(std::optional<Instant> deadline) {
+  if (deadline && (!armed_for_ || *deadline < *armed_for_)) arm_timer(*deadline);
+  return take_events(-1);
+}
+
+std::span<const Event> Poller::poll() { return take_events(0); }
+
+std::span<const Event> Poller::take_events(int timeout_ms) {
+  const int ready = epoll_wait(epoll_, native_.data(), static_cast<int>(events_max), timeout_ms);
   TURNPIKE_ASSERT(ready >= 0 || errno == EINTR);
-  const std::size_t count = ready < 0 ? 0 : static_cast<std::size_t>(ready);
-  for (std::size_t i = 0; i < count; ++i) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(std::max(ready, 0)); ++i) {
     const std::uint32_t happened = native_[i].events;
     const std::uint64_t token = native_[i].data.u64;
-    events_[i] = {.token = token,
-                  .readable = (happened & EPOLLIN) != 0,
-                  .writable = (happened & EPOLLOUT) != 0,
-                  .error = (happened & (EPOLLERR | EPOLLHUP)) != 0};
+    if (token == timer_token) {
+      armed_for_.reset();
+      continue;
+    }
     if (token == wake_token) drain_wake();
+    events_[count++] = {.token = token,
+                        .readable = (happened & EPOLLIN) != 0,
+                        .writable = (happened & EPOLLOUT) != 0,
+                        .error = (happened & (EPOLLERR | EPOLLHUP)) != 0};
   }
   return std::span{events_}.first(count);
 }
 
-int Poller::wait_natively(std::optional<nanoseconds> timeout) {
-  constexpr int size = static_cast<int>(events_max);
-  if (!timeout) return epoll_wait(epoll_, native_.data(), size, -1);
-  if (*timeout == nanoseconds{0}) return epoll_wait(epoll_, native_.data(), size, 0);
-  if (waits_precisely_) {
-    const timespec native_timeout = to_timespec(*timeout);
-    const int ready = epoll_pwait2(epoll_, native_.data(), size, &native_timeout, nullptr);
-    // Containers' seccomp filters answer EPERM for calls they do not know.
-    if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) return ready;
-    waits_precisely_ = false;
-  }
-  return epoll_wait(epoll_, native_.data(), size, to_milliseconds(*timeout));
+void Poller::arm_timer(Instant deadline) {
+  // Zero would disarm it; what has passed goes off at once.
+  const nanoseconds since_boot = std::max(deadline.time_since_epoch(), nanoseconds{1});
+  const itimerspec at{.it_interval = {}, .it_value = to_timespec(since_boot)};
+  const int failed = timerfd_settime(timer_, TFD_TIMER_ABSTIME, &at, nullptr);
+  TURNPIKE_ASSERT(failed == 0);
+  armed_for_ = deadline;
 }
 
 void Poller::wake() {

@@ -35,6 +35,10 @@ struct Interest {
 
 /// A set of descriptors to wait for. Level-triggered: what is not read is reported again.
 /// All but wake() belongs to one thread.
+///
+/// Deadlines lie far ahead of most waits and hardly change, so a timer of its own stands for the
+/// earliest: a timeout for each wait would have the kernel, and a virtual machine's host, set a
+/// timer anew for each datagram.
 class Poller {
  public:
   /// The token of the event that wake() causes; not for add().
@@ -57,31 +61,36 @@ class Poller {
   [[nodiscard]] std::error_code change(int descriptor, std::uint64_t token, Interest before,
                                        Interest wanted);
 
-  /// Stops watching. Call it before closing the descriptor. Events that the latest wait() has
+  /// Stops watching. Call it before closing the descriptor. Events that the latest call has
   /// already returned still carry the token.
   void remove(int descriptor);
 
-  /// Waits for the first event, at most `timeout` (nothing: for ever; zero or less: not at all).
-  /// Never returns before the timeout without an event, except by a signal: then there are none.
-  /// The events are valid until the next call.
-  [[nodiscard]] std::span<const Event> wait(std::optional<nanoseconds> timeout);
+  /// Waits for the first event, at most until `deadline` (net::read_clock(); nothing: for ever).
+  /// May return earlier without events: by a signal, and at the deadline of an earlier call. The
+  /// events are valid until the next call.
+  [[nodiscard]] std::span<const Event> wait_until(std::optional<Instant> deadline);
 
-  /// Readable when wait() would return at once: for another set. Stays owned by this object.
+  /// What has happened by now, without waiting. The events are valid until the next call.
+  [[nodiscard]] std::span<const Event> poll();
+
+  /// Readable when poll() would return events: for another set. Stays owned by this object.
   [[nodiscard]] int descriptor() const { return epoll_; }
 
-  /// Makes the running or the next wait() return an event with `wake_token`; several calls may
+  /// Makes the running or the next wait return an event with `wake_token`; several calls may
   /// make one event. From any thread.
   void wake();
 
  private:
   static constexpr std::size_t events_max = 256;
 
-  [[nodiscard]] int wait_natively(std::optional<nanoseconds> timeout);
+  [[nodiscard]] std::span<const Event> take_events(int timeout_ms);
+  void arm_timer(Instant deadline);
   void drain_wake() const;
 
   int epoll_;
   int wake_;
-  bool waits_precisely_ = true;  // until epoll_pwait2 (Linux 5.11) turns out to be missing
+  int timer_;
+  std::optional<Instant> armed_for_;  // when timer_ goes off
   std::array<epoll_event, events_max> native_{};
   std::array<Event, events_max> events_{};
 };

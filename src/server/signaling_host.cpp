@@ -188,7 +188,7 @@ void SignalingHost::unwatch_listeners() {
 void SignalingHost::run() {
   while (!stopping_at_once_ &&
          (!drained_by_ || (now_.instant < *drained_by_ && rooms_.connection_count() > 0))) {
-    const auto events = poller_.wait(time_to_wait());
+    const auto events = poller_.wait_until(next_deadline());
     now_ = net::read_clock();
     if (drain_wanted_.exchange(false)) control_.set_draining(true, now_);
     if (stopping_ && !drained_by_) begin_drain();
@@ -235,13 +235,12 @@ void SignalingHost::begin_drain() {
                     : now_.instant + signaling::Limits{}.drain_spread + drain_margin;
 }
 
-std::optional<nanoseconds> SignalingHost::time_to_wait() const {
+std::optional<Instant> SignalingHost::next_deadline() const {
   std::optional<Instant> next = accepting_again_at_;
   for (const auto& deadline : {doors_.next_deadline(), deadlines_.next(), drained_by_}) {
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
-  if (!next) return std::nullopt;
-  return *next - net::read_clock().instant;
+  return next;
 }
 
 void SignalingHost::on_event(const net::Event& event) {

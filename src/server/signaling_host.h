@@ -121,7 +121,7 @@ class SignalingHost {
     bool is_ending = false;   // all is said; only what is queued is still sent
   };
 
-  [[nodiscard]] std::optional<nanoseconds> time_to_wait() const;
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
   void on_event(const net::Event& event);
   void on_connections_waiting(Listener& listener);
   void add_doors_to_rooms();

@@ -53,7 +53,8 @@ void Worker::run() {
 // One `now` for all that is ready at once. What a batch produces is sent before the next batch
 // overwrites the payloads it refers to.
 void Worker::take_turn() {
-  const auto events = poller_.wait(time_to_wait());
+  // Not at all when input is left over.
+  const auto events = backlog_.empty() ? poller_.wait_until(next_deadline()) : poller_.poll();
   now_ = net::read_clock();
   server_.on_deadline(now_, effects_);
   apply_effects();
@@ -84,9 +85,8 @@ void Worker::finish() {
   apply_effects();
 }
 
-/// Until the next deadline of any kind; not at all when input is left over.
-std::optional<nanoseconds> Worker::time_to_wait() {
-  if (!backlog_.empty()) return nanoseconds{0};
+/// Of any kind.
+std::optional<Instant> Worker::next_deadline() {
   std::optional<Instant> next = accepting_again_at_;
   for (const auto& deadline :
        {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next(),
@@ -94,8 +94,7 @@ std::optional<nanoseconds> Worker::time_to_wait() {
         parked_.next_deadline()}) {
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
-  if (!next) return std::nullopt;
-  return *next - net::read_clock().instant;
+  return next;
 }
 
 void Worker::stop() {

@@ -174,7 +174,7 @@ class Worker {
 
   static constexpr std::size_t read_bytes = 64 * 1024;  // of one read of a stream
 
-  [[nodiscard]] std::optional<nanoseconds> time_to_wait();
+  [[nodiscard]] std::optional<Instant> next_deadline();
   void notice_trains();
   void on_event(const net::Event& event);
   void on_relay_event(const PollToken& token, const net::Event& event);
