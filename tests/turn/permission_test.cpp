@@ -313,7 +313,7 @@ TEST_CASE("two clients of this server reach each other, whatever range its addre
 }
 
 TEST_CASE("what else runs on this host cannot use the permission meant for other clients' relays",
-          "[turn][p16]") {
+          "[turn][P16]") {
   World world;
   auto alice = allocated(world);
   auto bob = allocated(world, {}, "198.51.100.8:4000");
