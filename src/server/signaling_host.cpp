@@ -224,7 +224,8 @@ void SignalingHost::stop_at_once() {
 
 /// Connections without a WebSocket have nothing to be told; they end with the process.
 void SignalingHost::begin_drain() {
-  unwatch_listeners();
+  if (!accepting_again_at_) unwatch_listeners();
+  accepting_again_at_.reset();
   listeners_.clear();
   control_listener_.reset();
   rooms_.drain("", now_, doors_.effects());
@@ -277,6 +278,7 @@ void SignalingHost::on_connections_waiting(Listener& listener) {
 /// Nothing when only nobody waits any more.
 void SignalingHost::pause_accepting(const std::error_code& error) {
   if (error == std::errc::operation_would_block) return;
+  if (accepting_again_at_) return;  // another listener has met the same trouble in this turn
   log_event(LogLevel::warn, "accept_failed", {{"error", error.message()}});
   unwatch_listeners();
   accepting_again_at_ = now_.instant + accept_pause;
@@ -443,7 +445,9 @@ void SignalingHost::on_deadlines() {
   note_touched_by_doors();
   if (!accepting_again_at_ || *accepting_again_at_ > now_.instant) return;
   accepting_again_at_.reset();
-  if (watch_listeners()) accepting_again_at_ = now_.instant + accept_pause;
+  if (!watch_listeners()) return;
+  unwatch_listeners();
+  accepting_again_at_ = now_.instant + accept_pause;
 }
 
 void SignalingHost::touch(std::uint32_t number) {
