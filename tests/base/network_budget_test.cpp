@@ -20,16 +20,16 @@ int drawn(NetworkBudget& budget, const IpAddress& source, Instant now, int most 
 
 }  // namespace
 
-TEST_CASE("[m03] a network draws as many answers at once as it may have in a second",
-          "[base][m03]") {
+TEST_CASE("[M03] a network draws as many answers at once as it may have in a second",
+          "[base][M03]") {
   const std::uint32_t rate = GENERATE(1U, 2U, 50U, 999U);
   NetworkBudget budget{rate, seed};
   CHECK(drawn(budget, ip("198.51.100.7"), after(0s)) == static_cast<int>(rate));
   CHECK_FALSE(budget.spend(ip("198.51.100.7"), after(0s)));
 }
 
-TEST_CASE("[m03] the budget fills up again evenly and never beyond one second's worth",
-          "[base][m03]") {
+TEST_CASE("[M03] the budget fills up again evenly and never beyond one second's worth",
+          "[base][M03]") {
   NetworkBudget budget{50, seed};
   const IpAddress source = ip("198.51.100.7");
   REQUIRE(drawn(budget, source, after(0s)) == 50);
@@ -41,7 +41,7 @@ TEST_CASE("[m03] the budget fills up again evenly and never beyond one second's 
   CHECK(drawn(budget, source, after(24h)) == 50);
 }
 
-TEST_CASE("[m03] a steady flood draws the rate and no more", "[base][m03]") {
+TEST_CASE("[M03] a steady flood draws the rate and no more", "[base][M03]") {
   NetworkBudget budget{50, seed};
   int answers = 0;
   for (int i = 0; i < 100'000; ++i) {  // 10 seconds at 10,000 a second
@@ -51,8 +51,8 @@ TEST_CASE("[m03] a steady flood draws the rate and no more", "[base][m03]") {
   CHECK(answers <= 550);
 }
 
-TEST_CASE("[m03] an IPv4 /24 and an IPv6 /56 share one budget, their neighbours have another",
-          "[base][m03]") {
+TEST_CASE("[M03] an IPv4 /24 and an IPv6 /56 share one budget, their neighbours have another",
+          "[base][M03]") {
   struct Row {
     std::string_view spender;
     std::string_view same;
