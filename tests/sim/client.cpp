@@ -12,9 +12,9 @@ using stun::AttributeType;
 using stun::Class;
 using stun::Method;
 
-constexpr unsigned most_transmissions = 7;          // RFC 8489 §6.2.1: Rc
-constexpr milliseconds first_timeout{500};          // RTO
-constexpr unsigned last_wait = 16;                  // Rm
+constexpr unsigned most_transmissions = 7;  // RFC 8489 §6.2.1: Rc
+constexpr milliseconds first_timeout{500};  // RTO
+constexpr unsigned last_wait = 16;          // Rm
 constexpr std::size_t room_for_a_message = 4096;
 
 }  // namespace
@@ -51,8 +51,7 @@ void Client::sit_down(std::uint16_t port) {
   const bool is_v6 = number_ % 4 == 3;
   const bool has_neighbours = number_ % 2 == 0;
   const std::string v4 = has_neighbours ? "198.51.100." : "203.0.113.";
-  flow_.tuple.client.address =
-      is_v6 ? ip("2001:db8:7::7") : ip(v4 + std::to_string(10 + number_));
+  flow_.tuple.client.address = is_v6 ? ip("2001:db8:7::7") : ip(v4 + std::to_string(10 + number_));
   flow_.tuple.client.port = port;
   const bool is_second = number_ == 4;
   flow_.tuple.server = is_v6       ? at("[2001:db8::1]:3478")
@@ -86,8 +85,7 @@ void Client::sign(stun::MessageBuilder& message) {
   message.put_text(AttributeType::realm, realm_).put_text(AttributeType::nonce, nonce_);
   const auto kind = algorithm_ == Algorithm::sha256 ? stun::PasswordAlgorithm::sha256
                                                     : stun::PasswordAlgorithm::md5;
-  const stun::IntegrityKey key{
-      auth::long_term_key(kind, login.username, realm_, login.password)};
+  const stun::IntegrityKey key{auth::long_term_key(kind, login.username, realm_, login.password)};
   if (algorithm_ == Algorithm::unnamed) {
     message.put_message_integrity(key.sha1);
     return;
@@ -173,8 +171,7 @@ void Client::on_error(const Transaction& transaction, int code, const wire::Mess
     if (offered != nullptr) offered_ = *offered;
     if (was_known && random.below(3) == 0) login_ = random.below(logins().size());
     if (transaction.challenges < 2 && !is_stopped_) {
-      request(transaction.method, transaction.add, transaction.challenges + 1,
-              transaction.deletes);
+      request(transaction.method, transaction.add, transaction.challenges + 1, transaction.deletes);
     }
     return;
   }
@@ -240,8 +237,7 @@ void Client::allocate() {
       return;
     }
     if (has(10)) {
-      m.put_family(AttributeType::requested_address_family,
-                   has(12) ? Family::ipv4 : Family::ipv6);
+      m.put_family(AttributeType::requested_address_family, has(12) ? Family::ipv4 : Family::ipv6);
     } else if (has(14)) {
       m.put_family(AttributeType::additional_address_family, Family::ipv6);
       if (has(16)) m.put_even_port(false);
@@ -311,8 +307,7 @@ void Client::send() {
 
 void Client::send_on_channel() {
   SeededRandom& random = world_.random();
-  const unsigned channel =
-      channels_.empty() ? 0x4000 : channels_[random.below(channels_.size())];
+  const unsigned channel = channels_.empty() ? 0x4000 : channels_[random.below(channels_.size())];
   const Bytes payload = random.bytes(random.below(1400));
   Bytes datagram{static_cast<std::uint8_t>(channel >> 8), static_cast<std::uint8_t>(channel),
                  static_cast<std::uint8_t>(payload.size() >> 8),

@@ -124,7 +124,8 @@ void Simulation::settle_reason(WorkerId worker, const Verdict& verdict, Reason r
     const int code = verdict.response->code;
     if (code == 200) return require(starts_with(name, "answered_"), "a success was refused");
     const bool is_same = code_of(reason) == code;
-    if (!is_same) fail("the model says " + std::to_string(code) + ", the server " + std::string{name});
+    if (!is_same)
+      fail("the model says " + std::to_string(code) + ", the server " + std::string{name});
     return;
   }
   if (verdict.wanted_relays > 0) {
@@ -154,7 +155,8 @@ void Simulation::compare_response(WorkerId worker, const Verdict& verdict, const
   ++coverage_.codes[expected.code];
   if (expected.code == 500) return;  // of another protocol, RFC 3489
   if (verdict.may_be_silent) {
-    require(model_.spend_challenge(flow.tuple.client.address, now_), "a challenge too many");  // I-2
+    require(model_.spend_challenge(flow.tuple.client.address, now_),
+            "a challenge too many");  // I-2
   }
   const auto message = wire::read(bytes);
   if (!message) fail("a response that is none: " + hex(bytes));
@@ -195,8 +197,9 @@ void Simulation::compare_attributes(const Response& expected, const wire::Messag
 
   const Bytes* const lifetime = message.find(0x000D);
   const auto its_lifetime =
-      lifetime == nullptr ? std::nullopt
-                          : std::optional{seconds{static_cast<std::int64_t>(wire::number(*lifetime))}};
+      lifetime == nullptr
+          ? std::nullopt
+          : std::optional{seconds{static_cast<std::int64_t>(wire::number(*lifetime))}};
   require(its_lifetime == expected.lifetime, "LIFETIME");
   std::vector<Endpoint> relayed;
   std::vector<unsigned> unknown;
@@ -259,18 +262,18 @@ void Simulation::compare_forward(WorkerId worker, const Verdict& verdict,
                                  const turn::Handled& handled, ByteView input) {
   const auto& forward = handled.forward;
   if (!forward) {
-    const bool is_short =
-        verdict.may_lack_bandwidth && handled.reason == Reason::dropped_bandwidth;
+    const bool is_short = verdict.may_lack_bandwidth && handled.reason == Reason::dropped_bandwidth;
     if (is_short) return;
     if (verdict.to_peer) fail("nothing for the peer: " + std::string{to_string(handled.reason)});
-    if (verdict.to_client) fail("nothing for the client: " + std::string{to_string(handled.reason)});
+    if (verdict.to_client)
+      fail("nothing for the client: " + std::string{to_string(handled.reason)});
     require(!verdict.to_neighbour && !verdict.to_home, "nothing for another worker");
     return;
   }
   const ByteView payload = forward->payload();
-  const bool is_inside = payload.empty() || (payload.data() >= input.data() &&
-                                             payload.data() + payload.size() <=
-                                                 input.data() + input.size());
+  const bool is_inside =
+      payload.empty() || (payload.data() >= input.data() &&
+                          payload.data() + payload.size() <= input.data() + input.size());
   require(is_inside, "payload from elsewhere");
   const auto is_payload = [&](const Bytes& expected) {
     return std::equal(payload.begin(), payload.end(), expected.begin(), expected.end());

@@ -101,7 +101,8 @@ void Model::sweep(WorkerId worker, Instant now, Verdict& verdict) {
 
 void Model::forget_expired(Allocation& allocation, Instant now) {
   std::erase_if(allocation.permissions, [&](const auto& entry) { return entry.second <= now; });
-  std::erase_if(allocation.channels, [&](const auto& entry) { return entry.second.expires <= now; });
+  std::erase_if(allocation.channels,
+                [&](const auto& entry) { return entry.second.expires <= now; });
 }
 
 // --- ends ----------------------------------------------------------------------------------------

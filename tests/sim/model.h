@@ -72,7 +72,7 @@ struct Verdict {
   std::optional<ToNeighbour> to_neighbour{};
   bool may_lack_bandwidth = false;
   std::optional<turn::WorkerId> to_home{};
-  std::optional<std::string> parked{};  ///< whose name is asked for
+  std::optional<std::string> parked{};   ///< whose name is asked for
   std::optional<Endpoint> icmp_about{};  ///< a Data indication with ICMP, to `icmp_to`
   turn::ClientFlow icmp_to{};
 
@@ -100,7 +100,8 @@ class Model {
   Verdict on_client_gone(turn::WorkerId worker, const FiveTuple& tuple);
   void on_guest_over(turn::WorkerId worker, const FiveTuple& tuple, turn::WorkerId home);
   Verdict on_deadline(turn::WorkerId worker, Now now);
-  void on_user_known(turn::WorkerId worker, const std::string& username, bool exists, Instant until);
+  void on_user_known(turn::WorkerId worker, const std::string& username, bool exists,
+                     Instant until);
 
   // ---- the operator ----
   void use_book(std::size_t variant);
@@ -250,8 +251,8 @@ class Model {
                                     const std::string& password);
 
   // model_requests.cpp
-  void on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
-                  const wire::Message& message, Now now, Verdict& verdict);
+  void on_request(turn::WorkerId worker, const turn::ClientFlow& flow, const wire::Message& message,
+                  Now now, Verdict& verdict);
   [[nodiscard]] bool must_not_answer(const FiveTuple& tuple) const;
   void deny(const Request& request, const Identity& identity, Verdict& verdict) const;
   Response& answer(const Request& request, int code, Verdict& verdict) const;
@@ -280,8 +281,7 @@ class Model {
   [[nodiscard]] int quota_error(const Request& request) const;
   void refuse_for_room(const Request& request, Verdict& verdict) const;
   [[nodiscard]] int room_code() const;
-  [[nodiscard]] const turn::RelayAddress* address_for(const IpAddress& server,
-                                                      Family family) const;
+  [[nodiscard]] const turn::RelayAddress* address_for(const IpAddress& server, Family family) const;
   [[nodiscard]] bool has_port(const IpAddress& bind, turn::PortWish wish) const;
   [[nodiscard]] static bool is_pair(turn::PortWish wish) {
     return wish == turn::PortWish::even_and_next;

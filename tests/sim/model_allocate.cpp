@@ -28,8 +28,8 @@ struct Model::AllocateWish {
 
 void Model::on_allocate(const Request& request, Verdict& verdict) {
   if (Allocation* const existing = find(request.worker, request.flow.tuple)) {
-    const bool is_again = existing->transaction == request.message.id &&
-                          existing->username == request.who.username;
+    const bool is_again =
+        existing->transaction == request.message.id && existing->username == request.who.username;
     if (!is_again) {
       answer(request, 437, verdict);
     } else if (!existing->pending) {
@@ -142,9 +142,9 @@ int Model::read_wish(const Request& request, AllocateWish& wish) {
   const Bytes* const lifetime = message.find(attribute_lifetime);
   if (lifetime != nullptr && lifetime->size() != 4) return 400;
   wish.lifetime =
-      granted(lifetime == nullptr ? std::nullopt
-                                  : std::optional{seconds{static_cast<std::int64_t>(
-                                        wire::number(*lifetime))}});
+      granted(lifetime == nullptr
+                  ? std::nullopt
+                  : std::optional{seconds{static_cast<std::int64_t>(wire::number(*lifetime))}});
   const Bytes* const ticket = message.find(attribute_mobility_ticket);
   wish.is_mobile = settings_.mobility && ticket != nullptr;
   return wish.is_mobile && !ticket->empty() ? 400 : 0;  // RFC 8016 §3.1.2

@@ -40,14 +40,12 @@ unsigned algorithm_in(const Bytes* value) {
 /// §9.2, in both readings of the order of its bits (docs/adr/0005). Names are hidden by hashes only
 /// where all of them are known.
 std::string Model::cookie() const {
-  const bool knows_all =
-      !book_.users.empty() && book_.secrets.empty() && !settings_.asks_for_users;
+  const bool knows_all = !book_.users.empty() && book_.secrets.empty() && !settings_.asks_for_users;
   return std::string{"obMatJos2"} + (knows_all ? "wAAD" : "gAAB");
 }
 
 void Model::learn_nonce(const std::string& nonce, const Endpoint& client, Instant now) {
-  const auto second =
-      std::chrono::duration_cast<seconds>(now.time_since_epoch()).count();
+  const auto second = std::chrono::duration_cast<seconds>(now.time_since_epoch()).count();
   nonces_[nonce] = {client, second};
 }
 
@@ -63,9 +61,9 @@ const Bytes& Model::key_of(unsigned algorithm, const std::string& username,
                            const std::string& password) {
   Bytes& key = keys_[std::to_string(algorithm) + username + ' ' + password];
   if (key.empty()) {
-    key = auth::long_term_key(algorithm == md5_number ? stun::PasswordAlgorithm::md5
-                                                      : stun::PasswordAlgorithm::sha256,
-                              username, realm, password);
+    key = auth::long_term_key(
+        algorithm == md5_number ? stun::PasswordAlgorithm::md5 : stun::PasswordAlgorithm::sha256,
+        username, realm, password);
   }
   return key;
 }
@@ -109,8 +107,7 @@ Model::Identity Model::identify(const Request& request, bool tolerates_expiry) {
   const Bytes* const list = message.find(attribute_password_algorithms);
   if (chosen != nullptr || list != nullptr) {
     const unsigned wanted = algorithm_in(chosen);
-    const bool is_possible =
-        list != nullptr && (wanted == md5_number || wanted == sha256_number);
+    const bool is_possible = list != nullptr && (wanted == md5_number || wanted == sha256_number);
     const bool has_our_cookie = nonce.substr(0, cookie_size) == cookie();
     if (has_our_cookie && !(is_possible && *list == offered())) return denied(400);
     if (is_possible) {

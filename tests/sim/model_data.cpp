@@ -31,8 +31,7 @@ void Model::on_send(turn::WorkerId worker, const turn::ClientFlow& flow,
   const bool may_pass = allocation->relays_at(peer->family(), now) &&
                         allocation->permits(peer->address, now) && is_peer_allowed(*peer);
   if (!may_pass) return;
-  const bool all_v4 =
-      peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
+  const bool all_v4 = peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
   to_peer(*allocation, *peer, *payload, all_v4 && message.has(attribute_dont_fragment), now,
           verdict);
 }
@@ -100,8 +99,8 @@ Verdict Model::on_peer(turn::WorkerId worker, turn::RelayId id, const Endpoint& 
 }
 
 /// §11.5: destination unreachable and time exceeded, packet too big; to a peer with a permission.
-Verdict Model::on_icmp(turn::WorkerId worker, turn::RelayId id, const Endpoint& peer,
-                       unsigned type, Instant now) {
+Verdict Model::on_icmp(turn::WorkerId worker, turn::RelayId id, const Endpoint& peer, unsigned type,
+                       Instant now) {
   Verdict verdict;
   Family family{};
   const Allocation* const allocation = find(worker, id, family);

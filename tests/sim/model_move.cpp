@@ -76,14 +76,13 @@ void Model::on_move(const Request& original, Verdict& verdict) {
   const auto unknown = unknown_in(request.message);
   if (!unknown.empty()) {
     Response& response = answer(request, 420, verdict);
-    response.unknown.assign(unknown.begin(),
-                            unknown.begin() + static_cast<std::ptrdiff_t>(
-                                                  std::min<std::size_t>(unknown.size(), 8)));
+    response.unknown.assign(
+        unknown.begin(),
+        unknown.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(unknown.size(), 8)));
   } else if (error != 0) {
     answer(request, error, verdict);
   } else if (abroad) {
-    guests_[{worker, request.flow.tuple}] = {*abroad,
-                                             request.now.instant + limits_.max_lifetime};
+    guests_[{worker, request.flow.tuple}] = {*abroad, request.now.instant + limits_.max_lifetime};
     verdict.to_home = *abroad;
   } else {
     move_here(request, *claimed, is_repeated, verdict);

@@ -23,10 +23,9 @@ constexpr std::size_t most_unknown_listed = 8;  // ours: no longer than the requ
 
 /// Every comprehension-required attribute of RFC 8489, 8656 and 6062 that such a server knows.
 bool is_known(unsigned type) {
-  static const std::set<unsigned> known{0x0001, 0x0006, 0x0008, 0x0009, 0x000A, 0x000C,
-                                        0x000D, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016,
-                                        0x0017, 0x0018, 0x0019, 0x001A, 0x001C, 0x001D,
-                                        0x001E, 0x0020, 0x0022, 0x002A};
+  static const std::set<unsigned> known{
+      0x0001, 0x0006, 0x0008, 0x0009, 0x000A, 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015,
+      0x0016, 0x0017, 0x0018, 0x0019, 0x001A, 0x001C, 0x001D, 0x001E, 0x0020, 0x0022, 0x002A};
   return known.count(type) == 1;
 }
 
@@ -76,8 +75,8 @@ bool Model::must_not_answer(const FiveTuple& tuple) const {
   static const std::set<std::uint16_t> reflectors{0,  7,   13,  17,   19,   37,   53,
                                                   69, 123, 161, 1900, 5353, 11211};
   const std::string text = tuple.client.address.to_string();
-  const bool is_tunnel = text.rfind("2002:", 0) == 0 || text.rfind("2001:0:", 0) == 0 ||
-                         text.rfind("2001::", 0) == 0;
+  const bool is_tunnel =
+      text.rfind("2002:", 0) == 0 || text.rfind("2001:0:", 0) == 0 || text.rfind("2001::", 0) == 0;
   if (is_tunnel && tuple.client.family() == Family::ipv6) return true;
   if (is_stream(tuple.transport)) return false;
   if (is_live(tuple.client)) return true;
@@ -135,8 +134,7 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
   const auto guest = guests_.find({worker, flow.tuple});
   if (guest != guests_.end()) {
     if (method == method_refresh) {
-      guest->second.expires =
-          std::max(guest->second.expires, now.instant + limits_.max_lifetime);
+      guest->second.expires = std::max(guest->second.expires, now.instant + limits_.max_lifetime);
     }
     verdict.to_home = guest->second.home;
     return;
@@ -156,9 +154,9 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
   const auto unknown = unknown_in(message);
   if (!unknown.empty()) {
     Response& response = answer(request, 420, verdict);
-    response.unknown.assign(
-        unknown.begin(), unknown.begin() + static_cast<std::ptrdiff_t>(
-                                               std::min(unknown.size(), most_unknown_listed)));
+    response.unknown.assign(unknown.begin(),
+                            unknown.begin() + static_cast<std::ptrdiff_t>(
+                                                  std::min(unknown.size(), most_unknown_listed)));
     return;
   }
   if (method == method_allocate) return on_allocate(request, verdict);
@@ -184,8 +182,7 @@ seconds Model::granted(std::optional<seconds> requested) const {
   return std::max(limits_.default_lifetime, std::min(*requested, limits_.max_lifetime));
 }
 
-Model::RefreshWish Model::refresh_wish(const Request& request,
-                                       const Allocation& allocation) const {
+Model::RefreshWish Model::refresh_wish(const Request& request, const Allocation& allocation) const {
   RefreshWish wish;
   if (const Bytes* const family = request.message.find(attribute_requested_family)) {
     if (family->size() != 4) return {400};
@@ -213,13 +210,12 @@ void Model::on_refresh(const Request& request, Allocation& allocation, Verdict& 
   carry_out(wish, request, allocation, verdict);
 }
 
-Response& Model::carry_out(const RefreshWish& wish, const Request& request,
-                           Allocation& allocation, Verdict& verdict) {
+Response& Model::carry_out(const RefreshWish& wish, const Request& request, Allocation& allocation,
+                           Verdict& verdict) {
   Response& response = answer(request, 200, verdict);
   response.lifetime = wish.lifetime;
   for (auto& [family, relay] : allocation.relays) {
-    const bool is_meant =
-        relay.state == Relay::State::open && (!wish.only || *wish.only == family);
+    const bool is_meant = relay.state == Relay::State::open && (!wish.only || *wish.only == family);
     if (!is_meant) continue;
     if (wish.lifetime == seconds{0}) {
       drop_relay(allocation, family, verdict);
@@ -261,8 +257,7 @@ bool Model::may_add(Allocation& allocation, std::size_t peers, Instant now) {
   return true;
 }
 
-void Model::on_create_permission(const Request& request, Allocation& allocation,
-                                 Verdict& verdict) {
+void Model::on_create_permission(const Request& request, Allocation& allocation, Verdict& verdict) {
   const Instant now = request.now.instant;
   std::vector<IpAddress> wanted;
   for (const wire::Attribute& each : request.message.attributes) {
@@ -320,13 +315,12 @@ void Model::on_channel_bind(const Request& request, Allocation& allocation, Verd
   if (error == 0 && !is_peer_allowed(*peer)) error = 403;
   if (error == 0) {
     const bool has_room = is_refresh || allocation.channels.size() < limits_.max_channels;
-    const bool fits =
-        permissions_with(allocation, {peer->address}, now) <= limits_.max_permissions;
+    const bool fits = permissions_with(allocation, {peer->address}, now) <= limits_.max_permissions;
     if (!has_room || !fits || (!is_refresh && !may_add(allocation, 1, now))) error = 508;
   }
   answer(request, error == 0 ? 200 : error, verdict);
   if (error != 0) return;
-  allocation.channels[channel] = {*peer, now + seconds{600}};         // §12
+  allocation.channels[channel] = {*peer, now + seconds{600}};  // §12
   allocation.permissions[peer->address] = now + seconds{300};  // §12.2
 }
 

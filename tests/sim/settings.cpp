@@ -134,7 +134,7 @@ namespace {
 
 constexpr std::string_view secret = "north";
 constexpr std::string_view other_secret = "south";
-const std::string soon_over = "1800000900:dave";   // a quarter of an hour after the start
+const std::string soon_over = "1800000900:dave";  // a quarter of an hour after the start
 const std::string member = "1800050000:p_abcdefgh@r_room";
 const std::string ambiguous = "1800060000:zoe";  // static in book 2, time-limited elsewhere
 
@@ -221,15 +221,29 @@ PeerClass class_of(const IpAddress& address, const Settings& settings) {
 }
 
 const std::vector<Endpoint>& peers() {
-  static const std::vector<Endpoint> all{
-      at("8.8.8.8:5000"),          at("8.8.8.8:5001"),        at("8.8.8.9:443"),
-      at("8.8.8.9:80"),            at("8.8.4.4:5000"),        at("8.8.4.5:6000"),
-      at("[2606:4700::1]:5000"),   at("[2606:4700::2]:5000"), at("10.1.2.3:5000"),
-      at("10.1.2.3:50000"),        at("192.0.2.1:3478"),      at("192.0.2.1:50000"),
-      at("192.0.2.9:50001"),       at("127.0.0.1:5000"),      at("0.0.0.0:5000"),
-      at("169.254.169.254:80"),    at("[::1]:5000"),          at("[::ffff:127.0.0.1]:5000"),
-      at("[64:ff9b::a01:203]:53"), at("[ff02::1]:5000"),      at("[2001:db8::1]:50000"),
-      at("8.8.8.8:0"),             at("[2002:808:808::1]:5000")};
+  static const std::vector<Endpoint> all{at("8.8.8.8:5000"),
+                                         at("8.8.8.8:5001"),
+                                         at("8.8.8.9:443"),
+                                         at("8.8.8.9:80"),
+                                         at("8.8.4.4:5000"),
+                                         at("8.8.4.5:6000"),
+                                         at("[2606:4700::1]:5000"),
+                                         at("[2606:4700::2]:5000"),
+                                         at("10.1.2.3:5000"),
+                                         at("10.1.2.3:50000"),
+                                         at("192.0.2.1:3478"),
+                                         at("192.0.2.1:50000"),
+                                         at("192.0.2.9:50001"),
+                                         at("127.0.0.1:5000"),
+                                         at("0.0.0.0:5000"),
+                                         at("169.254.169.254:80"),
+                                         at("[::1]:5000"),
+                                         at("[::ffff:127.0.0.1]:5000"),
+                                         at("[64:ff9b::a01:203]:53"),
+                                         at("[ff02::1]:5000"),
+                                         at("[2001:db8::1]:50000"),
+                                         at("8.8.8.8:0"),
+                                         at("[2002:808:808::1]:5000")};
   return all;
 }
 

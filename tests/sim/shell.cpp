@@ -70,9 +70,8 @@ void Simulation::open_later(WorkerId worker, const turn::OpenRelay& open) {
 
 void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open) {
   std::optional<turn::RelayOpenError> error;
-  const bool is_taken =
-      std::any_of(sockets_.begin(), sockets_.end(),
-                  [&](const Socket& socket) { return socket.bind == open.bind; });
+  const bool is_taken = std::any_of(sockets_.begin(), sockets_.end(),
+                                    [&](const Socket& socket) { return socket.bind == open.bind; });
   if (happens(random_, settings_.port_in_use) || is_taken) {
     error = turn::RelayOpenError::port_in_use;
   } else if (happens(random_, settings_.no_resources)) {

@@ -97,8 +97,8 @@ class Simulation {
   void compare_response(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
   void compare_attributes(const Response& expected, const wire::Message& message);
   void compare_icmp(const Verdict& verdict, const Wanted& wanted) const;
-  void compare_forward(turn::WorkerId worker, const Verdict& verdict,
-                       const turn::Handled& handled, ByteView input);
+  void compare_forward(turn::WorkerId worker, const Verdict& verdict, const turn::Handled& handled,
+                       ByteView input);
   void compare_ends(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
   void check_balance();
   [[noreturn]] void fail(const std::string& what) const;
@@ -144,7 +144,8 @@ class Simulation {
     Instant fires{};
   };
   std::vector<Timer> timers_;
-  std::uint64_t life_ = 0;  // counts crashes: what was under way before one is not answered after it
+  std::uint64_t life_ =
+      0;  // counts crashes: what was under way before one is not answered after it
 
   struct Socket {
     turn::WorkerId worker;

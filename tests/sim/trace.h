@@ -54,7 +54,8 @@ class Trace {
 
  private:
   void add(std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) add_byte(static_cast<std::uint8_t>(number >> shift));
+    for (int shift = 0; shift < 64; shift += 8)
+      add_byte(static_cast<std::uint8_t>(number >> shift));
   }
   void add_byte(std::uint8_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3; }
 
