@@ -20,11 +20,13 @@ timespec to_timespec(nanoseconds duration) {
   return {.tv_sec = whole.count(), .tv_nsec = (duration - whole).count()};
 }
 
-std::error_code watch(int epoll, int descriptor, std::uint64_t token, std::uint32_t events) {
+/// Errors and hang-ups are reported whatever the `events`.
+std::error_code control(int epoll, int operation, int descriptor, std::uint64_t token,
+                        std::uint32_t events) {
   epoll_event interest{};
-  interest.events = events;  // errors and hang-ups are always reported
+  interest.events = events;
   interest.data.u64 = token;
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &interest) == 0) return {};
+  if (epoll_ctl(epoll, operation, descriptor, &interest) == 0) return {};
   return {errno, std::system_category()};
 }
 
@@ -36,9 +38,9 @@ Poller::Poller()
       timer_(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)) {
   std::error_code error;
   if (epoll_ < 0 || wake_ < 0 || timer_ < 0) error = {errno, std::system_category()};
-  if (!error) error = watch(epoll_, wake_, wake_token, EPOLLIN);
+  if (!error) error = control(epoll_, EPOLL_CTL_ADD, wake_, wake_token, EPOLLIN);
   // Edge-triggered: it need not be read, which would be a call for each time it goes off.
-  if (!error) error = watch(epoll_, timer_, timer_token, EPOLLIN | EPOLLET);
+  if (!error) error = control(epoll_, EPOLL_CTL_ADD, timer_, timer_token, EPOLLIN | EPOLLET);
   if (!error) return;
   for (const int descriptor : {timer_, wake_, epoll_}) {
     if (descriptor >= 0) ::close(descriptor);
@@ -53,29 +55,24 @@ Poller::~Poller() {
 }
 
 std::error_code Poller::add(int descriptor, std::uint64_t token) {
-  return watch(epoll_, descriptor, token, EPOLLIN);
+  return control(epoll_, EPOLL_CTL_ADD, descriptor, token, EPOLLIN);
 }
 
 void Poller::watch_writable(int descriptor, std::uint64_t token, bool wanted) {
-  epoll_event interest{};
-  interest.events = EPOLLIN | (wanted ? EPOLLOUT : 0U);
-  interest.data.u64 = token;
-  const int failed = epoll_ctl(epoll_, EPOLL_CTL_MOD, descriptor, &interest);
-  TURNPIKE_ASSERT(failed == 0);
+  const std::uint32_t events = EPOLLIN | (wanted ? EPOLLOUT : 0U);
+  const auto error = control(epoll_, EPOLL_CTL_MOD, descriptor, token, events);
+  TURNPIKE_ASSERT(!error);
 }
 
 std::error_code Poller::change(int descriptor, std::uint64_t token, Interest before,
                                Interest wanted) {
   if (before == wanted) return {};
   constexpr Interest nothing{.read = false, .write = false};
-  epoll_event interest{};
-  interest.events = (wanted.read ? EPOLLIN : 0U) | (wanted.write ? EPOLLOUT : 0U);
-  interest.data.u64 = token;
   int operation = EPOLL_CTL_MOD;
   if (before == nothing) operation = EPOLL_CTL_ADD;
   if (wanted == nothing) operation = EPOLL_CTL_DEL;
-  if (epoll_ctl(epoll_, operation, descriptor, &interest) == 0) return {};
-  return {errno, std::system_category()};
+  const std::uint32_t events = (wanted.read ? EPOLLIN : 0U) | (wanted.write ? EPOLLOUT : 0U);
+  return control(epoll_, operation, descriptor, token, events);
 }
 
 void Poller::remove(int descriptor) {
