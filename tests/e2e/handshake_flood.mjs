@@ -14,10 +14,9 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { makeCertificate } from './lib/certificate.mjs';
-import { dtlsClientHello, tlsClientHello } from './lib/client_hello.mjs';
-import { run, start } from './lib/process.mjs';
+import { startFlood } from './lib/floods.mjs';
+import { run } from './lib/process.mjs';
 import { startServer, turnpike } from './lib/server.mjs';
 import { byPassword, startEchoPeer, startUclient } from './lib/turnutils.mjs';
 import { within } from './lib/until.mjs';
@@ -32,11 +31,6 @@ const lossMax = 0.005;
 const directory = await mkdtemp(path.join(tmpdir(), 'turnpike-e2e-flood-'));
 
 const certificate = await makeCertificate(directory, ['rsa:2048']);
-
-const flooder = path.join(directory, 'flooder');
-const flooderSource = fileURLToPath(new URL('lib/handshake_flooder.c', import.meta.url));
-const compiled = await run('cc', 'cc', ['-O2', '-Wall', '-o', flooder, flooderSource]);
-if (compiled.code !== 0) throw new Error(compiled.output);
 
 /// What starts the server on the first core, and notes its process id.
 const onFirstCore = path.join(directory, 'turnpike');
@@ -64,14 +58,9 @@ async function liveTraffic(server, peer) {
   return { sent: Number(sent), lost: Number(lost), longest_round_trip_ms: longest && Number(longest) };
 }
 
-/// The flooder's arguments.
-function flood(over, port) {
-  const hellos = over === 'tls'
-    ? [tlsClientHello()]
-    : [dtlsClientHello(), dtlsClientHello({ cookie: Buffer.alloc(32) })];
-  // Longer than the traffic, which takes a moment to begin and to end.
-  return [over, port, rate, seconds + 5, ...hellos.map((hello) => hello.toString('hex'))].map(String);
-}
+/// Longer than the traffic, which takes a moment to begin and to end.
+const flood = (over, server) =>
+  startFlood(`${over}-handshake`, server, { rate, seconds: seconds + 5, before: ['nice', '-n', '5'] });
 
 async function measure(over) {
   const limits = hasLimits
@@ -84,12 +73,11 @@ async function measure(over) {
   const peer = await startEchoPeer();
   try {
     const before = await serverCpu();
-    const tool = over && start('flooder', 'nice', ['-n', '5', flooder, ...flood(over, server.tlsPort)]);
+    const tool = over && await flood(over, server);
     const startedAt = performance.now();
     const live = await liveTraffic(server, peer);
     const cores = (await serverCpu() - before) / ((performance.now() - startedAt) / 1000);
-    await tool?.ended;
-    const flooded = tool ? JSON.parse(tool.log.text.split('\n').find((line) => line.startsWith('{'))) : {};
+    const flooded = await tool?.ended() ?? {};
     const counters = await server.stop();
     const loss = live.lost / live.sent;
     console.log(JSON.stringify({

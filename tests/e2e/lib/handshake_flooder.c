@@ -18,8 +18,9 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "flooder.h"
 
 enum { slots = 4096, networks = 4000, hello_bytes_max = 1024, handshake = 22 };
 enum { cookie_bytes = 32, cookie_at = 13 + 12 + 2 + 32 + 1 + 1 };
@@ -32,26 +33,6 @@ struct hello {
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static struct hello first, second;
 static long begun, answered;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void die(const char* what) {
-  perror(what);
-  exit(1);
-}
-
-static struct hello read_hex(const char* text) {
-  struct hello hello = {.size = 0};
-  for (; text[0] != 0 && text[1] != 0 && hello.size < hello_bytes_max; text += 2) {
-    const char digits[3] = {text[0], text[1], 0};
-    hello.bytes[hello.size++] = (unsigned char)strtoul(digits, NULL, 16);
-  }
-  return hello;
-}
 
 /// A socket of one of the networks.
 static int open_socket(int type, long number) {
@@ -127,8 +108,8 @@ int main(int count, char** arguments) {
   server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const double rate = atof(arguments[3]);
   const double seconds = atof(arguments[4]);
-  first = read_hex(arguments[5]);
-  if (count > 6) second = read_hex(arguments[6]);
+  first.size = read_hex(arguments[5], first.bytes, hello_bytes_max);
+  if (count > 6) second.size = read_hex(arguments[6], second.bytes, hello_bytes_max);
   struct rlimit descriptors;
   getrlimit(RLIMIT_NOFILE, &descriptors);
   descriptors.rlim_cur = descriptors.rlim_max;

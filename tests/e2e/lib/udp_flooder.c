@@ -18,8 +18,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "flooder.h"
 
 enum { sockets = 8, batch = 32, message_bytes_max = 1200, answer_bytes_max = 2048, late_max = 2000 };
 
@@ -30,17 +31,6 @@ static size_t message_bytes;
 static int is_garbage, is_stun;
 static unsigned networks, addresses;
 static unsigned long long sent, sent_bytes, answers, answer_bytes;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void die(const char* what) {
-  perror(what);
-  exit(1);
-}
 
 static uint64_t next_random(void) {
   static uint64_t state = 7;
@@ -59,11 +49,8 @@ static void fill_randomly(unsigned char* bytes, size_t size) {
   memcpy(bytes, &rest, size);
 }
 
-static void read_hex(const char* text) {
-  for (; text[0] != 0 && text[1] != 0 && message_bytes < message_bytes_max; text += 2) {
-    const char digits[3] = {text[0], text[1], 0};
-    message[message_bytes++] = (unsigned char)strtoul(digits, NULL, 16);
-  }
+static void read_message(const char* text) {
+  message_bytes = read_hex(text, message, sizeof message);
   static const unsigned char cookie[4] = {0x21, 0x12, 0xa4, 0x42};
   is_stun = message_bytes >= 20 && memcmp(message + 4, cookie, 4) == 0;
 }
@@ -153,7 +140,7 @@ int main(int count, char** arguments) {
   addresses = (unsigned)atoi(arguments[5]);
   if (networks < 1 || networks > 0x3fff || addresses < 1 || addresses > 254) return 2;
   is_garbage = strcmp(arguments[6], "garbage") == 0;
-  if (!is_garbage) read_hex(arguments[6]);
+  if (!is_garbage) read_message(arguments[6]);
   for (unsigned i = 0; i < sockets; ++i) descriptors[i] = open_socket();
   prctl(PR_SET_TIMERSLACK, 1);
 
