@@ -167,17 +167,21 @@ void SignalingHost::add_doors_to_rooms() {
   if (config_.has_door(DoorName::openvidu)) doors_.add(openvidu_);
 }
 
-/// Error: what the kernel says of one of them; the others are watched all the same.
+/// All of them or, with an error, none: pausing and stopping take them all away again.
 std::error_code SignalingHost::watch_listeners() {
-  std::error_code first;
+  std::vector<int> watched;
+  std::error_code error;
   const auto watch = [&](int descriptor, std::uint32_t slot) {
+    if (error) return;
     const PollToken token{PollKind::stream_listener, 0, slot};
-    const auto error = poller_.add(descriptor, token.value());
-    if (error && error != std::errc::file_exists && !first) first = error;
+    error = poller_.add(descriptor, token.value());
+    if (!error) watched.push_back(descriptor);
   };
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) watch(listeners_[i].socket.descriptor(), i);
   if (control_listener_) watch(control_listener_->descriptor(), control_slot);
-  return first;
+  if (!error) return {};
+  for (const int descriptor : watched) poller_.remove(descriptor);
+  return error;
 }
 
 void SignalingHost::unwatch_listeners() {
@@ -224,7 +228,8 @@ void SignalingHost::stop_at_once() {
 
 /// Connections without a WebSocket have nothing to be told; they end with the process.
 void SignalingHost::begin_drain() {
-  unwatch_listeners();
+  if (!accepting_again_at_) unwatch_listeners();
+  accepting_again_at_.reset();
   listeners_.clear();
   control_listener_.reset();
   rooms_.drain("", now_, doors_.effects());
@@ -277,6 +282,7 @@ void SignalingHost::on_connections_waiting(Listener& listener) {
 /// Nothing when only nobody waits any more.
 void SignalingHost::pause_accepting(const std::error_code& error) {
   if (error == std::errc::operation_would_block) return;
+  if (accepting_again_at_) return;  // another listener has met the same trouble in this turn
   log_event(LogLevel::warn, "accept_failed", {{"error", error.message()}});
   unwatch_listeners();
   accepting_again_at_ = now_.instant + accept_pause;
