@@ -124,6 +124,8 @@ class HttpPoster::Curl {
       curl_easy_setopt(easy, CURLOPT_CAINFO, settings_.ca_file.c_str());
     }
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    // A name server that is slow must not hold up who has given up on it, and everybody behind.
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(settings_.timeout.count()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(exchange.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange.body.c_str());

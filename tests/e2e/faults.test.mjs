@@ -125,3 +125,18 @@ describe('A server in a faulty host', { timeout: 60_000 }, () => {
     await its.server.stop();
   }));
 });
+
+describe('A server whose name server is slow', { timeout: 60_000 }, () => {
+  it('[X06] [X12] ends at once when it is told to while the hook is being looked up', explained(async () => {
+    const faults = await Faults.prepare();
+    faults.set('getaddrinfo:late:delay=20000');
+    const server = await startServer({ environment: { ...faults.environment, TURNPIKE__AUTH__HOOK: 'https://hook.test/' } });
+    const asked = TurnClient.allocate(server.port, { username: 'dora', credential: 'guess' });
+    asked.catch(() => {}); // nobody answers
+    await until('the hook to be looked up', () => faults.struck() > 0);
+    server.process.kill('SIGTERM');
+    const end = await within(3_000, 'the server to end', server.process.ended);
+    assert.deepEqual(end, { code: 0, signal: null });
+    await server.discard();
+  }));
+});
