@@ -73,7 +73,7 @@ export class TurnClient {
   /// The payload of the next datagram from a peer.
   async receive() {
     const [bytes] = await within(5_000, 'a datagram through the relay', once(this.socket, 'message'));
-    return decode(bytes).attributes.get(attributeType.data)?.toString();
+    return payloadOf(bytes);
   }
 
   /// A second time, too.
@@ -83,6 +83,9 @@ export class TurnClient {
     this.socket.close();
   }
 }
+
+/// What a Data indication carries.
+export const payloadOf = (indication) => decode(indication).attributes.get(attributeType.data)?.toString();
 
 /// Sends `payload` from the relay of one client to that of the other, and insists that it arrives.
 export async function relayBetween(from, to, payload) {
