@@ -117,6 +117,7 @@ int send(int descriptor, mmsghdr* messages, std::size_t count) {
     const auto sent = sendto(descriptor, bytes.iov_base, bytes.iov_len, 0, to, first.msg_namelen);
     return sent < 0 ? -1 : 1;
   }
+  if (count == 1) return sendmsg(descriptor, &first, 0) < 0 ? -1 : 1;
   return sendmmsg(descriptor, messages, static_cast<unsigned>(count), 0);
 }
 
@@ -204,7 +205,7 @@ void SendQueue::queue(UdpPort& port, const Outgoing& outgoing) {
   entry.from_address = outgoing.from_address;
   entry.from_scope = outgoing.from_scope;
   entry.payload = outgoing.payload;
-  entry.header = outgoing.header;
+  copy_bytes(outgoing.header, entry.header.resize(outgoing.header.size()));
   entry.padding_bytes = outgoing.padding_bytes;
   entry.set_from = outgoing.set_from;
   entry.dont_fragment = outgoing.dont_fragment;

@@ -30,7 +30,8 @@ struct Outgoing {
   IpAddress from_address;
   std::uint32_t from_scope = 0;
   bool set_from = false;
-  SmallBytes<48> header;
+  /// At most 48 bytes; copied.
+  ByteView header;
   /// Not copied: must stay valid until SendQueue::flush.
   ByteView payload;
   /// 0..3 zero bytes after the payload.

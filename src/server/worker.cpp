@@ -195,7 +195,7 @@ void Worker::handle(const turn::Handled& handled) {
 
 void Worker::forward(const turn::Forward& forward) {
   net::Outgoing outgoing;
-  outgoing.header = forward.header();
+  outgoing.header = forward.header().view();
   outgoing.payload = forward.payload();
   outgoing.padding_bytes = forward.padding_bytes();
   if (const auto* peer = forward.peer_route()) {

@@ -25,7 +25,7 @@ void Worker::read(const GuestLetter& letter) {
 void Worker::read(const ClientLetter& letter) {
   const turn::ClientFlow* const flow = server_.flow_of_guest(letter.client, letter.home);
   if (flow == nullptr) return;  // it has gone, as home will read or has said itself
-  forward(turn::Forward::to_client(*flow, {}, inbox_.bytes_of(letter), 0));
+  forward({*flow, inbox_.bytes_of(letter), 0});
 }
 
 void Worker::read(const GuestOverLetter& letter) {

@@ -31,47 +31,50 @@ struct ClientFlow {
 
 /// "Send header, payload and padding as one datagram." The payload is still inside the input; it is
 /// never copied. The header is empty, a ChannelData header, or the start of a Data indication.
+///
+/// Made where it is returned, in Handled, and not moved from there: copying what was written a
+/// moment ago costs more than all checks of a packet (docs/benchmarks.md).
 class Forward {
  public:
   using Header = SmallBytes<48>;
 
   /// Out of relay socket `via` to a peer that the policy let through.
-  [[nodiscard]] static Forward to_peer(RelayId via, const PermittedPeer& peer, ByteView payload,
-                                       bool dont_fragment) {
-    return Forward{Route{ToPeer{via, peer.endpoint(), dont_fragment}}, {}, payload, 0};
-  }
-  /// To a relay of another worker, as if it had been sent there from `from`: hand it to that
-  /// worker's Server::on_peer_datagram.
-  [[nodiscard]] static Forward to_neighbour(const RelayPlace& to, const Endpoint& from,
-                                            ByteView payload) {
-    return Forward{Route{ToNeighbour{to, from}}, {}, payload, 0};
-  }
-  /// What came from a client of another worker, whole: hand it to that worker's
-  /// Server::on_client_datagram, with this flow.
-  [[nodiscard]] static Forward to_home(WorkerId home, const ClientFlow& flow, ByteView datagram) {
-    return Forward{Route{ToHome{home, flow}}, {}, datagram, 0};
-  }
-  /// To a client.
-  [[nodiscard]] static Forward to_client(const ClientFlow& flow, const Header& header,
-                                         ByteView payload, std::uint8_t padding_bytes) {
-    return Forward{Route{flow}, header, payload, padding_bytes};
-  }
-
   struct ToPeer {
+    ToPeer(RelayId via_relay, const PermittedPeer& peer, bool with_dont_fragment)
+        : via(via_relay), to(peer.endpoint()), dont_fragment(with_dont_fragment) {}
     RelayId via;
     Endpoint to;
     bool dont_fragment;  ///< set DF on this datagram (RFC 8656 §14)
   };
 
+  /// To a relay of another worker, as if it had been sent there from `from`: hand it to that
+  /// worker's Server::on_peer_datagram.
   struct ToNeighbour {
     RelayPlace to;
     Endpoint from;  ///< the relayed address of the sender
   };
 
+  /// What came from a client of another worker, whole: hand it to that worker's
+  /// Server::on_client_datagram, with this flow.
   struct ToHome {
     WorkerId home;
     ClientFlow from;
   };
+
+  Forward(const ToPeer& route, ByteView payload)
+      : route_(std::in_place_type<ToPeer>, route), payload_(payload) {}
+  Forward(const ToNeighbour& route, ByteView payload)
+      : route_(std::in_place_type<ToNeighbour>, route), payload_(payload) {}
+  Forward(const ToHome& route, ByteView datagram)
+      : route_(std::in_place_type<ToHome>, route), payload_(datagram) {}
+  /// To a client, with no header yet.
+  Forward(const ClientFlow& flow, ByteView payload, std::uint8_t padding_bytes)
+      : route_(std::in_place_type<ClientFlow>, flow),
+        payload_(payload),
+        padding_bytes_(padding_bytes) {}
+
+  /// The header, for writing, of this size from now on. Precondition: size <= 48.
+  [[nodiscard]] MutableByteView make_header(std::size_t size) { return header_.resize(size); }
 
   /// Where it goes, if it goes to a peer.
   [[nodiscard]] const ToPeer* peer_route() const { return std::get_if<ToPeer>(&route_); }
@@ -90,14 +93,10 @@ class Forward {
   [[nodiscard]] std::uint8_t padding_bytes() const { return padding_bytes_; }
 
  private:
-  using Route = std::variant<ToPeer, ToNeighbour, ToHome, ClientFlow>;
-  Forward(const Route& route, const Header& header, ByteView payload, std::uint8_t padding_bytes)
-      : route_(route), header_(header), payload_(payload), padding_bytes_(padding_bytes) {}
-
-  Route route_;
+  std::variant<ToPeer, ToNeighbour, ToHome, ClientFlow> route_;
   Header header_;
   ByteView payload_;
-  std::uint8_t padding_bytes_;
+  std::uint8_t padding_bytes_ = 0;
 };
 
 /// What became of one datagram, and the payload to pass on if any.
@@ -107,7 +106,9 @@ struct Handled {
 
   Handled(Reason r)
       : reason(r) {}  // NOLINT(google-explicit-constructor): most handlers return only this
-  Handled(Reason r, const Forward& f) : reason(r), forward(f) {}
+  /// With a Forward made of `parts`.
+  template <class... Parts>
+  Handled(Reason r, const Parts&... parts) : reason(r), forward(std::in_place, parts...) {}
 };
 
 /// Send these bytes to a client; `bytes` is read with Effects::bytes_of().

@@ -165,7 +165,7 @@ Handled Server::send_home(const ClientFlow& flow, ByteView datagram) const {
   if (guests_.empty()) return Reason::dropped_no_allocation;
   const auto home = guests_.home_of(flow.tuple);
   if (!home) return Reason::dropped_no_allocation;
-  return {Reason::relayed_to_home, Forward::to_home(*home, flow, datagram)};
+  return {Reason::relayed_to_home, Forward::ToHome{*home, flow}, datagram};
 }
 
 void Server::on_guest_over(const FiveTuple& tuple, WorkerId home, Instant now) {

@@ -56,11 +56,11 @@ Handled Server::relay_to_peer(Allocation& allocation, RelayPath path, const Perm
   const auto place = ledger_.live_relays().find(peer.endpoint());
   if (!place) {
     const RelayId via = AllocationTable::relay_id(allocation, family);
-    return {Reason::relayed_to_peer, Forward::to_peer(via, peer, payload, dont_fragment)};
+    return {Reason::relayed_to_peer, Forward::ToPeer{via, peer, dont_fragment}, payload};
   }
   const Endpoint& from = allocation.relay(family).relayed;
   if (place->worker != settings_.worker) {
-    return {Reason::relayed_to_neighbour, Forward::to_neighbour(*place, from, payload)};
+    return {Reason::relayed_to_neighbour, Forward::ToNeighbour{*place, from}, payload};
   }
   Handled handled = on_peer_datagram(place->relay, from, payload, now);
   if (handled.forward) handled.reason = Reason::relayed_between_clients;
@@ -108,18 +108,18 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   if (channel != nullptr) {
     count_to_client(*allocation, RelayPath::channel, datagram.size());
-    Forward::Header header;
-    put_channel_data_header(header.resize(channel_data_header_bytes), channel->number,
-                            datagram.size());
     // Streams pad, so that the next message is aligned; datagrams need not (§12.5).
     const bool pads = is_stream(allocation->flow.tuple.transport);
-    return {Reason::relayed_to_client, Forward::to_client(allocation->flow, header, datagram,
-                                                          pads ? padding : std::uint8_t{0})};
+    Handled handled{Reason::relayed_to_client, allocation->flow, datagram,
+                    pads ? padding : std::uint8_t{0}};
+    put_channel_data_header(handled.forward->make_header(channel_data_header_bytes),
+                            channel->number, datagram.size());
+    return handled;
   }
   count_to_client(*allocation, RelayPath::send, datagram.size());
-  const auto header = data_indication_header(peer, datagram.size());
-  return {Reason::relayed_to_client,
-          Forward::to_client(allocation->flow, header, datagram, padding)};
+  Handled handled{Reason::relayed_to_client, allocation->flow, datagram, padding};
+  put_data_indication_header(*handled.forward, peer);
+  return handled;
 }
 
 Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
@@ -146,19 +146,18 @@ Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icm
 
 /// A Data indication up to and including the header of its DATA attribute: 36 bytes for an IPv4
 /// peer, 48 for IPv6. The payload and its padding follow.
-Forward::Header Server::data_indication_header(const Endpoint& peer, std::size_t payload_bytes) {
+void Server::put_data_indication_header(Forward& forward, const Endpoint& peer) {
+  const std::size_t payload_bytes = forward.payload().size();
   stun::TransactionId id{};
   random_.fill(id);
-  Forward::Header header;
   const std::size_t size = stun::header_bytes + 8 + address_bytes(peer.family()) + 4;
-  const MutableByteView out = header.resize(size);
+  const MutableByteView out = forward.make_header(size);
   stun::MessageBuilder indication{out, stun::Class::indication, stun::Method::data, id};
   indication.put_xor_address(AttributeType::xor_peer_address, peer).put_empty(AttributeType::data);
   // The DATA attribute was put empty; now give it, and the message, the length of the payload.
   store_be16(out.last(2), static_cast<std::uint16_t>(payload_bytes));
   const std::size_t message_bytes = size - stun::header_bytes + padded_to_4(payload_bytes);
   store_be16(out.subspan(2), static_cast<std::uint16_t>(message_bytes));
-  return header;
 }
 
 }  // namespace turnpike::turn

@@ -81,12 +81,12 @@ class Server {
          Ledger& ledger, Random& random);
 
   /// One UDP datagram from a client, or one message of its stream or of its DTLS association, by
-  /// the network or from another worker (Forward::to_home). The Forward, if any, points into
+  /// the network or from another worker (Forward::ToHome). The Forward, if any, points into
   /// `datagram`.
   Handled on_client_datagram(const ClientFlow& flow, ByteView datagram, Now now, Effects& effects);
 
   /// One UDP datagram that arrived at a relayed transport address (RFC 8656 §11.3, §12.7), by the
-  /// network or from another worker (Forward::to_neighbour).
+  /// network or from another worker (Forward::ToNeighbour).
   Handled on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Instant now);
 
   /// An ICMP error about a datagram that `relay` sent to `peer` (RFC 8656 §11.5).
@@ -384,8 +384,7 @@ class Server {
                                       bool dont_fragment, Instant now);
   void count_to_peer(Allocation& allocation, RelayPath path, std::size_t bytes);
   void count_to_client(Allocation& allocation, RelayPath path, std::size_t bytes);
-  [[nodiscard]] Forward::Header data_indication_header(const Endpoint& peer,
-                                                       std::size_t payload_bytes);
+  void put_data_indication_header(Forward& forward, const Endpoint& peer);
 
   Settings settings_;
   auth::Authenticator authenticator_;

@@ -30,10 +30,6 @@ Outgoing unfragmented_to(const Endpoint& to, std::string_view text) {
   return outgoing;
 }
 
-void put_header(Outgoing& outgoing, std::string_view header) {
-  copy_bytes(bytes_of(header), outgoing.header.resize(header.size()));
-}
-
 UdpPort open_reporting_port(std::string_view where) {
   auto options = bound_to(where);
   options.report_icmp = true;
@@ -89,16 +85,16 @@ TEST_CASE("header, payload and padding arrive as one datagram", "[net]") {
   UdpPort receiver = open_port();
   SendQueue queue;
   Outgoing outgoing = outgoing_to(receiver.local(), "payload");
-  put_header(outgoing, "header:");
+  outgoing.header = bytes_of("header:");
   outgoing.padding_bytes = 1;
   queue.queue(sender, outgoing);
-  put_header(outgoing, "changed later:");  // the queue has its own copy of the first header
+  outgoing.header = bytes_of("changed later:");  // the queue has its own copy of the first header
   outgoing.padding_bytes = 3;
   queue.queue(sender, outgoing);
   outgoing.payload = {};
   outgoing.padding_bytes = 0;
   queue.queue(sender, outgoing);
-  outgoing.header.resize(0);
+  outgoing.header = {};
   queue.queue(sender, outgoing);
   queue.flush();
   using namespace std::string_literals;
@@ -271,7 +267,7 @@ TEST_CASE("the headers and padding of a train stay with their datagrams", "[net]
   SendQueue queue;
   for (const std::string_view header : {"1:", "2:", "3:"}) {
     Outgoing outgoing = outgoing_to(receiver.local(), "text");
-    put_header(outgoing, header);
+    outgoing.header = bytes_of(header);
     outgoing.padding_bytes = 2;
     queue.queue(sender, outgoing);
   }
