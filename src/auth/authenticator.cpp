@@ -28,6 +28,7 @@ SecurityFeatures features_of(const CredentialBook& book, bool asks_for_users) {
 /// What a request says about its sender, not yet believed.
 struct Authenticator::Claim {
   std::string_view username;  // empty: a USERHASH that nobody has
+  ByteView name;              // USERNAME or USERHASH as it came
   std::string_view account;
   std::string_view nonce;
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
@@ -58,6 +59,7 @@ stun::ErrorCode error_code_of(Denial denial) {
     case Denial::expired_user:
     case Denial::revoked_user:
     case Denial::wrong_password:
+    case Denial::throttled:
       break;
   }
   return stun::ErrorCode::unauthenticated;
@@ -72,6 +74,7 @@ Authenticator::Authenticator(const CredentialBook& book, const Settings& setting
       nonces_(nonce_key_, nonce_lifetime_, features_of(book, settings.asks_for_users)),
       derived_(settings.cached_keys, settings.hash_seed),
       answers_(settings.asks_for_users ? settings.cached_keys : 0, settings.hash_seed),
+      failures_(settings.max_failures_per_minute, settings.hash_seed),
       asks_for_users_(settings.asks_for_users),
       decoy_(settings.nonce_key),
       clock_skew_(settings.clock_skew),
@@ -89,13 +92,18 @@ void Authenticator::remember(std::string_view username, UserAnswer answer) {
 
 std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::MessageView& request,
                                                                  const Endpoint& client, Now now,
-                                                                 ExpiryRule expiry) {
+                                                                 ExpiryRule expiry,
+                                                                 std::string_view owner) {
   if (!request.message_integrity() && !request.message_integrity_sha256()) {
     return Denial::no_credentials;
   }
   Claim claim;
   if (const auto denial = read_claim(request, claim)) return *denial;
   if (const auto denial = read_algorithm(request, claim)) return *denial;
+  const bool is_owner = !owner.empty() && claim.username == owner;
+  if (!is_owner) {
+    if (const auto denial = check_failures(claim, client, now.instant)) return *denial;
+  }
 
   // Who does not exist or is over is told so only after a MAC has been computed all the same.
   const auto account_denial = check_account(claim, now, expiry);
@@ -105,9 +113,11 @@ std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::Mes
     return UserWanted{claim.username};
   }
   const stun::IntegrityKey* key = matching_key(request, claim);
+  if (key == nullptr && !is_owner) count_failure(claim, client, now.instant);
   if (account_denial) return *account_denial;
   if (key == nullptr) return Denial::wrong_password;
   if (!nonces_.is_valid(claim.nonce, client, now.instant)) return Denial::stale_nonce;
+  failures_.forget(failures_.suspect(client.address, claim.name, true));
 
   const auto integrity =
       claim.algorithm_was_explicit ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
@@ -138,6 +148,7 @@ std::optional<Denial> Authenticator::read_claim(const stun::MessageView& request
   if (realm->size() > max_text_bytes || nonce->size() > max_text_bytes) return Denial::oversized;
   if (username && username->size() > max_text_bytes) return Denial::oversized;
   claim.nonce = text_of(*nonce);
+  claim.name = username ? *username : *hash;
   claim.username = username ? text_of(*username) : book_->username_of(*hash).value_or("");
   claim.account = claim.username;
   return std::nullopt;
@@ -166,6 +177,26 @@ std::optional<Denial> Authenticator::read_algorithm(const stun::MessageView& req
   claim.algorithm = static_cast<PasswordAlgorithm>(algorithm);
   claim.algorithm_was_explicit = true;
   return std::nullopt;
+}
+
+/// A source that has failed too often to be that user gets no answer for a while, not even to the
+/// right password. Failures without a valid nonce may have come from anybody, so they silence
+/// nobody: their only consequence is that the nonce is looked at first, and 438 tells nothing.
+std::optional<Denial> Authenticator::check_failures(const Claim& claim, const Endpoint& client,
+                                                    Instant now) const {
+  const auto suspect = [&](bool has_own_nonce) {
+    return failures_.suspect(client.address, claim.name, has_own_nonce);
+  };
+  if (failures_.is_reached(suspect(true), now)) return Denial::throttled;
+  if (failures_.is_reached(suspect(false), now) && !nonces_.is_valid(claim.nonce, client, now)) {
+    return Denial::stale_nonce;
+  }
+  return std::nullopt;
+}
+
+void Authenticator::count_failure(const Claim& claim, const Endpoint& client, Instant now) {
+  const bool has_own_nonce = nonces_.is_valid(claim.nonce, client, now);
+  failures_.count(failures_.suspect(client.address, claim.name, has_own_nonce), now);
 }
 
 /// Whose the name is: a user's in the book, a time-limited one, or one to ask for, in this order.

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "auth/credential_book.h"
+#include "auth/failure_limit.h"
 #include "auth/name_cache.h"
 #include "auth/nonce.h"
 #include "auth/user_answer.h"
@@ -43,9 +44,10 @@ enum class Denial : std::uint8_t {
   revoked_user,    ///< 401: the operator does not want to see that name any more
   wrong_password,  ///< 401
   stale_nonce,     ///< 438
+  throttled,       ///< no answer: the source has failed too often to be that user
 };
 
-/// The error code that answers a denial.
+/// The error code that answers a denial; of one that is not answered: 401.
 [[nodiscard]] stun::ErrorCode error_code_of(Denial denial);
 /// True for 401 and 438, which carry REALM, NONCE and PASSWORD-ALGORITHMS.
 [[nodiscard]] bool is_challenge(Denial denial);
@@ -69,19 +71,22 @@ class Authenticator {
     seconds nonce_lifetime{600};
     HashSeed hash_seed;
     std::size_t cached_keys = 4096;
-    bool asks_for_users = false;        ///< there are users that are not in the book
-    seconds clock_skew{30};             ///< grace for expiry times
-    seconds max_credential_age{86400};  ///< a time-limited username may not outlive this
+    bool asks_for_users = false;                 ///< there are users that are not in the book
+    seconds clock_skew{30};                      ///< grace for expiry times
+    seconds max_credential_age{86400};           ///< a time-limited username may not outlive this
+    std::uint32_t max_failures_per_minute = 10;  ///< of a source as one user; 0: no limit
   };
 
   /// `book` must outlive the authenticator, or be exchanged before its end.
   Authenticator(const CredentialBook& book, const Settings& settings);
 
   /// Runs the checks of RFC 8489 §9.2.4 in their order. Nothing is remembered of a sender whose
-  /// integrity is not proved.
+  /// integrity is not proved but how often it failed to be (FailureLimit). `owner`: the user who
+  /// has an allocation on this five-tuple, if any; nobody's failures make him be silenced there.
   [[nodiscard]] std::variant<Principal, Denial, UserWanted> check(const stun::MessageView& request,
                                                                   const Endpoint& client, Now now,
-                                                                  ExpiryRule expiry);
+                                                                  ExpiryRule expiry,
+                                                                  std::string_view owner = {});
 
   /// Exchanges the book. What was derived from the old one is forgotten.
   void use(const CredentialBook& book);
@@ -104,6 +109,9 @@ class Authenticator {
                                                  Claim& claim) const;
   [[nodiscard]] std::optional<Denial> read_algorithm(const stun::MessageView& request,
                                                      Claim& claim) const;
+  [[nodiscard]] std::optional<Denial> check_failures(const Claim& claim, const Endpoint& client,
+                                                     Instant now) const;
+  void count_failure(const Claim& claim, const Endpoint& client, Instant now);
   [[nodiscard]] std::optional<Denial> check_account(Claim& claim, Now now, ExpiryRule expiry);
   [[nodiscard]] std::optional<Denial> check_time_limited(Claim& claim, const TimeLimitedUser& user,
                                                          Now now, ExpiryRule expiry) const;
@@ -121,6 +129,7 @@ class Authenticator {
   NonceIssuer nonces_;
   NameCache<UserKeys> derived_;    // of time-limited users who have proved that they hold them
   NameCache<UserAnswer> answers_;  // about users that are not in the book
+  FailureLimit failures_;
   bool asks_for_users_;
   stun::IntegrityKey decoy_;  // verified against for unknown users, so that they cost the same time
   seconds clock_skew_;

@@ -145,6 +145,7 @@ struct Config {
     std::vector<stun::PasswordAlgorithm> algorithms{stun::PasswordAlgorithm::md5,
                                                     stun::PasswordAlgorithm::sha256};
     seconds nonce_lifetime{600};
+    std::uint32_t max_failures_per_minute = 10;  ///< of one address for one user; 0: no limit
     std::string hook;         ///< asked for users that nobody else knows; empty: nobody is
     std::string hook_secret;  ///< signs the questions; never logged
     seconds hook_timeout{2};

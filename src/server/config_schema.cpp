@@ -616,7 +616,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 72> keys{{
+const std::array<ConfigKey, 73> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -1099,6 +1099,16 @@ const std::array<ConfigKey, 72> keys{{
            read_duration(value, seconds{60}, seconds{3600}, problems, config.auth.nonce_lifetime);
          },
      .show = [](const Config& config) { return shown(duration_text(config.auth.nonce_lifetime)); }},
+    {.path = "auth.max_failures_per_minute",
+     .type = ConfigType::integer,
+     .example = "10",
+     .meaning =
+         "Wrong passwords of one address for one user, then a minute of silence; 0: no limit.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           read_integer(value, max_count, problems, config.auth.max_failures_per_minute);
+         },
+     .show = [](const Config& config) { return shown(config.auth.max_failures_per_minute); }},
     {.path = "auth.hook",
      .type = ConfigType::text,
      .example = R"("https://app.example.com/turn-user")",

@@ -84,7 +84,8 @@ void add_auth_failures(Families& families, const ReasonTotals& reasons) {
       {Reason::refused_revoked_user, "revoked_user"},
       {Reason::refused_wrong_password, "wrong_password"},
       {Reason::refused_bad_credentials, "malformed"},
-      {Reason::dropped_user_unanswered, "no_answer"}};
+      {Reason::dropped_user_unanswered, "no_answer"},
+      {Reason::dropped_throttled, "throttled"}};
   auto& family = add(families, "auth_failures_total", "Requests that were not authenticated.",
                      MetricType::Counter);
   for (const auto& [reason, name] : failures) {

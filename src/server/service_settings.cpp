@@ -88,6 +88,7 @@ turn::Server::Settings server_settings(const Config& config, const std::vector<L
     }
   }
   settings.authentication.nonce_lifetime = config.auth.nonce_lifetime;
+  settings.authentication.max_failures_per_minute = config.auth.max_failures_per_minute;
   settings.authentication.hash_seed = HashSeed{random.next_u64()};
   random.fill(settings.authentication.nonce_key);
   if (config.relay.mobility) random.fill(settings.ticket_key.emplace());

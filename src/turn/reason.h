@@ -61,6 +61,7 @@ namespace turnpike::turn {
   X(dropped_response)          /* a response or error from a stranger */                   \
   X(dropped_source)            /* a source that must not be answered: loop or reflector */ \
   X(dropped_challenge_budget)  /* this network asked for too much unauthenticated */       \
+  X(dropped_throttled)         /* this source has failed too often to be that user */      \
   X(dropped_pending)           /* retransmission while the relay is being opened */        \
   X(dropped_no_allocation)     /* indication or ChannelData on an unknown five-tuple */    \
   X(dropped_bad_indication)    /* attributes missing, invalid or unknown */                \

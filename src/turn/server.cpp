@@ -63,6 +63,8 @@ Reason reason_of(auth::Denial denial) {
       return Reason::refused_wrong_password;
     case auth::Denial::stale_nonce:
       return Reason::refused_stale_nonce;
+    case auth::Denial::throttled:
+      return Reason::dropped_throttled;
     case auth::Denial::incomplete:
     case auth::Denial::oversized:
     case auth::Denial::bad_algorithms:
@@ -212,12 +214,13 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
     return send_home(flow, message.bytes());
   }
   if (is_move(message)) return on_move(flow, message, now, effects);
-  const bool is_upkeep =
-      message.method() == Method::connection_bind ||
-      (message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr);
+  const Allocation* const own = allocations_.find(flow.tuple);
+  const bool is_upkeep = message.method() == Method::connection_bind ||
+                         (message.method() != Method::allocate && own != nullptr);
   const auto expiry = is_upkeep && !settings_.strict_expiry ? auth::ExpiryRule::tolerate
                                                             : auth::ExpiryRule::enforce;
-  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
+  const auto owner = own != nullptr ? users_.username(own->user) : std::string_view{};
+  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry, owner);
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     return deny(flow, message, *denial, now, effects);
   }
@@ -293,6 +296,7 @@ void Server::on_client_gone(const FiveTuple& tuple, Now now, Effects& effects) {
 
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
                     Now now, Effects& effects) {
+  if (denial == auth::Denial::throttled) return reason_of(denial);
   const bool is_spoofable = !proves_address(flow.tuple.transport);
   if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
     return Reason::dropped_challenge_budget;

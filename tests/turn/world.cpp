@@ -32,6 +32,7 @@ turn::Server::Settings server_settings(const WorldSettings& world, std::size_t w
   settings.authentication.nonce_lifetime = world.nonce_lifetime;
   settings.authentication.clock_skew = world.clock_skew;
   settings.authentication.max_credential_age = world.max_credential_age;
+  settings.authentication.max_failures_per_minute = world.max_failures_per_minute;
   settings.authentication.hash_seed = HashSeed{world.seed};
   return settings;
 }

@@ -65,6 +65,7 @@ struct WorldSettings {
   seconds nonce_lifetime{600};
   seconds clock_skew{30};
   seconds max_credential_age{86400};
+  std::uint32_t max_failures_per_minute = 0;
   turn::AddressFamilyRule address_family = turn::AddressFamilyRule::strict;
   bool strict_expiry = false;
   bool tcp_relays = false;
