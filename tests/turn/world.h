@@ -328,6 +328,8 @@ class World {
   }
   /// All servers get this policy in place of theirs, and look again at who is permitted.
   void use_policy(const turn::PeerPolicy::Settings& settings);
+  /// All servers get these users and secrets in place of theirs.
+  void use_credentials(const auth::CredentialSettings& settings);
   /// All servers and the ledger get these limits in place of theirs.
   void set_limits(const turn::Limits& limits);
   /// Ends the allocation of that name as an operator does.
@@ -374,7 +376,7 @@ class World {
   WorldSettings settings_;
   SeededRandom server_random_;
   SeededRandom client_random_;
-  auth::CredentialBook book_;
+  std::deque<auth::CredentialBook> books_;  // the last one is in use
   turn::Ledger ledger_;
   std::deque<turn::PeerPolicy> policies_;  // the last one is in use
   std::deque<turn::Server> servers_;       // by WorkerId
