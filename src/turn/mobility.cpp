@@ -34,9 +34,9 @@ Handled Server::on_move(const ClientFlow& flow, const stun::MessageView& message
                         Effects& effects) {
   const auto value = message.find(AttributeType::mobility_ticket);
   const auto claim = read_ticket(flow, *value, now.instant);
-  const auto expiry =
-      claim && !settings_.strict_expiry ? auth::ExpiryRule::tolerate : auth::ExpiryRule::enforce;
-  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
+  const bool is_upkeep = claim.has_value();
+  const auto verdict =
+      authenticator_.check(message, flow.tuple.client, now, expiry_rule(is_upkeep));
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     const bool is_wrong_integrity =
         *denial == auth::Denial::wrong_password || *denial == auth::Denial::unknown_user;

@@ -215,9 +215,8 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
   const bool is_upkeep =
       message.method() == Method::connection_bind ||
       (message.method() != Method::allocate && allocations_.find(flow.tuple) != nullptr);
-  const auto expiry = is_upkeep && !settings_.strict_expiry ? auth::ExpiryRule::tolerate
-                                                            : auth::ExpiryRule::enforce;
-  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
+  const auto verdict =
+      authenticator_.check(message, flow.tuple.client, now, expiry_rule(is_upkeep));
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     return deny(flow, message, *denial, now, effects);
   }
@@ -225,6 +224,11 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
     return park(flow, message, *wanted, effects);
   }
   return on_authenticated({message, flow, std::get<auth::Principal>(verdict), now, effects});
+}
+
+auth::ExpiryRule Server::expiry_rule(bool is_upkeep) const {
+  if (!is_upkeep) return auth::ExpiryRule::enforce;
+  return settings_.strict_expiry ? auth::ExpiryRule::only_end : auth::ExpiryRule::tolerate;
 }
 
 /// It comes again once the user is known.

@@ -228,6 +228,7 @@ class Server {
   Handled on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
                      Effects& effects);
   [[nodiscard]] bool is_served_request(stun::Method method) const;
+  [[nodiscard]] auth::ExpiryRule expiry_rule(bool is_upkeep) const;
   static Reason park(const ClientFlow& flow, const stun::MessageView& message,
                      const auth::UserWanted& wanted, Effects& effects);
   Reason on_authenticated(const Request& request);

@@ -412,7 +412,7 @@ Client World::client(std::string_view from, Transport transport) {
 
 Now World::now() const {
   return {Instant{} + first_instant + elapsed_,
-          WallTime{} + first_wall + std::chrono::floor<seconds>(elapsed_)};
+          WallTime{} + first_wall + std::chrono::floor<seconds>(elapsed_) + wall_clock_error_};
 }
 
 void World::advance(nanoseconds duration) {

@@ -271,6 +271,8 @@ class World {
   /// Lets time pass with nobody calling on_deadline().
   void oversleep(nanoseconds duration) { elapsed_ += duration; }
   [[nodiscard]] Now now() const;
+  /// Somebody sets the wall clock forward, or back.
+  void set_wall_clock(seconds by) { wall_clock_error_ += by; }
 
   // ---- peers ----
   /// A datagram from `peer` to the relayed address of `to`, also when its socket is closed by now.
@@ -383,6 +385,7 @@ class World {
   std::size_t worker_ = 0;                 // whose turn it is
   turn::Effects effects_;                  // of that worker
   nanoseconds elapsed_{0};
+  seconds wall_clock_error_{0};
 
   struct Socket {
     std::size_t worker;
