@@ -149,7 +149,7 @@ void Server::release(const ClientFlow& flow, Effects& effects) const {
 }
 
 /// A guest of another worker whose allocation is gone still gets the answer to his request, which
-/// nobody else gives: his worker is told only now.
+/// nobody else gives: his worker is told only now. A move whose user is asked for is no answer yet.
 Handled Server::on_datagram_from_abroad(const ClientFlow& flow, ByteView datagram, Now now,
                                         Effects& effects) {
   if (allocations_.find(flow.tuple) != nullptr) return serve(flow, datagram, now, effects);
@@ -157,8 +157,16 @@ Handled Server::on_datagram_from_abroad(const ClientFlow& flow, ByteView datagra
   Handled handled = Reason::dropped_no_allocation;
   const bool is_request = message && message->message_class() == stun::Class::request;
   if (is_request) handled = serve(flow, datagram, now, effects);
-  if (allocations_.find(flow.tuple) == nullptr) effects.release_guest(flow);
+  if (handled.reason != Reason::parked) release_stranger(flow, effects);
   return handled;
+}
+
+void Server::release_stranger(const ClientFlow& flow, Effects& effects) {
+  if (allocations_.find(flow.tuple) == nullptr) release(flow, effects);
+}
+
+void Server::on_user_unanswered(const ClientFlow& flow, Effects& effects) {
+  release_stranger(flow, effects);
 }
 
 Handled Server::send_home(const ClientFlow& flow, ByteView datagram) const {

@@ -697,6 +697,19 @@ Reason World::answer_user(const std::string& username, std::optional<std::string
   return last;
 }
 
+void World::give_up_user(const std::string& username) {
+  for (const Parked& parked : std::exchange(parked_, {})) {
+    if (parked.username != username) {
+      parked_.push_back(parked);
+      continue;
+    }
+    worker_ = parked.worker;
+    server(worker_).on_user_unanswered(parked.flow, effects_);
+    carry_out();
+  }
+  worker_ = 0;
+}
+
 void World::carry_out(const turn::BindStreams& streams) {
   CHECK(streams.owner == turn::WorkerId{});
   bound_ = streams;

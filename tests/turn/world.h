@@ -321,6 +321,8 @@ class World {
   /// is no such user. The last reason.
   Reason answer_user(const std::string& username, std::optional<std::string> password,
                      const auth::UserLimits& limits = {});
+  /// No answer about `username` will come.
+  void give_up_user(const std::string& username);
   /// Every AllocationOpened and AllocationClosed so far.
   [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
     return allocations_opened_;
