@@ -9,10 +9,10 @@
 #include <set>
 
 #include "auth/opaque_string.h"
+#include "base/utf8.h"
 #include "cli/address_range.h"
 #include "server/config_parsers.h"
 #include "server/config_schema.h"
-#include "signaling/http_text.h"
 
 namespace turnpike::cli::coturn {
 namespace {
@@ -156,7 +156,7 @@ class Mapper {
   std::optional<std::string> put(std::string_view key, ConfigValue value, std::string origin) {
     const server::ConfigKey* const known = server::find_config_key(key);
     if (known == nullptr) return "this version of Turnpike has no such limit";
-    if (!signaling::is_utf8(server::to_toml(value))) {
+    if (!is_utf8(server::to_toml(value))) {
       return "this is not UTF-8, which a configuration has to be; write it in UTF-8 and import "
              "again";
     }
