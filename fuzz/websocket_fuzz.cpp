@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "signaling/http_text.h"
+#include "base/utf8.h"
 #include "signaling/websocket.h"
 
 namespace {

@@ -214,9 +214,10 @@ std::optional<Denial> Authenticator::check_time_limited(Claim& claim, const Time
   claim.is_time_limited = true;
   claim.account = user.account;
   if (book_->is_revoked(claim.username, claim.account, now.wall)) return Denial::revoked_user;
-  if (user.expires > now.wall + max_credential_age_ + clock_skew_) return Denial::expired_user;
+  const bool is_too_early = user.expires > now.wall + max_credential_age_ + clock_skew_;
+  if (is_too_early && expiry == ExpiryRule::enforce) return Denial::expired_user;
   const bool is_over = user.expires + clock_skew_ < now.wall;
-  if (is_over && expiry == ExpiryRule::enforce) return Denial::expired_user;
+  if (is_over && expiry != ExpiryRule::tolerate) return Denial::expired_user;
   return std::nullopt;
 }
 

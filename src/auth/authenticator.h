@@ -59,9 +59,13 @@ struct UserWanted {
   std::string_view username;  ///< points into the message
 };
 
-/// Whether a time-limited username that has run out is refused: always for new allocations, only
-/// with `strict_expiry` for the upkeep of existing ones.
-enum class ExpiryRule : std::uint8_t { enforce, tolerate };
+/// Which time-limited usernames are refused for their time. What lives must not end because
+/// somebody has set the wall clock back: too far ahead is only what comes with a new allocation.
+enum class ExpiryRule : std::uint8_t {
+  enforce,   ///< what has run out, or is too far ahead: for new allocations
+  only_end,  ///< what has run out: for the upkeep of existing ones with `strict_expiry`
+  tolerate,  ///< none: for their upkeep without
+};
 
 /// Checks requests. One per worker; the book is shared.
 class Authenticator {

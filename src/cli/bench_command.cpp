@@ -19,6 +19,7 @@
 #include "cli/password.h"
 #include "cli/secret_option.h"
 #include "cli/turn_target.h"
+#include "cli/user_name.h"
 #include "net/interfaces.h"
 
 namespace turnpike::cli {
@@ -137,14 +138,15 @@ void put_user(const Options& options, const Io& io, Plan& plan) {
     constexpr seconds enough{3600};
     const std::string secret = secret_from_option(options.secret, "--secret", io);
     const std::string account = options.user.empty() ? "bench" : options.user;
-    plan.username = auth::time_limited_username(io.now + enough, account);
+    plan.username =
+        require_user_name(auth::time_limited_username(io.now + enough, account), "--user");
     plan.password = auth::time_limited_password(secret, plan.username);
     return;
   }
   if (options.user.empty()) {
     throw usage("allocations need credentials: give --user and --password, or --secret");
   }
-  plan.username = options.user;
+  plan.username = require_user_name(options.user, "--user");
   plan.password = read_password(options.password, "--password", io);
 }
 

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/password.h"
 #include "cli/turn_target.h"
+#include "cli/user_name.h"
 #include "conformance/report.h"
 #include "net/interfaces.h"
 
@@ -112,19 +113,20 @@ std::vector<Side> chosen_sides(const Options& options, const TurnTarget& target)
   return {side_of(Family::ipv4), side_of(Family::ipv6)};
 }
 
+/// `second`: "" or "second-", as the options are called.
 std::optional<conformance::User> user_from(const std::string& name, const std::string& password,
-                                           const std::string& option, const Io& io) {
+                                           const std::string& second, const Io& io) {
   if (name.empty()) return std::nullopt;
-  return conformance::User{name, read_password(password, option, io)};
+  return conformance::User{require_user_name(name, "--" + second + "user"),
+                           read_password(password, "--" + second + "password", io)};
 }
 
 conformance::Settings settings_from(const Options& options, const TurnTarget& target,
                                     const Io& io) {
   conformance::Settings settings;
   settings.server_name = target.host;
-  settings.user = user_from(options.user, options.password, "--password", io);
-  settings.second_user =
-      user_from(options.second_user, options.second_password, "--second-password", io);
+  settings.user = user_from(options.user, options.password, "", io);
+  settings.second_user = user_from(options.second_user, options.second_password, "second-", io);
   if (!options.secret.empty()) settings.secret = read_password(options.secret, "--secret", io);
   if (options.nonce_lifetime_s > 0) settings.nonce_lifetime = seconds{options.nonce_lifetime_s};
   settings.slow = options.slow;

@@ -9,10 +9,10 @@
 #include <set>
 
 #include "auth/opaque_string.h"
+#include "base/utf8.h"
 #include "cli/address_range.h"
 #include "server/config_parsers.h"
 #include "server/config_schema.h"
-#include "signaling/http_text.h"
 
 namespace turnpike::cli::coturn {
 namespace {
@@ -37,6 +37,9 @@ ConfigValue table(const std::vector<std::pair<std::string, std::string>>& member
   for (const auto& [key, value] : members) out.push_back({key, {}, text(value)});
   return {std::move(out), {}};
 }
+
+constexpr std::string_view not_utf8 =
+    "this is not UTF-8, which a configuration has to be; write it in UTF-8 and import again";
 
 std::optional<std::uint64_t> parse_number(std::string_view digits) {
   std::uint64_t value = 0;
@@ -156,9 +159,8 @@ class Mapper {
   std::optional<std::string> put(std::string_view key, ConfigValue value, std::string origin) {
     const server::ConfigKey* const known = server::find_config_key(key);
     if (known == nullptr) return "this version of Turnpike has no such limit";
-    if (!signaling::is_utf8(server::to_toml(value))) {
-      return "this is not UTF-8, which a configuration has to be; write it in UTF-8 and import "
-             "again";
+    if (!is_utf8(server::to_toml(value))) {
+      return std::string{not_utf8};
     }
     std::vector<server::ConfigError> errors;
     server::KeyProblems problems{key, known->example, errors};
@@ -668,6 +670,7 @@ void Mapper::map_limits() {
 
 void Mapper::map_secrets(std::vector<ConfigValue>& secrets) {
   const auto add = [&](const std::string& secret) -> std::optional<std::string> {
+    if (!is_utf8(secret)) return std::string{not_utf8};
     const auto checked = server::check_secret(secret);
     if (!checked) {
       return fmt::format("left out: {}; {}, and give it to whoever makes credentials",
@@ -712,6 +715,11 @@ void Mapper::map_static_user(const Option& option, std::vector<ConfigValue>& use
   if (is_key) {
     take_user(*name, password.substr(2));
     return remark(option, Fate::mapped, "store", "");
+  }
+  if (!is_utf8(value)) {  // else the whole list would be refused
+    return remark(
+        option, Fate::lost, "auth.users",
+        fmt::format("the name or the password of {}: {}", server::in_quotes(*name), not_utf8));
   }
   users.push_back(table({{"name", *name}, {"password", password}}));
   remark(option, Fate::mapped, "auth.users", "");

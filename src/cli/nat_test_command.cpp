@@ -13,6 +13,7 @@
 #include "cli/password.h"
 #include "cli/secret_option.h"
 #include "cli/turn_target.h"
+#include "cli/user_name.h"
 #include "diagnosis/nat_test.h"
 #include "net/interfaces.h"
 #include "server/config_parsers.h"
@@ -122,14 +123,16 @@ std::optional<conformance::User> user_from(const Options& options, const Io& io)
     constexpr seconds enough{600};
     const std::string secret = secret_from_option(options.secret, "--secret", io);
     const std::string account = options.user.empty() ? "nat-test" : options.user;
-    const std::string name = auth::time_limited_username(io.now + enough, account);
+    const std::string name =
+        require_user_name(auth::time_limited_username(io.now + enough, account), "--user");
     return conformance::User{name, auth::time_limited_password(secret, name)};
   }
   if (options.user.empty()) {
     if (!options.password.empty()) throw usage("--password needs --user");
     return std::nullopt;
   }
-  return conformance::User{options.user, read_password(options.password, "--password", io)};
+  const std::string name = require_user_name(options.user, "--user");
+  return conformance::User{name, read_password(options.password, "--password", io)};
 }
 
 std::optional<seconds> lifetime_from(const Options& options) {

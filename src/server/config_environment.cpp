@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "server/config_sources.h"
-#include "signaling/http_text.h"
 #include "version.h"
 
 namespace turnpike::server {
@@ -92,7 +92,7 @@ ConfigValue integer_list(std::string_view text, const Place& place) {
 void assign(const ConfigKey& key, std::string_view text, const Place& place,
             std::vector<Assignment>& assignments, std::vector<ConfigError>& errors) {
   // A file has to be UTF-8 too. Secrets may be any bytes, and are shown to nobody.
-  if (!key.is_secret && !signaling::is_utf8(text)) {
+  if (!key.is_secret && !is_utf8(text)) {
     errors.push_back(
         {place.to_string(), std::string{key.path}, "this is not UTF-8", "write it in UTF-8"});
     return;

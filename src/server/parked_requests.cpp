@@ -1,6 +1,7 @@
 #include "server/parked_requests.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace turnpike::server {
 
@@ -35,15 +36,18 @@ void ParkedRequests::drop(const FiveTuple& tuple) {
   }
 }
 
-std::size_t ParkedRequests::drop_overdue(Instant now) {
-  std::size_t dropped = 0;
-  std::erase_if(waiting_, [&](const auto& entry) {
-    const Waiting& waiting = entry.second;
-    if (waiting.until > now) return false;
-    dropped += waiting.requests.size();
-    return true;
-  });
-  return dropped;
+std::vector<ParkedRequests::Request> ParkedRequests::take_overdue(Instant now) {
+  std::vector<Request> overdue;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    if (at->second.until > now) {
+      ++at;
+      continue;
+    }
+    auto& requests = at->second.requests;
+    std::move(requests.begin(), requests.end(), std::back_inserter(overdue));
+    at = waiting_.erase(at);
+  }
+  return overdue;
 }
 
 /// There are few, and mostly none.

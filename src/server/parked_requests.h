@@ -37,8 +37,8 @@ class ParkedRequests {
   [[nodiscard]] std::vector<Request> take(std::string_view username);
   /// The client at `tuple` is gone, and what it sent with it.
   void drop(const FiveTuple& tuple);
-  /// Gives up what has waited too long; returns how many requests that were.
-  [[nodiscard]] std::size_t drop_overdue(Instant now);
+  /// The requests that have waited too long, which are given up.
+  [[nodiscard]] std::vector<Request> take_overdue(Instant now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
 

@@ -227,6 +227,7 @@ class Worker {
   void read(const LiveUsageLetter& letter);
   void end_revoked_allocations();
   void give_up_parked();
+  void give_up(const std::vector<ParkedRequests::Request>& requests);
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
                    std::size_t padding_bytes);
   [[nodiscard]] Mail& outbox(turn::WorkerId worker);

@@ -35,12 +35,7 @@ void Worker::read(const GuestOverLetter& letter) {
 void Worker::read(const ClientGoneLetter& letter) { lose_client(letter.client); }
 
 void Worker::read(const UserLetter& letter) {
-  if (!letter.answer) {
-    for (std::size_t left = parked_.take(letter.username).size(); left > 0; --left) {
-      count(turn::Reason::dropped_user_unanswered);
-    }
-    return;
-  }
+  if (!letter.answer) return give_up(parked_.take(letter.username));
   server_.on_user_known(letter.username, *letter.answer);
   for (const ParkedRequests::Request& request : parked_.take(letter.username)) {
     handle(server_.on_client_datagram(request.flow, request.bytes, now_, effects_));
@@ -98,9 +93,13 @@ void Worker::apply(const turn::AskForUser& effect) {
   }
 }
 
-void Worker::give_up_parked() {
-  for (std::size_t left = parked_.drop_overdue(now_.instant); left > 0; --left) {
+void Worker::give_up_parked() { give_up(parked_.take_overdue(now_.instant)); }
+
+void Worker::give_up(const std::vector<ParkedRequests::Request>& requests) {
+  for (const ParkedRequests::Request& request : requests) {
     count(turn::Reason::dropped_user_unanswered);
+    server_.on_user_unanswered(request.flow, effects_);
+    apply_effects();
   }
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
 #include "signaling/engineio_request.h"
 #include "signaling/error_code.h"
-#include "signaling/http_text.h"
 #include "signaling/json.h"
 
 namespace turnpike::signaling {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/hexadecimal.h"
+#include "base/utf8.h"
 #include "signaling/http_text.h"
 
 namespace turnpike::signaling {

@@ -1,4 +1,4 @@
-// Small readers of the texts that HTTP is made of: tokens, lists, case, UTF-8.
+// Small readers of the texts that HTTP is made of: tokens, lists, case.
 #pragma once
 
 #include <string_view>
@@ -22,11 +22,5 @@ namespace turnpike::signaling {
 
 /// True when the comma-separated `list` has `token`, in whatever case.
 [[nodiscard]] bool list_has(std::string_view list, std::string_view token);
-
-/// UTF-8 without overlong forms and surrogates (RFC 3629).
-[[nodiscard]] bool is_utf8(std::string_view text);
-
-/// The longest start of `text` of at most `bytes` that cuts no character.
-[[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes);
 
 }  // namespace turnpike::signaling

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/utf8.h"
 #include "signaling/fields.h"
-#include "signaling/http_text.h"
 #include "signaling/limits.h"
 
 namespace turnpike::signaling {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "signaling/http_text.h"
+#include "base/utf8.h"
 
 namespace turnpike::signaling {
 namespace {

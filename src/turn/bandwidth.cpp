@@ -27,7 +27,9 @@ void Server::use_bandwidth(const auth::UserLimits& limits, UserBandwidth& user) 
 
 void Server::on_user_limits(std::string_view username, const auth::UserLimits& limits) {
   if (authenticator_.has_in_book(username)) return;
-  if (const auto user = users_.find(username)) use_bandwidth(limits, users_.bandwidth(*user));
+  // Who is asked for is an account of his own.
+  if (const auto user = users_.find(username, username))
+    use_bandwidth(limits, users_.bandwidth(*user));
 }
 
 bool Server::spend_bandwidth(Allocation& allocation, std::size_t bytes, Instant now) {

@@ -1,5 +1,7 @@
 #include "turn/guest_table.h"
 
+#include <algorithm>
+
 namespace turnpike::turn {
 
 std::optional<WorkerId> GuestTable::home_of(const FiveTuple& tuple) const {
@@ -22,7 +24,7 @@ bool GuestTable::insert(const ClientFlow& flow, WorkerId home, Instant expires) 
   }
   const std::uint32_t slot = free_.back();
   free_.pop_back();
-  guests_[slot] = {flow, home};
+  guests_[slot] = {flow, home, expires};
   by_tuple_.insert(flow.tuple, slot);
   deadlines_.set(slot, expires);
   return true;
@@ -31,8 +33,10 @@ bool GuestTable::insert(const ClientFlow& flow, WorkerId home, Instant expires) 
 void GuestTable::extend(const ClientFlow& flow, Instant expires) {
   const auto slot = find(flow.tuple);
   if (!slot) return;
-  guests_[*slot].flow = flow;
-  deadlines_.set(*slot, expires);
+  Guest& guest = guests_[*slot];
+  guest.flow = flow;
+  guest.expires = std::max(guest.expires, expires);
+  deadlines_.set(*slot, guest.expires);
 }
 
 void GuestTable::let_go(const FiveTuple& tuple, WorkerId home, Instant expires) {

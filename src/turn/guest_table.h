@@ -28,8 +28,8 @@ class GuestTable {
   [[nodiscard]] const ClientFlow* flow_of(const FiveTuple& tuple, WorkerId home) const;
   /// False when there is no room. Precondition: home_of(flow.tuple) is nothing.
   [[nodiscard]] bool insert(const ClientFlow& flow, WorkerId home, Instant expires);
-  /// Gives the guest more time, and takes note of how it is reached now. Nothing happens when there
-  /// is none.
+  /// Gives the guest time until `expires`, if that is more than it has, and takes note of how it is
+  /// reached now. Nothing happens when there is none.
   void extend(const ClientFlow& flow, Instant expires);
   /// The guest of `home` is one no more; but the answers to what it has sent there may still be on
   /// their way, and find it until `expires`. Nothing happens when there is none.
@@ -45,6 +45,7 @@ class GuestTable {
   struct Guest {
     ClientFlow flow;
     WorkerId home{};
+    Instant expires{};  // unless it is leaving
     bool is_leaving = false;
   };
 

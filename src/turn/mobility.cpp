@@ -34,9 +34,9 @@ Handled Server::on_move(const ClientFlow& flow, const stun::MessageView& message
                         Effects& effects) {
   const auto value = message.find(AttributeType::mobility_ticket);
   const auto claim = read_ticket(flow, *value, now.instant);
-  const auto expiry =
-      claim && !settings_.strict_expiry ? auth::ExpiryRule::tolerate : auth::ExpiryRule::enforce;
-  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry);
+  const bool is_upkeep = claim.has_value();
+  const auto verdict =
+      authenticator_.check(message, flow.tuple.client, now, expiry_rule(is_upkeep));
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     const bool is_wrong_integrity =
         *denial == auth::Denial::wrong_password || *denial == auth::Denial::unknown_user;
@@ -149,7 +149,7 @@ void Server::release(const ClientFlow& flow, Effects& effects) const {
 }
 
 /// A guest of another worker whose allocation is gone still gets the answer to his request, which
-/// nobody else gives: his worker is told only now.
+/// nobody else gives: his worker is told only now. A move whose user is asked for is no answer yet.
 Handled Server::on_datagram_from_abroad(const ClientFlow& flow, ByteView datagram, Now now,
                                         Effects& effects) {
   if (allocations_.find(flow.tuple) != nullptr) return serve(flow, datagram, now, effects);
@@ -157,8 +157,16 @@ Handled Server::on_datagram_from_abroad(const ClientFlow& flow, ByteView datagra
   Handled handled = Reason::dropped_no_allocation;
   const bool is_request = message && message->message_class() == stun::Class::request;
   if (is_request) handled = serve(flow, datagram, now, effects);
-  if (allocations_.find(flow.tuple) == nullptr) effects.release_guest(flow);
+  if (handled.reason != Reason::parked) release_stranger(flow, effects);
   return handled;
+}
+
+void Server::release_stranger(const ClientFlow& flow, Effects& effects) {
+  if (allocations_.find(flow.tuple) == nullptr) release(flow, effects);
+}
+
+void Server::on_user_unanswered(const ClientFlow& flow, Effects& effects) {
+  release_stranger(flow, effects);
 }
 
 Handled Server::send_home(const ClientFlow& flow, ByteView datagram) const {

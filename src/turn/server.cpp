@@ -217,10 +217,9 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
   const Allocation* const own = allocations_.find(flow.tuple);
   const bool is_upkeep = message.method() == Method::connection_bind ||
                          (message.method() != Method::allocate && own != nullptr);
-  const auto expiry = is_upkeep && !settings_.strict_expiry ? auth::ExpiryRule::tolerate
-                                                            : auth::ExpiryRule::enforce;
   const auto owner = own != nullptr ? users_.username(own->user) : std::string_view{};
-  const auto verdict = authenticator_.check(message, flow.tuple.client, now, expiry, owner);
+  const auto verdict =
+      authenticator_.check(message, flow.tuple.client, now, expiry_rule(is_upkeep), owner);
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     return deny(flow, message, *denial, now, effects);
   }
@@ -228,6 +227,11 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
     return park(flow, message, *wanted, effects);
   }
   return on_authenticated({message, flow, std::get<auth::Principal>(verdict), now, effects});
+}
+
+auth::ExpiryRule Server::expiry_rule(bool is_upkeep) const {
+  if (!is_upkeep) return auth::ExpiryRule::enforce;
+  return settings_.strict_expiry ? auth::ExpiryRule::only_end : auth::ExpiryRule::tolerate;
 }
 
 /// It comes again once the user is known.

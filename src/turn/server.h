@@ -136,6 +136,8 @@ class Server {
   void on_user_known(std::string_view username, auth::UserAnswer answer) {
     authenticator_.remember(username, std::move(answer));
   }
+  /// Nobody has answered AskForUser, and a request of `flow` is given up.
+  void on_user_unanswered(const ClientFlow& flow, Effects& effects);
   /// Other limits than on_user_known() has said hold for a user now; what it has follows at once.
   /// New allocations are counted by the next answer: comes after forget_users().
   void on_user_limits(std::string_view username, const auth::UserLimits& limits);
@@ -228,6 +230,7 @@ class Server {
   Handled on_request(const ClientFlow& flow, const stun::MessageView& message, Now now,
                      Effects& effects);
   [[nodiscard]] bool is_served_request(stun::Method method) const;
+  [[nodiscard]] auth::ExpiryRule expiry_rule(bool is_upkeep) const;
   static Reason park(const ClientFlow& flow, const stun::MessageView& message,
                      const auth::UserWanted& wanted, Effects& effects);
   Reason on_authenticated(const Request& request);
@@ -345,6 +348,8 @@ class Server {
   void lose_flow(Allocation& allocation, const FiveTuple& tuple);
   /// Lets a flow of another worker go.
   void release(const ClientFlow& flow, Effects& effects) const;
+  /// Lets a flow of another worker go unless it has an allocation here.
+  void release_stranger(const ClientFlow& flow, Effects& effects);
   Handled on_datagram_from_abroad(const ClientFlow& flow, ByteView datagram, Now now,
                                   Effects& effects);
   /// What to do with a datagram from a five-tuple that has no allocation here.

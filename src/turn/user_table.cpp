@@ -1,12 +1,13 @@
 #include "turn/user_table.h"
 
+#include <algorithm>
+
 namespace turnpike::turn {
 
 UserId UserTable::acquire(std::string_view username, std::string_view account) {
-  const auto known = ids_.find(username);
-  if (known != ids_.end()) {
-    ++users_[known->second].references;
-    return UserId{known->second};
+  if (const auto known = find(username, account)) {
+    ++users_[static_cast<std::uint32_t>(*known)].references;
+    return *known;
   }
   std::uint32_t index = static_cast<std::uint32_t>(users_.size());
   if (free_.empty()) {
@@ -20,9 +21,11 @@ UserId UserTable::acquire(std::string_view username, std::string_view account) {
   return UserId{index};
 }
 
-std::optional<UserId> UserTable::find(std::string_view username) const {
-  const auto known = ids_.find(username);
-  if (known == ids_.end()) return std::nullopt;
+std::optional<UserId> UserTable::find(std::string_view username, std::string_view account) const {
+  const auto [first, last] = ids_.equal_range(username);
+  const auto known = std::find_if(
+      first, last, [&](const auto& entry) { return users_[entry.second].account == account; });
+  if (known == last) return std::nullopt;
   return UserId{known->second};
 }
 
@@ -30,7 +33,8 @@ void UserTable::release(UserId id) {
   const auto index = static_cast<std::uint32_t>(id);
   User& user = users_.at(index);
   if (--user.references > 0) return;
-  ids_.erase(ids_.find(user.username));
+  const auto [first, last] = ids_.equal_range(user.username);
+  ids_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == index; }));
   user = User{};
   free_.push_back(index);
 }

@@ -1,4 +1,4 @@
-// The users of live allocations, each name kept once.
+// The users of live allocations, each kept once.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct UserBandwidth {
   SharedBandwidthMeter* meter = nullptr;  ///< of the account, for all workers; the ledger's
 };
 
-/// Interns usernames by reference count.
+/// Interns users by reference count. A name may stand for two accounts at a time: the configuration
+/// has changed, and what was a static user's is a time-limited one now, or the other way about.
 class UserTable {
  public:
   /// Adds a reference to the user `username`, whose quota is kept under `account`.
@@ -28,8 +29,9 @@ class UserTable {
   /// Drops a reference; the last one forgets the user.
   void release(UserId id);
 
-  /// The user of that name; nothing when it has no references.
-  [[nodiscard]] std::optional<UserId> find(std::string_view username) const;
+  /// The user of that name and account; nothing when it has no references.
+  [[nodiscard]] std::optional<UserId> find(std::string_view username,
+                                           std::string_view account) const;
 
   /// Valid while the user has references.
   [[nodiscard]] std::string_view username(UserId id) const { return at(id).username; }
@@ -54,7 +56,7 @@ class UserTable {
 
   std::vector<User> users_;
   std::vector<std::uint32_t> free_;
-  std::map<std::string, std::uint32_t, std::less<>> ids_;
+  std::multimap<std::string, std::uint32_t, std::less<>> ids_;  // by name
 };
 
 }  // namespace turnpike::turn

@@ -13,15 +13,20 @@ struct Ran {
   std::string err;
 };
 
-Ran run(std::vector<std::string> arguments, const std::string& input = "secret\n") {
+Ran run_command(const std::string& command, std::vector<std::string> arguments,
+                const std::string& input) {
   std::istringstream in{input};
   std::ostringstream out;
   std::ostringstream err;
   const cli::Io io{
       .in = in, .out = out, .err = err, .environment = {}, .now = {}, .default_config_path = {}};
-  arguments.insert(arguments.begin(), "bench");
+  arguments.insert(arguments.begin(), command);
   const int code = cli::run(arguments, io);
   return {code, err.str()};
+}
+
+Ran run(const std::vector<std::string>& arguments) {
+  return run_command("bench", arguments, "secret\n");
 }
 
 /// What goes wrong with these options and good credentials.
@@ -52,6 +57,18 @@ TEST_CASE("bench never takes a password from the command line", "[cli]") {
   CHECK(contains(ran.err, "@FILE"));
   CHECK_FALSE(contains(ran.err, "hunter2"));
   CHECK(run({"127.0.0.1:9", "--secret", "-", "--password", "-"}).code == 2);
+}
+
+TEST_CASE("a name too long for STUN is refused before anything is sent", "[cli]") {
+  const std::string command = GENERATE(as<std::string>{}, "bench", "nat-test", "conformance");
+  const std::string credential = GENERATE(as<std::string>{}, "--password", "--secret");
+  if (command == "conformance" && credential == "--secret") return;  // it makes names of its own
+  const std::string name(509, 'a');
+  const Ran refused = run_command(command, {"127.0.0.1:9", "--user", name, credential, "-"},
+                                  "0123456789abcdef0123456789abcdef\n");
+  CHECK(refused.code == 2);
+  CHECK(contains(refused.err, "--user: the user name has 5"));
+  CHECK(contains(refused.err, " bytes, and STUN carries 508 at most"));
 }
 
 TEST_CASE("bench says what is wrong with an option", "[cli]") {

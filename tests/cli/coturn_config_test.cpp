@@ -407,6 +407,41 @@ TEST_CASE("what is not UTF-8 is left out and said, and the rest is a configurati
   CHECK(std::any_of(import.remarks.begin(), import.remarks.end(), is_told));
 }
 
+TEST_CASE("a user who is not UTF-8 is left out and named, and the others are users", "[cli]") {
+  const Import import = convert_text(
+      "realm=example.org\nuser=alice:wonderland\nuser=ren\xe9:secret\nuser=bob:caf\xe9\n"
+      "user=dave:old\nuser=dave:n\xe9w\nuser=carol:pa\xc3\x9fwort\n");
+  const server::Config config = loaded(import);
+  REQUIRE(config.auth.users.size() == 2);
+  CHECK(config.auth.users[0].name == "alice");
+  CHECK(config.auth.users[1].name == "carol");
+  Texts lost;
+  for (const Remark& remark : import.remarks) {
+    if (remark.fate == Fate::lost) lost.push_back(remark.text);
+  }
+  CHECK(lost ==
+        Texts{"the name or the password of \"ren\xe9\": this is not UTF-8, which a configuration "
+              "has to be; write it in UTF-8 and import again",
+              "the name or the password of \"bob\": this is not UTF-8, which a configuration has "
+              "to be; write it in UTF-8 and import again",
+              // As with coturn the last line of a user wins, and here that is none.
+              "the name or the password of \"dave\": this is not UTF-8, which a configuration has "
+              "to be; write it in UTF-8 and import again"});
+}
+
+TEST_CASE("a secret that is not UTF-8 is left out, and the others are secrets", "[cli]") {
+  const std::string good(32, 's');
+  const Import import =
+      convert_text("realm=example.org\nuse-auth-secret\nstatic-auth-secret=" + good +
+                   "\xe9\nstatic-auth-secret=" + good + "\n");
+  const server::Config config = loaded(import);
+  REQUIRE(config.auth.secrets.size() == 1);
+  CHECK(config.auth.secrets[0].value == good);
+  CHECK(std::count_if(import.remarks.begin(), import.remarks.end(), [](const Remark& remark) {
+          return remark.option == "static-auth-secret" && remark.fate == Fate::lost;
+        }) == 1);
+}
+
 TEST_CASE("the one realm of the database is the realm when the file names none", "[cli]") {
   Database database;
   database.users = {{"example.org", "alice", "a4983b36a4ba1bf01e71ad240b234e4b"}};

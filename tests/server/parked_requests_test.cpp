@@ -63,8 +63,8 @@ TEST_CASE("who is not answered about in time is given up", "[server]") {
   parked.park("boots", flow(2), request, start + 1s);
   parked.park("dora", flow(3), request, start + 2s);
   CHECK(parked.next_deadline() == start + ParkedRequests::patience);
-  CHECK(parked.drop_overdue(start + ParkedRequests::patience - 1ns) == 0);
-  CHECK(parked.drop_overdue(start + ParkedRequests::patience) == 2);
+  CHECK(parked.take_overdue(start + ParkedRequests::patience - 1ns).empty());
+  CHECK(parked.take_overdue(start + ParkedRequests::patience).size() == 2);
   CHECK(parked.take("dora").empty());
   CHECK(parked.take("boots").size() == 1);
 }

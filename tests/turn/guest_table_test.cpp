@@ -35,6 +35,19 @@ TEST_CASE("a guest is known from its coming to its going", "[turn][rfc8016-3.2.2
   CHECK(guests.next_deadline() == after(seconds{10}));
 }
 
+TEST_CASE("a guest's time is never cut short by more of it", "[turn]") {
+  GuestTable guests{HashSeed{1}, 8};
+  REQUIRE(guests.insert(flow_of(1), home, after(seconds{3600})));
+  guests.extend(flow_of(1), after(seconds{660}));  // max_lifetime is ten minutes by now
+  CHECK(guests.next_deadline() == after(seconds{3600}));
+  guests.extend(flow_of(1), after(seconds{3601}));
+  CHECK(guests.next_deadline() == after(seconds{3601}));
+
+  guests.let_go(flow_of(1).tuple, home, after(seconds{2}));
+  REQUIRE(guests.insert(flow_of(1), home, after(seconds{600})));  // has come back
+  CHECK(guests.next_deadline() == after(seconds{600}));
+}
+
 TEST_CASE("a guest on the way out can still be reached, and is one no more", "[turn]") {
   GuestTable guests{HashSeed{1}, 1};
   REQUIRE(guests.insert(flow_of(1), home, after(seconds{10})));

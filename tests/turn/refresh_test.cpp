@@ -235,6 +235,31 @@ TEST_CASE("an expired credential makes no allocation but keeps one alive",
   CHECK(carol.refresh().code() == 401);
 }
 
+TEST_CASE("X07: a wall clock set back ends no allocation, strict_expiry or not",
+          "[turn][X07][A10]") {
+  const bool is_strict = GENERATE(false, true);
+  const auto back = GENERATE(86400s, 30 * 86400s, 1'800'000'000s);  // and to 1970
+  World world{with_secret(is_strict)};
+  auto carol = world.client("198.51.100.7:4000");
+  mint(carol, world.now().wall + 3600s, "north");
+  REQUIRE(carol.allocate().code() == ok);
+  world.set_wall_clock(-back);
+  CHECK(carol.permit("8.8.8.8").code() == ok);
+  CHECK(carol.bind_channel(0x4000, "8.8.8.8:5000").code() == ok);
+  CHECK(carol.refresh().code() == ok);
+  world.advance(299s);
+  CHECK(carol.refresh().code() == ok);
+  CHECK(carol.send_channel(0x4000, "x") == Reason::relayed_to_peer);
+
+  // A new allocation asks for a credential of the time that it is taken to be.
+  auto again = world.client("198.51.100.7:4001");
+  again.is(carol.username, carol.password);
+  CHECK(again.request_once(Method::allocate).code() == 401);
+  CHECK(again.allocate().code() == 401);
+  mint(again, world.now().wall + 3600s, "north");
+  CHECK(again.allocate().code() == ok);
+}
+
 TEST_CASE("with strict_expiry the upkeep of an allocation ends with the credential",
           "[turn][c78]") {
   World world{with_secret(true)};

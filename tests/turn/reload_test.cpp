@@ -1,4 +1,5 @@
-// What a changed configuration does to allocations that live: limits, and peers that are denied.
+// What a changed configuration does to allocations that live: limits, users, and peers that are
+// denied.
 #include "catch.h"
 #include "turn/world.h"
 
@@ -191,6 +192,43 @@ TEST_CASE("challenges are limited from now on, or no more", "[turn][M03]") {
   limits.challenge_rate = 0;
   world.set_limits(limits);
   CHECK(challenges() == 200);
+}
+
+TEST_CASE("a name that counts for another account from now on is charged and released as such",
+          "[turn][Q01]") {
+  constexpr std::string_view name = "1800060000:zoe";
+  auth::CredentialSettings named = WorldSettings::default_credentials();
+  named.users.push_back({std::string{name}, "static"});
+  auth::CredentialSettings derived = WorldSettings::default_credentials();
+  derived.secrets = {{"id", "north"}};
+  const auto [before, after, first_account, second_account, first_password, second_password] =
+      GENERATE_COPY(table<auth::CredentialSettings, auth::CredentialSettings, std::string,
+                          std::string, std::string, std::string>({
+          {named, derived, std::string{name}, "zoe", "static",
+           auth::time_limited_password("north", name)},
+          {derived, named, "zoe", std::string{name}, auth::time_limited_password("north", name),
+           "static"},
+      }));
+
+  WorldSettings settings;
+  settings.credentials = before;
+  World world{settings};
+  const Balance untouched = world.balance();
+  auto earlier = world.client("198.51.100.7:4000");
+  REQUIRE(earlier.is(name, first_password).allocate().code() == ok);
+  world.use_credentials(after);
+  auto later = world.client("198.51.100.7:4001");
+  REQUIRE(later.is(name, second_password).allocate().code() == ok);
+  CHECK(world.ledger().allocations_of(first_account) == 1);
+  CHECK(world.ledger().allocations_of(second_account) == 1);
+
+  // The first is still its client's, who proves the same name by what holds now.
+  CHECK(earlier.is(name, second_password).refresh().code() == ok);
+  CHECK(earlier.refresh(0s).code() == ok);
+  CHECK(world.ledger().allocations_of(first_account) == 0);
+  CHECK(later.refresh(0s).code() == ok);
+  CHECK(world.ledger().allocations_of(second_account) == 0);
+  CHECK(world.balance() == untouched);
 }
 
 }  // namespace turnpike::test

@@ -96,6 +96,31 @@ TEST_CASE("a user who moves to another worker is asked for there", "[turn][rfc80
   away.log_in();
   CHECK(away.refresh(600s, with_raw(0x8030, copy_of(bytes_of(ticket)))).reason == Reason::parked);
   CHECK(world.asked() == std::vector<std::string>{"dora"});
+
+  // Home knows her no more by the time the move comes there, and asks as well.
+  world.server(0).forget_users();
+  CHECK(world.answer_user("dora", "explorer") == Reason::relayed_to_home);
+  CHECK(world.asked() == std::vector<std::string>{"dora"});
+  CHECK(world.balance().guests == 1);
+  world.advance(5s);  // longer than those find their answers who have been let go
+
+  SECTION("and has the answer") {
+    CHECK(world.answer_user("dora", "explorer") == Reason::answered_move);
+    CHECK(away.receive().value().code() == ok);
+    CHECK(away.permit("8.8.8.8").code() == ok);
+    CHECK(away.send("8.8.8.8:5000", "x") == Reason::relayed_to_peer);
+    CHECK(world.balance().guests == 1);
+  }
+  SECTION("and hears that there is no such user") {
+    CHECK(world.answer_user("dora", std::nullopt) == Reason::refused_forbidden);
+    CHECK(away.receive().value().code() == 441);
+    CHECK(world.balance().guests == 0);
+  }
+  SECTION("and hears nothing") {
+    world.give_up_user("dora");
+    CHECK(world.balance().guests == 0);
+    CHECK(world.asked().empty());
+  }
 }
 
 }  // namespace turnpike::test

@@ -25,10 +25,25 @@ TEST_CASE("a user is kept once however many allocations it has", "[turn]") {
 TEST_CASE("a user is found by name for as long as it has allocations", "[turn]") {
   UserTable users;
   const UserId alice = users.acquire("1795219200:alice", "alice");
-  CHECK(users.find("1795219200:alice") == alice);
-  CHECK_FALSE(users.find("alice"));
+  CHECK(users.find("1795219200:alice", "alice") == alice);
+  CHECK_FALSE(users.find("alice", "alice"));
+  CHECK_FALSE(users.find("1795219200:alice", "1795219200:alice"));
   users.release(alice);
-  CHECK_FALSE(users.find("1795219200:alice"));
+  CHECK_FALSE(users.find("1795219200:alice", "alice"));
+}
+
+TEST_CASE("one name of two accounts is two users", "[turn]") {
+  UserTable users;
+  const UserId fixed = users.acquire("1795219200:alice", "1795219200:alice");
+  const UserId derived = users.acquire("1795219200:alice", "alice");
+  CHECK(fixed != derived);
+  CHECK(users.account(fixed) == "1795219200:alice");
+  CHECK(users.account(derived) == "alice");
+  users.release(fixed);
+  CHECK_FALSE(users.find("1795219200:alice", "1795219200:alice"));
+  CHECK(users.find("1795219200:alice", "alice") == derived);
+  users.release(derived);
+  CHECK(users.size() == 0);
 }
 
 TEST_CASE("two names of one account are two users", "[turn]") {

@@ -380,11 +380,11 @@ World::World(WorldSettings settings)
     : settings_(std::move(settings)),
       server_random_(settings_.seed),
       client_random_(settings_.seed + 1),
-      book_(settings_.credentials),
       ledger_(settings_.relays, settings_.ports, settings_.limits) {
+  books_.emplace_back(settings_.credentials);
   policies_.emplace_back(settings_.policy, ledger_.live_relays());
   for (std::size_t i = 0; i < settings_.workers; ++i) {
-    servers_.emplace_back(server_settings(settings_, i), book_, policies_.back(), ledger_,
+    servers_.emplace_back(server_settings(settings_, i), books_.back(), policies_.back(), ledger_,
                           server_random_);
   }
 }
@@ -413,7 +413,7 @@ Client World::client(std::string_view from, Transport transport) {
 
 Now World::now() const {
   return {Instant{} + first_instant + elapsed_,
-          WallTime{} + first_wall + std::chrono::floor<seconds>(elapsed_)};
+          WallTime{} + first_wall + std::chrono::floor<seconds>(elapsed_) + wall_clock_error_};
 }
 
 void World::advance(nanoseconds duration) {
@@ -578,6 +578,11 @@ void World::use_policy(const turn::PeerPolicy::Settings& settings) {
   worker_ = 0;
 }
 
+void World::use_credentials(const auth::CredentialSettings& settings) {
+  books_.emplace_back(settings);
+  for (turn::Server& server : servers_) server.use_book(books_.back());
+}
+
 void World::set_limits(const turn::Limits& limits) {
   ledger_.set_limits(limits);
   for (turn::Server& server : servers_) server.set_limits(limits);
@@ -672,7 +677,7 @@ Reason World::answer_user(const std::string& username, std::optional<std::string
   if (password) {
     answer.keys.emplace();
     for (const auto algorithm : {stun::PasswordAlgorithm::md5, stun::PasswordAlgorithm::sha256}) {
-      const auto key = auth::long_term_key(algorithm, username, book_.realm(), *password);
+      const auto key = auth::long_term_key(algorithm, username, books_.back().realm(), *password);
       answer.keys->set(algorithm, stun::IntegrityKey{key});
     }
   }
@@ -691,6 +696,19 @@ Reason World::answer_user(const std::string& username, std::optional<std::string
   }
   worker_ = 0;
   return last;
+}
+
+void World::give_up_user(const std::string& username) {
+  for (const Parked& parked : std::exchange(parked_, {})) {
+    if (parked.username != username) {
+      parked_.push_back(parked);
+      continue;
+    }
+    worker_ = parked.worker;
+    server(worker_).on_user_unanswered(parked.flow, effects_);
+    carry_out();
+  }
+  worker_ = 0;
 }
 
 void World::carry_out(const turn::BindStreams& streams) {

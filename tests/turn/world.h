@@ -272,6 +272,8 @@ class World {
   /// Lets time pass with nobody calling on_deadline().
   void oversleep(nanoseconds duration) { elapsed_ += duration; }
   [[nodiscard]] Now now() const;
+  /// Somebody sets the wall clock forward, or back.
+  void set_wall_clock(seconds by) { wall_clock_error_ += by; }
 
   // ---- peers ----
   /// A datagram from `peer` to the relayed address of `to`, also when its socket is closed by now.
@@ -320,6 +322,8 @@ class World {
   /// is no such user. The last reason.
   Reason answer_user(const std::string& username, std::optional<std::string> password,
                      const auth::UserLimits& limits = {});
+  /// No answer about `username` will come.
+  void give_up_user(const std::string& username);
   /// Every AllocationOpened and AllocationClosed so far.
   [[nodiscard]] const std::vector<turn::AllocationRecord>& allocations_opened() const {
     return allocations_opened_;
@@ -329,6 +333,8 @@ class World {
   }
   /// All servers get this policy in place of theirs, and look again at who is permitted.
   void use_policy(const turn::PeerPolicy::Settings& settings);
+  /// All servers get these users and secrets in place of theirs.
+  void use_credentials(const auth::CredentialSettings& settings);
   /// All servers and the ledger get these limits in place of theirs.
   void set_limits(const turn::Limits& limits);
   /// Ends the allocation of that name as an operator does.
@@ -375,13 +381,14 @@ class World {
   WorldSettings settings_;
   SeededRandom server_random_;
   SeededRandom client_random_;
-  auth::CredentialBook book_;
+  std::deque<auth::CredentialBook> books_;  // the last one is in use
   turn::Ledger ledger_;
   std::deque<turn::PeerPolicy> policies_;  // the last one is in use
   std::deque<turn::Server> servers_;       // by WorkerId
   std::size_t worker_ = 0;                 // whose turn it is
   turn::Effects effects_;                  // of that worker
   nanoseconds elapsed_{0};
+  seconds wall_clock_error_{0};
 
   struct Socket {
     std::size_t worker;
