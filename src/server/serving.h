@@ -60,6 +60,7 @@ class Service {
   [[nodiscard]] Capacity capacity() const;
   [[nodiscard]] ServerNumbers numbers();
   [[nodiscard]] ConnectionTotals connection_totals() const;
+  [[nodiscard]] UnsentTotals unsent_totals() const;
   void add_dtls_counters(std::vector<LogField>& fields) const;
   void load_certificate();
   void refresh_certificate();
