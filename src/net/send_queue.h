@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/endpoint.h"
+#include "base/relaxed_counter.h"
 #include "net/udp_port.h"
 
 namespace turnpike::net {
@@ -40,15 +41,15 @@ struct Outgoing {
   bool dont_fragment = false;
 };
 
-/// What became of the datagrams of a SendQueue.
+/// What became of the datagrams of a SendQueue. Other threads may read it.
 struct SendStats {
-  std::uint64_t sent = 0;
+  RelaxedCounter sent;
   /// Not sent because the socket's or the link's buffer was full.
-  std::uint64_t dropped_full = 0;
+  RelaxedCounter dropped_full;
   /// Not sent because the kernel refused them: too big, no route, forbidden, …
-  std::uint64_t dropped_error = 0;
+  RelaxedCounter dropped_error;
   /// Trains that the kernel would not take; their datagrams were then sent one by one.
-  std::uint64_t refused_trains = 0;
+  RelaxedCounter refused_trains;
 };
 
 /// Collects datagrams of any ports and sends them with one system call per port (sendmmsg).

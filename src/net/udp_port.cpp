@@ -249,11 +249,11 @@ std::size_t UdpPort::receive(ReceiveBatch& batch) {
   ReceiveBatch::Slots& slots = *batch.slots_;
   slots.reset();
   // An ICMP error about an earlier send fails one call and is then gone. More can come in while we
-  // retry; after as many as a batch has slots, the next turn goes on.
+  // retry; after as many as a batch has slots, the next turn goes on. A lack of memory is not gone.
   int count = -1;
   for (std::size_t attempt = 0; count < 0 && attempt < ReceiveBatch::capacity; ++attempt) {
     count = recvmmsg(descriptor_, slots.headers.data(), appetite_, 0, nullptr);
-    if (count < 0 && errno == EAGAIN) return 0;
+    if (count < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS)) return 0;
   }
   if (count < 0) return 0;
   slots.used = static_cast<std::size_t>(count);

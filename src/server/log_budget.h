@@ -13,11 +13,13 @@
 
 namespace turnpike::server {
 
-/// At most `per_second` lines of each event in a second, which begins with its first line. Not
+/// At most `per_second` lines of each event in a second, which begins with its first line; of an
+/// event that comes again for as long as an operator does nothing, one line in a minute. Not
 /// thread-safe.
 class LogBudget {
  public:
   static constexpr unsigned per_second = 10;
+  static constexpr seconds lasting_pause{60};
 
   /// Lines of one event that were not written.
   struct Suppressed {
@@ -25,7 +27,8 @@ class LogBudget {
     std::uint64_t count = 0;
   };
 
-  /// What seconds that are over by `now` left out, each told once, in the order of the names.
+  /// What seconds or minutes that are over by `now` left out, each told once, in the order of the
+  /// names.
   [[nodiscard]] std::vector<Suppressed> take_suppressed(Instant now) {
     std::vector<Suppressed> taken;
     for (auto it = windows_.begin(); it != windows_.end();) {
@@ -45,10 +48,11 @@ class LogBudget {
   [[nodiscard]] bool may_write(std::string_view event, Instant now) {
     auto found = windows_.find(event);
     if (found == windows_.end()) {
-      found = windows_.emplace(std::string{event}, Window{now + seconds{1}, 0, 0}).first;
+      const seconds length = is_lasting(event) ? lasting_pause : seconds{1};
+      found = windows_.emplace(std::string{event}, Window{now + length}).first;
     }
     Window& window = found->second;
-    if (window.written < per_second) {
+    if (window.written < (is_lasting(event) ? 1 : per_second)) {
       ++window.written;
       return true;
     }
@@ -63,7 +67,10 @@ class LogBudget {
     std::uint64_t suppressed = 0;
   };
 
-  std::map<std::string, Window, std::less<>> windows_;  ///< of seconds that are not told yet
+  /// Every thread that accepts says so five times a second while there are no descriptors.
+  static bool is_lasting(std::string_view event) { return event == "accept_failed"; }
+
+  std::map<std::string, Window, std::less<>> windows_;  ///< of spans that are not told yet
 };
 
 }  // namespace turnpike::server

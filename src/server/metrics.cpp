@@ -197,6 +197,16 @@ void add_connections(Families& families, const ConnectionTotals& totals) {
   add_value(handshakes, totals.handshakes_refused, {label("result", "refused")});
 }
 
+void add_unsent(Families& families, const UnsentTotals& totals) {
+  auto& family =
+      add(families, "send_dropped_total",
+          "Datagrams that were on their way out and did not leave, by why.", MetricType::Counter);
+  add_value(family, totals.full, {label("reason", "full")});
+  add_value(family, totals.refused, {label("reason", "refused")});
+  add_value(family, totals.slow_client, {label("reason", "slow_client")});
+  add_value(family, totals.between_workers, {label("reason", "between_workers")});
+}
+
 void add_users(Families& families, const UserTotals& totals) {
   auto& asked =
       add(families, "users_asked_total",
@@ -248,6 +258,7 @@ void add_server(Families& families, const ServerNumbers& numbers) {
   add_gauge(families, "relay_ports", "Ports for relays, on all addresses.", numbers.relay_ports);
   add_gauge(families, "relay_ports_in_use", "Those taken or promised.", numbers.relay_ports_in_use);
   add_connections(families, numbers.connections);
+  add_unsent(families, numbers.unsent);
   if (numbers.users) add_users(families, *numbers.users);
   if (numbers.certificate_not_after) {
     add_gauge(

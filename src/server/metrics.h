@@ -29,6 +29,14 @@ struct ConnectionTotals {
   std::uint64_t handshakes_refused = 0;   ///< too many of one network, or in all
 };
 
+/// Datagrams that were on their way out and did not leave, over all workers.
+struct UnsentTotals {
+  std::uint64_t full = 0;             ///< the buffer of a socket or a network card
+  std::uint64_t refused = 0;          ///< by the kernel: no route, too big, forbidden
+  std::uint64_t slow_client = 0;      ///< over TCP or TLS, that does not read
+  std::uint64_t between_workers = 0;  ///< the other was too busy to take them
+};
+
 /// How users were found out about that the configuration does not know.
 struct UserTotals {
   std::uint64_t found = 0;
@@ -75,6 +83,7 @@ struct ServerNumbers {
   std::uint64_t relay_ports = 0;
   std::uint64_t relay_ports_in_use = 0;
   ConnectionTotals connections{};
+  UnsentTotals unsent{};
   std::optional<UserTotals> users{};                ///< nothing: all are in the configuration
   std::optional<WallTime> certificate_not_after{};  ///< nothing: there is none
   std::optional<bool> reload_succeeded{};           ///< the last reload; nothing: there was none

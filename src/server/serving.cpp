@@ -70,6 +70,7 @@ void Service::open_store() {
     if (opened) {
       store_lock_.emplace(config_.store.path);
       store_ = std::move(*opened);
+      open_credential_store();
     } else if (!is_default || config_.store.may_have_credentials()) {
       const bool may_pass = opened.error().fault == store::Fault::unavailable;
       throw StartError{opened.error().sentence, may_pass ? exit_unavailable : exit_configuration};
@@ -77,7 +78,16 @@ void Service::open_store() {
   }
   settle_usage();
   credentials_ = std::make_unique<Credentials>(config_.auth, config_.effective_realm(),
-                                               store_.get(), mailboxes_);
+                                               credential_store_.get(), mailboxes_);
+}
+
+/// While another process locks the database, a writer waits for seconds and keeps its connection;
+/// who is looked up to be let in reads through another one, which waits for no writer.
+void Service::open_credential_store() {
+  auto opened = store::open_sqlite(store_location(config_.store, store_environment()),
+                                   store::IfAbsent::fail, store::Check::quick);
+  if (!opened) throw StartError{opened.error().sentence, exit_unavailable};
+  credential_store_ = std::move(*opened);
 }
 
 /// A server before this one may have died.
@@ -93,9 +103,9 @@ void Service::settle_usage() const {
 
 /// Last, for its thread writes to all the others.
 void Service::open_users(Random& random) {
-  users_ =
-      std::make_unique<UserSource>(user_source_settings(config_, random), store_.get(), mailboxes_,
-                                   [this] { credentials_->read_store(net::read_clock().wall); });
+  users_ = std::make_unique<UserSource>(
+      user_source_settings(config_, random), credential_store_.get(), mailboxes_,
+      [this] { credentials_->read_store(net::read_clock().wall); });
 }
 
 void Service::open_signaling() {

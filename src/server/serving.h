@@ -60,10 +60,12 @@ class Service {
   [[nodiscard]] Capacity capacity() const;
   [[nodiscard]] ServerNumbers numbers();
   [[nodiscard]] ConnectionTotals connection_totals() const;
+  [[nodiscard]] UnsentTotals unsent_totals() const;
   void add_dtls_counters(std::vector<LogField>& fields) const;
   void load_certificate();
   void refresh_certificate();
   void open_store();
+  void open_credential_store();
   void settle_usage() const;
   void use_rules(const Config& config);
   void open_users(Random& random);
@@ -82,8 +84,9 @@ class Service {
   ConnectionLimits connections_;
   TlsCredentials tls_;
   std::optional<net::CertificateWatcher> certificate_;
-  std::optional<StoreLock> store_lock_;  // before the store, which it must outlive
-  std::unique_ptr<store::Store> store_;  // null: there is none
+  std::optional<StoreLock> store_lock_;             // before the store, which it must outlive
+  std::unique_ptr<store::Store> store_;             // null: there is none
+  std::unique_ptr<store::Store> credential_store_;  // the same, to read users and secrets from
   std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<SignalingHost> signaling_;  // before the workers, which bring it connections
   std::vector<std::unique_ptr<Worker>> workers_;

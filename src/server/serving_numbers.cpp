@@ -101,6 +101,7 @@ ServerNumbers Service::numbers() {
   numbers.relay_ports = ports * relay_addresses_.size();
   numbers.relay_ports_in_use = numbers.relay_ports - ledger_.free_ports();
   numbers.connections = connection_totals();
+  numbers.unsent = unsent_totals();
   if (users_) {
     const UserSource::Counters& users = users_->counters();
     numbers.users =
@@ -130,6 +131,17 @@ ConnectionTotals Service::connection_totals() const {
     totals.handshakes_refused += streams.refused_rate + dtls.refused_rate;
   }
   totals.http_open = signaling_->open_connections();
+  return totals;
+}
+
+UnsentTotals Service::unsent_totals() const {
+  UnsentTotals totals;
+  for (const auto& worker : workers_) {
+    totals.full += worker->send_stats().dropped_full;
+    totals.refused += worker->send_stats().dropped_error;
+    totals.slow_client += worker->stream_counters().dropped_full;
+    totals.between_workers += worker->lost_mail();
+  }
   return totals;
 }
 

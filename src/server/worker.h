@@ -132,8 +132,9 @@ class Worker {
   /// From any thread.
   [[nodiscard]] const StreamCounters& stream_counters() const { return stream_counters_; }
   [[nodiscard]] const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
-  /// Datagrams for other workers that were too busy to take them.
+  /// Datagrams for other workers that were too busy to take them. From any thread.
   [[nodiscard]] std::uint64_t lost_mail() const { return lost_mail_; }
+  /// From any thread.
   [[nodiscard]] const net::SendStats& send_stats() const { return queue_.stats(); }
 
  private:
@@ -338,7 +339,7 @@ class Worker {
   ReasonCounters counters_{};
   RelaxedCounter turns_;
   StreamCounters stream_counters_;
-  std::uint64_t lost_mail_ = 0;
+  RelaxedCounter lost_mail_;
   Instant relay_warning_after_{};
   bool sends_trains_ = true;
   Coalescer coalescer_;

@@ -72,6 +72,8 @@ describe('A server in a faulty host', { timeout: 60_000 }, () => {
     assert.equal(await relayBetween(...its.clients, 'meanwhile'), 'meanwhile');
     const share = (cpuSeconds(its.server.process.pid) - before[0]) / ((performance.now() - before[1]) / 1000);
     assert.ok(share < 0.25, `${share} of a processor`);
+    const told = its.server.process.log.text.match(/"event":"accept_failed"/g);
+    assert.equal(told.length, 1, 'one line, however often and in however many threads');
     its.faults.set();
     assert.equal((await ask(`http://127.0.0.1:${its.metricsPort}`, { path: '/metrics' })).status, 200);
     for (const connection of connections) connection.destroy();

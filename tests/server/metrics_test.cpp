@@ -87,11 +87,16 @@ TEST_CASE("metrics tell of allocations, volume, users and what is about to run o
   numbers.relay_ports = 100;
   numbers.relay_ports_in_use = 10;
   numbers.connections.handshakes_refused = 11;
+  numbers.unsent = {15, 16, 17, 18};
   numbers.certificate_not_after = WallTime{seconds{1'900'000'000}};
   numbers.started = WallTime{seconds{1'800'000'000}};
   std::string text = metrics_text(rooms, numbers);
   CHECK(has_line(text, R"(turnpike_auth_failures_total{reason="wrong_password"} 3)"));
   CHECK(has_line(text, R"(turnpike_relay_dropped_total{reason="no_permission"} 4)"));
+  CHECK(has_line(text, R"(turnpike_send_dropped_total{reason="full"} 15)"));
+  CHECK(has_line(text, R"(turnpike_send_dropped_total{reason="refused"} 16)"));
+  CHECK(has_line(text, R"(turnpike_send_dropped_total{reason="slow_client"} 17)"));
+  CHECK(has_line(text, R"(turnpike_send_dropped_total{reason="between_workers"} 18)"));
   CHECK(has_line(text, R"(turnpike_allocations{family="ipv6",transport="tls"} 5)"));
   CHECK(has_line(text, R"(turnpike_allocations_total{code="486",transport="udp"} 6)"));
   CHECK(has_line(text, R"(turnpike_allocations_total{code="200",transport="udp"} 12)"));

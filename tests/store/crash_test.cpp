@@ -75,7 +75,7 @@ class Writer {
 }  // namespace
 
 TEST_CASE("whatever was acknowledged survives kill -9 and Ctrl-C at any moment (G12)",
-          "[store][I04]") {
+          "[store][I04][X04]") {
   const StoreFiles files;
   SeededRandom random{20'261'128};
   std::uint32_t acknowledged = 0;  // users 0 to this, without it
@@ -105,7 +105,7 @@ TEST_CASE("whatever was acknowledged survives kill -9 and Ctrl-C at any moment (
 }
 
 TEST_CASE("a write that does not fit fails as a whole, and what was acknowledged stays",
-          "[store]") {
+          "[store][X01]") {
   const StoreFiles files;
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);

@@ -78,7 +78,7 @@ TEST_CASE("a transaction without commit leaves nothing", "[store]") {
   CHECK(numbers.count() == 1);
 }
 
-TEST_CASE("a writer that waits in vain is told so, and a reader does not wait", "[store]") {
+TEST_CASE("a writer that waits in vain is told so, and a reader does not wait", "[store][X02]") {
   Numbers numbers;
   Database other{numbers.path};
   other.run_script("PRAGMA busy_timeout = 0");
@@ -88,7 +88,7 @@ TEST_CASE("a writer that waits in vain is told so, and a reader does not wait", 
   CHECK(rows.next());
 }
 
-TEST_CASE("a full disk is told, and undoes the transaction", "[store]") {
+TEST_CASE("a full disk is told, and undoes the transaction", "[store][X01]") {
   Numbers numbers;
   numbers.database.run_script("PRAGMA max_page_count = 4");
   const auto fill = [&] {

@@ -219,7 +219,7 @@ TEST_CASE("another program's SQLite file is refused and left alone", "[store][I0
   CHECK(read_all(files.path()) == before);
 }
 
-TEST_CASE("a damaged page is found when every page is read", "[store][I09]") {
+TEST_CASE("a damaged page is found when every page is read", "[store][I09][X03]") {
   const StoreFiles files;
   {
     const auto store = files.open();
