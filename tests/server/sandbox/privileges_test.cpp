@@ -35,7 +35,10 @@ const std::string no_capabilities = "0000000000000000";
 const std::string bind_low_ports = "0000000000000400";  // CAP_NET_BIND_SERVICE
 
 TEST_CASE("an account that is not there stops the start", "[server][sandbox]") {
-  if (!is_root()) return WARN("not root: nobody is become");
+  if (!is_root()) {
+    WARN("not root: nobody is become");
+    return;
+  }
   Config::Server config;
   config.user = "no-such-user-here";
   try {
@@ -56,7 +59,10 @@ TEST_CASE("root may stay root, and only root becomes anybody", "[server][sandbox
 }
 
 TEST_CASE("a server that root started becomes its user for good", "[server][sandbox]") {
-  if (!is_root()) return WARN("not root: nobody is become");
+  if (!is_root()) {
+    WARN("not root: nobody is become");
+    return;
+  }
   Config::Server config;
   config.user = "nobody";
   const auto account = account_to_become(config);
@@ -105,7 +111,10 @@ TEST_CASE("nothing of the memory goes to a core dump", "[server][sandbox]") {
 
 TEST_CASE("the quickstart's directory goes to the server's user, and what is root's in it",
           "[server][sandbox]") {
-  if (!is_root()) return WARN("not root: nothing can be given away");
+  if (!is_root()) {
+    WARN("not root: nothing can be given away");
+    return;
+  }
   const ScratchDirectory directory;
   const std::string secret = directory.write("quickstart.secret", "x");
   const std::string foreign = directory.write("foreign", "x");

@@ -108,7 +108,10 @@ TEST_CASE("the filter refuses what the server has no use for", "[server][sandbox
 }
 
 TEST_CASE("a refused call is told of once, by its name", "[server][sandbox]") {
-  if (!can_answer_refused_calls()) return WARN("only the kernel tells of them here");
+  if (!can_answer_refused_calls()) {
+    WARN("only the kernel tells of them here");
+    return;
+  }
   using Names = std::vector<std::string>;
   const auto end = filtered([] {
     Checks check;
