@@ -9,8 +9,8 @@
 FROM debian:12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
       brotli ca-certificates cmake g++ libc6-dev libcli11-dev libcurl4-openssl-dev libexpected-dev \
-      libfmt-dev libhttp-parser-dev libspdlog-dev libsqlite3-dev libssl-dev libtomlplusplus-dev \
-      libutf8proc-dev libwslay-dev ninja-build nlohmann-json3-dev npm pkgconf prometheus-cpp-dev \
+      libfmt-dev libhttp-parser-dev libseccomp-dev libspdlog-dev libsqlite3-dev libssl-dev \
+      libtomlplusplus-dev libutf8proc-dev libwslay-dev ninja-build nlohmann-json3-dev npm pkgconf prometheus-cpp-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

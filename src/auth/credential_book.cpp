@@ -15,7 +15,9 @@ std::string normalised(const std::string& text) { return opaque_string(text).val
 
 CredentialBook::CredentialBook(const CredentialSettings& settings)
     : realm_(normalised(settings.realm)), algorithms_(settings.algorithms) {
-  for (const Secret& secret : settings.secrets) secrets_.push_back(secret.value);
+  for (const Secret& secret : settings.secrets) {
+    secrets_.push_back(secret_bytes(bytes_of(secret.value)));
+  }
   for (const StaticUser& user : settings.users) {
     const std::string name = normalised(user.name);
     const std::string password = normalised(user.password);
@@ -52,7 +54,7 @@ bool CredentialBook::is_revoked(std::string_view username, std::string_view acco
 
 stun::IntegrityKey CredentialBook::time_limited_key(std::size_t index, std::string_view username,
                                                     stun::PasswordAlgorithm algorithm) const {
-  const std::string password = time_limited_password(secrets_.at(index), username);
+  const std::string password = time_limited_password(text_of(secrets_.at(index)), username);
   return stun::IntegrityKey{long_term_key(algorithm, username, realm_, password)};
 }
 

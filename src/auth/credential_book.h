@@ -10,6 +10,7 @@
 
 #include "auth/credentials.h"
 #include "auth/user_answer.h"
+#include "base/secret_memory.h"
 #include "stun/integrity.h"
 
 namespace turnpike::auth {
@@ -91,7 +92,7 @@ class CredentialBook {
 
   std::string realm_;
   std::vector<stun::PasswordAlgorithm> algorithms_;
-  std::vector<std::string> secrets_;
+  std::vector<SecretBytes> secrets_;
   TextMap<UserKeys> users_;
   TextMap<WallTime> revoked_usernames_;  // until when
   TextMap<WallTime> revoked_accounts_;

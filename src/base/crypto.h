@@ -43,11 +43,17 @@ void base64_encode_into(ByteView input, std::span<char> out);
 /// Nothing when `text` is not canonical padded base64.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
 
-/// An HMAC-SHA1 key with both pads already hashed: a MAC costs no key schedule, and a copy is a
-/// plain copy.
+/// An HMAC-SHA1 key with both pads already hashed: a MAC costs no key schedule. A copy is a copy of
+/// its bytes, which are wiped when it goes.
 class HmacSha1Key {
  public:
   explicit HmacSha1Key(ByteView key);
+  HmacSha1Key(const HmacSha1Key&) = default;
+  HmacSha1Key& operator=(const HmacSha1Key&) = default;
+  ~HmacSha1Key() {
+    wipe(inner_);
+    wipe(outer_);
+  }
   /// The MAC over `parts` as if they stood one after another.
   [[nodiscard]] Sha1Digest mac(std::initializer_list<ByteView> parts) const;
 
@@ -61,6 +67,12 @@ class HmacSha1Key {
 class HmacSha256Key {
  public:
   explicit HmacSha256Key(ByteView key);
+  HmacSha256Key(const HmacSha256Key&) = default;
+  HmacSha256Key& operator=(const HmacSha256Key&) = default;
+  ~HmacSha256Key() {
+    wipe(inner_);
+    wipe(outer_);
+  }
   [[nodiscard]] Sha256Digest mac(std::initializer_list<ByteView> parts) const;
 
  private:

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "server/config_parsers.h"
+#include "server/quickstart.h"
 #include "server/service.h"
 
 namespace turnpike::cli {
@@ -52,6 +53,12 @@ int serve(const Options& options, const Io& io) {
   for (const std::string& warning : found.loaded.warnings) io.err << "warning: " << warning << '\n';
   serve_options.config_origin = found.origin;
   serve_options.quickstart = found.quickstart;
+  serve_options.config_files = found.loaded.files;
+  if (found.quickstart) {
+    serve_options.quickstart_directory = server::state_directory(io.environment, io.is_root);
+    serve_options.config_files.push_back(
+        server::quickstart_secret_file(serve_options.quickstart_directory));
+  }
   serve_options.read_again = [&options, &io] { return read_again(options.config, io); };
   serve_options.manager = server::ServiceManagerSettings::from(io.environment, ::getpid());
   return server::run(found.loaded.config, serve_options);

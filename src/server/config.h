@@ -190,6 +190,11 @@ struct Config {
     bool is_default = true;  ///< nobody asked for that socket: the server starts without it too
   };
 
+  struct Server {
+    std::string user;     ///< whom a server becomes that root has started; see account_to_become()
+    bool sandbox = true;  ///< it gives up what it does not need once it serves
+  };
+
   struct Log {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::automatic;
@@ -210,6 +215,7 @@ struct Config {
   Web web;
   Control control;
   Metrics metrics;
+  Server server;
   Log log;
 
   /// What goes into REALM: `realm`, else `domain`, else "turnpike". Never empty (RFC 8489 §14.9).

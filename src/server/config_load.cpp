@@ -29,6 +29,28 @@ void apply(const std::vector<Assignment>& assignments, Config& config, Places& p
   }
 }
 
+/// Appends the files that tables of `assignments` name: `secrets = [{ id = …, file = … }]`.
+void note_files(const std::vector<Assignment>& assignments, std::vector<std::string>& files) {
+  for (const Assignment& assignment : assignments) {
+    if (assignment.value.list() == nullptr) continue;
+    for (const ConfigValue& entry : *assignment.value.list()) {
+      if (entry.table() == nullptr) continue;
+      for (const ConfigMember& member : *entry.table()) {
+        if (member.key != "file" || member.value.text() == nullptr) continue;
+        files.push_back(resolved_path(*member.value.text(), member.value.place));
+      }
+    }
+  }
+}
+
+/// The same for the variables that name one: TURNPIKE__AUTH__HOOK_SECRET_FILE.
+void note_files(const std::map<std::string, std::string>& environment,
+                std::vector<std::string>& files) {
+  for (const auto& [name, text] : environment) {
+    if (name.starts_with("TURNPIKE__") && name.ends_with("_FILE")) files.push_back(text);
+  }
+}
+
 /// The place of whichever of two keys somebody wrote: where to point when they do not go together.
 std::pair<std::string, Place> blamed(const Places& places, const std::string& first,
                                      const std::string& second) {
@@ -389,8 +411,13 @@ ConfigResult load_config(const ConfigSources& sources) {
       return Failure{std::move(errors)};  // no TOML: nothing to add
     sort_by_position(assignments);
     apply(assignments, loaded.config, places, errors);
+    loaded.files.push_back(sources.file->name);
+    note_files(assignments, loaded.files);
   }
-  apply(read_environment(sources.environment, errors), loaded.config, places, errors);
+  const std::vector<Assignment> environment = read_environment(sources.environment, errors);
+  apply(environment, loaded.config, places, errors);
+  note_files(environment, loaded.files);
+  note_files(sources.environment, loaded.files);
   apply(read_settings(sources.settings, errors), loaded.config, places, errors);
 
   add_default_tls(sources, places, loaded.config);

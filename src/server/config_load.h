@@ -37,6 +37,7 @@ struct LoadedConfig {
   Config config;
   std::map<std::string, std::string> origins;  ///< for every key: "default", "turnpike.toml:3", …
   std::vector<std::string> warnings;           ///< accepted, but worth a line in the log
+  std::vector<std::string> files;              ///< that were read: its own, and those with secrets
 };
 
 using ConfigResult = Result<LoadedConfig, std::vector<ConfigError>>;

@@ -194,12 +194,6 @@ class TextMembers {
   bool is_valid_ = false;
 };
 
-/// `file` as written in the configuration at `place`: relative to the configuration file.
-std::string resolved_path(const std::string& file, const Place& place) {
-  if (place.kind != Place::Kind::file) return file;
-  return (std::filesystem::path{place.name}.parent_path() / file).string();
-}
-
 /// The text of a secret, from `value` or from `file`.
 std::optional<std::string> secret_text(const ConfigMember* value, const ConfigMember* file,
                                        KeyProblems& problems) {
@@ -616,7 +610,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
 
 // --- The table -----------------------------------------------------------------------------------
 
-const std::array<ConfigKey, 73> keys{{
+const std::array<ConfigKey, 75> keys{{
     {.path = "domain",
      .type = ConfigType::text,
      .example = R"("turn.example.com")",
@@ -1319,6 +1313,28 @@ const std::array<ConfigKey, 73> keys{{
          [](const Config& config) {
            return shown(config.metrics.listen ? config.metrics.listen->to_string() : "");
          }},
+    {.path = "server.user",
+     .type = ConfigType::text,
+     .example = R"("turnpike")",
+     .meaning = "Whom a server becomes that root has started; empty: \"turnpike\" where there is "
+                "such a user; \"root\": it stays root, without root's capabilities.",
+     .apply =
+         [](Config& config, const ConfigValue& value, KeyProblems& problems) {
+           if (value.text() == nullptr) return wrong_type(value, "text", problems);
+           config.server.user = *value.text();
+         },
+     .show = [](const Config& config) { return shown(config.server.user); }},
+    {.path = "server.sandbox",
+     .type = ConfigType::boolean,
+     .example = "false",
+     .meaning = "Once it serves the server keeps no capabilities and reaches no files, ports and "
+                "system calls but those it needs; false: for debugging.",
+     .apply = [](Config& config, const ConfigValue& value,
+                 KeyProblems& problems) { read_boolean(value, problems, config.server.sandbox); },
+     .show =
+         [](const Config& config) {
+           return ConfigValue{config.server.sandbox, {}};
+         }},
     {.path = "log.level",
      .type = ConfigType::text,
      .example = R"("info")",
@@ -1373,6 +1389,11 @@ std::string ConfigError::to_string() const {
   text += problem;
   if (!remedy.empty()) text += "; " + remedy;
   return text;
+}
+
+std::string resolved_path(const std::string& file, const Place& place) {
+  if (place.kind != Place::Kind::file) return file;
+  return (std::filesystem::path{place.name}.parent_path() / file).string();
 }
 
 std::span<const ConfigKey> config_keys() { return keys; }

@@ -86,6 +86,9 @@ struct ConfigKey {
 [[nodiscard]] std::string nearest_of(std::string_view typed,
                                      std::span<const std::string_view> candidates);
 
+/// `file` as written in the configuration at `place`: relative to the configuration file.
+[[nodiscard]] std::string resolved_path(const std::string& file, const Place& place);
+
 /// Reads a shared secret or the like from a file: at most 64 KiB, line breaks at the end taken off,
 /// and nobody but owner and group may read it, nobody but the owner write it (HOSTILE C03).
 [[nodiscard]] Parsed<std::string> read_secret_file(const std::string& path);

@@ -22,7 +22,7 @@
 namespace turnpike::server {
 namespace {
 
-constexpr std::size_t queue_lines = 8192;
+constexpr std::size_t max_queued_lines = 8192;
 constexpr std::size_t max_value_bytes = 256;
 constexpr const char* logger_name = "turnpike";
 
@@ -227,10 +227,7 @@ LogStyle log_style(LogFormat format, bool is_terminal, bool is_journal) {
 Log::Log(const Config::Log& config) {
   const LogStyle style =
       log_style(config.format, ::isatty(STDERR_FILENO) == 1, stderr_is_journal());
-  spdlog::init_thread_pool(queue_lines, 1);
-  auto logger =
-      std::make_shared<spdlog::async_logger>(logger_name, sink_for(style), spdlog::thread_pool(),
-                                             spdlog::async_overflow_policy::overrun_oldest);
+  auto logger = std::make_shared<spdlog::logger>(logger_name, sink_for(style));
   logger->set_level(spdlog_level(config.level));
   logger->set_formatter(formatter_for(style));
   logger->flush_on(
@@ -243,6 +240,17 @@ Log::~Log() {
     write_suppressed(warnings().budget.take_suppressed(Instant::max()));
   open_log() = {};
   spdlog::shutdown();  // waits until the queue is written
+}
+
+void Log::queue_lines() {
+  spdlog::init_thread_pool(max_queued_lines, 1);
+  const spdlog::logger& before = *open_log().logger;
+  auto logger = std::make_shared<spdlog::async_logger>(
+      logger_name, before.sinks().begin(), before.sinks().end(), spdlog::thread_pool(),
+      spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_level(before.level());
+  logger->flush_on(before.flush_level());
+  open_log().logger = std::move(logger);
 }
 
 void set_log_level(LogLevel level) {

@@ -58,14 +58,18 @@ enum class LogStyle : std::uint8_t {
 /// Starts the log, and with the last line written out ends it again. One at a time, made by main()
 /// before there are threads. Without one, log_event() does nothing.
 ///
-/// Lines are queued and written by a thread of their own: a reader of stderr that has stopped must
-/// not stop the relay. When the queue is full the oldest lines are lost.
+/// At first lines are written at once, for there are no threads yet, as the sandbox wants it.
 class Log {
  public:
   explicit Log(const Config::Log& config);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
+
+  /// From now on lines are queued and written by a thread of their own: a reader of stderr that has
+  /// stopped must not stop the relay. When the queue is full the oldest lines are lost. Call it
+  /// before there are other threads.
+  void queue_lines();
 };
 
 /// Events below `level` are not written from now on. Any thread.

@@ -162,7 +162,7 @@ Result<std::string, std::string> quickstart_secret(const std::string& state_dir)
   if (const auto error = create_private_directory(state_dir))
     return failed(state_dir, error.message());
 
-  const std::string path = state_dir + "/quickstart.secret";
+  const std::string path = quickstart_secret_file(state_dir);
   const int error = create_private_file(path, random_hex(32) + "\n");
   if (error != 0 && error != EEXIST) return failed(path, system_message(error));
   auto secret = read_secret_file(path);
@@ -170,6 +170,10 @@ Result<std::string, std::string> quickstart_secret(const std::string& state_dir)
   if (secret) return std::move(*secret);
   return Failure{fmt::format("{}: {}; {}, or remove the file to get a new one", path,
                              secret.error().problem, secret.error().remedy)};
+}
+
+std::string quickstart_secret_file(const std::string& state_dir) {
+  return state_dir + "/quickstart.secret";
 }
 
 std::string quickstart_socket(const std::string& state_dir) { return state_dir + "/control.sock"; }

@@ -27,6 +27,9 @@ namespace turnpike::server {
 /// Error: one sentence that names the file and the remedy.
 [[nodiscard]] Result<std::string, std::string> quickstart_secret(const std::string& state_dir);
 
+/// Where the secret is that quickstart_secret() makes.
+[[nodiscard]] std::string quickstart_secret_file(const std::string& state_dir);
+
 /// Where the control socket of a quickstart server is.
 [[nodiscard]] std::string quickstart_socket(const std::string& state_dir);
 

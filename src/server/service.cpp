@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <system_error>
@@ -12,9 +14,13 @@
 #include "net/clock.h"
 #include "server/log.h"
 #include "server/quickstart.h"
+#include "server/sandbox/privileges.h"
+#include "server/sandbox/refused_calls.h"
+#include "server/sandbox/sandbox.h"
 #include "server/service_settings.h"
 #include "server/serving.h"
 #include "server/start_error.h"
+#include "server/store_location.h"
 
 namespace turnpike::server {
 namespace {
@@ -25,12 +31,6 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// Passwords' keys and secrets are in memory, and what a crash writes lies about (HOSTILE.md I08).
-void forbid_core_dumps() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
 }
 
 /// SIGINT, SIGTERM, SIGHUP and SIGUSR1, kept from all threads and waited for by one.
@@ -53,6 +53,18 @@ class StopSignals {
   sigset_t set_{};
 };
 
+/// What a reload that is refused may be about besides what it says.
+void add_sandbox_hint(std::vector<std::string>& errors, bool is_confined) {
+  const std::string denied = std::generic_category().message(EACCES);
+  const auto names_it = [&](const std::string& error) {
+    return error.find(denied) != std::string::npos;
+  };
+  if (!is_confined || !std::any_of(errors.begin(), errors.end(), names_it)) return;
+  errors.emplace_back(
+      "a running server reads only from the directories that its configuration named at the start "
+      "(server.sandbox): a file in another one needs a restart");
+}
+
 /// Reads the configuration again and has `service` take it up.
 ReloadReport reload(Service& service, const ServeOptions& options, const Config& start) {
   auto read = options.read_again();
@@ -62,6 +74,7 @@ ReloadReport reload(Service& service, const ServeOptions& options, const Config&
   } else {
     report.errors = std::move(read.error());
   }
+  add_sandbox_hint(report.errors, start.server.sandbox && can_confine());
   service.note_reload(report.succeeded());
   for (const std::string& error : report.errors) {
     log_event(LogLevel::error, "reload_failed", {{"reason", error}});
@@ -72,6 +85,55 @@ ReloadReport reload(Service& service, const ServeOptions& options, const Config&
              {"needs_restart", fmt::format("{}", fmt::join(report.needs_restart, ","))}});
   return report;
 }
+
+/// From root to the account that the configuration names.
+void leave_root(const Config& config, const ServeOptions& options) {
+  const auto account = account_to_become(config.server);
+  if (!account) return;
+  if (options.quickstart) hand_over(options.quickstart_directory, *account);
+  become(*account);
+  const auto read = options.read_again();
+  if (read) return;
+  throw StartError{fmt::format("as user {}, whom the server has become (server.user): {}",
+                               account->name, read.error().front()),
+                   exit_configuration};
+}
+
+/// After everything is open that takes more, and before there are threads.
+void confine_process(const Config& config, const ServeOptions& options) {
+  if (::geteuid() == 0) {
+    log_event(LogLevel::warn, "runs_as_root",
+              {{"remedy", "make a user for it and name it in server.user"}});
+  }
+  if (!config.server.sandbox || !can_confine()) {
+    log_event(LogLevel::warn, "not_confined",
+              {{"why", config.server.sandbox ? "built with a sanitizer" : "server.sandbox"}});
+    return;
+  }
+  SandboxSurroundings around{options.config_files, {}, options.manager.socket};
+  if (!config.store.path.empty()) {
+    around.store_key_file = store_location(config.store, store_environment()).key_file;
+  }
+  const SandboxReport report = confine(plan_sandbox(config, around));
+  log_event(LogLevel::info, "confined",
+            {{"user_id", ::geteuid()},
+             {"capabilities", report.capabilities},
+             {"files", report.files},
+             {"system_calls", report.system_calls}});
+}
+
+/// Each once: what a library does that the filter did not expect.
+void tell_of_refused_calls() {
+  for (const std::string& call : newly_refused_calls()) {
+    log_event(LogLevel::warn, "call_refused",
+              {{"call", call}, {"remedy", "please report it; server.sandbox = false allows it"}});
+  }
+}
+
+/// Those of a start that failed, or of the end.
+struct LastRefusedCalls {
+  ~LastRefusedCalls() { tell_of_refused_calls(); }
+};
 
 /// Tells the service manager often enough that the service is alive, as long as it is.
 class Heartbeat {
@@ -105,14 +167,19 @@ class Heartbeat {
 
 int run(const Config& configured, const ServeOptions& options) {
   const StopSignals signals;  // before there are threads, which inherit the mask
-  const Log log{configured.log};
+  Log log{configured.log};
+  const LastRefusedCalls last;
   raise_descriptor_limit();
-  forbid_core_dumps();
   const Config config = with_secret_for_rooms(configured);
   try {
+    leave_root(config, options);
+    forbid_core_dumps();  // after it: the kernel sets "dumpable" anew with the user
     Service service{config, options};
+    service.bind();
+    confine_process(config, options);
+    log.queue_lines();
     service.open();
-    if (options.quickstart) {  // before the log, whose thread would write in between
+    if (options.quickstart) {  // before the threads, whose lines would come in between
       std::fputs(quickstart_banner(config, net::read_clock().wall).c_str(), stdout);
       std::fflush(stdout);
     }
@@ -133,6 +200,7 @@ int run(const Config& configured, const ServeOptions& options) {
       }
       heartbeat.tick(service);
       service.on_time();
+      tell_of_refused_calls();
     }
     log_event(LogLevel::info, "stopping", {{"signal", *signal}});
     service.reload_desk().close();

@@ -19,6 +19,9 @@ struct ServeOptions {
   std::vector<IpPrefix> insecure_allow_peers;
   /// For the log: the file's name, "quickstart", or "environment".
   std::string config_origin;
+  /// What `read_again` reads, and the directory that the quickstart made; for the sandbox.
+  std::vector<std::string> config_files{};
+  std::string quickstart_directory{};
   /// Reads the configuration again, for a reload; every sentence of what is wrong with it.
   std::function<Result<Config, std::vector<std::string>>()> read_again;
   /// Who is told that the server is ready, alive and stopping.

@@ -24,11 +24,18 @@ Service::Service(const Config& config, const ServeOptions& options)
       running_(config),
       connections_(config.limits.tcp_connections_per_address) {}
 
-void Service::open() {
+void Service::bind() {
   check_addresses(config_, relay_addresses_);
   load_certificate();
   check_listeners(listen_);
   open_store();
+  bound_.http = {open_http(config_), open_metrics(config_), open_control(config_)};
+  for (unsigned i = 0; i < worker_count(); ++i) {
+    bound_.workers.push_back(open_listeners(listen_, worker_count()));
+  }
+}
+
+void Service::open() {
   open_signaling();
   SecureRandom random;
   turn::Server::Settings settings = server_settings(config_, listen_, random);
@@ -53,8 +60,7 @@ void Service::open() {
   }
   for (unsigned i = 0; i < worker_count(); ++i) {
     settings.worker = turn::WorkerId{static_cast<std::uint8_t>(i)};
-    workers_.push_back(
-        std::make_unique<Worker>(settings, shared, open_listeners(listen_, worker_count())));
+    workers_.push_back(std::make_unique<Worker>(settings, shared, std::move(bound_.workers[i])));
   }
   if (settings.authentication.asks_for_users) open_users(random);
 }
@@ -121,10 +127,8 @@ void Service::open_signaling() {
   SignalingHost::Surroundings surroundings{connections_, mailboxes_, store_.get(),
                                            std::move(hooks)};
   for (const Listener& listener : listen_) surroundings.listeners.push_back(described(listener));
-  signaling_ = std::make_unique<SignalingHost>(
-      config_,
-      SignalingHost::Listeners{open_http(config_), open_metrics(config_), open_control(config_)},
-      std::move(surroundings));
+  signaling_ =
+      std::make_unique<SignalingHost>(config_, std::move(bound_.http), std::move(surroundings));
   signaling_->use(credentials_->for_rooms());
   credentials_->watch([this](const RoomCredentials& rooms) { signaling_->use(rooms); });
 }

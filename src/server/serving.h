@@ -24,13 +24,17 @@
 
 namespace turnpike::server {
 
-/// Everything the workers share, and the workers. Nothing runs before start().
+/// Everything the workers share, and the workers: bind(), open(), start(), stop(). No packet is
+/// looked at before start().
 class Service {
  public:
   /// The arguments must outlive it.
   Service(const Config& config, const ServeOptions& options);
 
-  /// Binds all sockets. Throws StartError.
+  /// Binds all sockets, and opens certificates and store: what the sandbox will not let be done
+  /// later. Throws StartError.
+  void bind();
+  /// Makes everything that serves, some of it with threads of its own. Throws StartError.
   void open();
   void start();
   /// True when all threads have made progress since the last true.
@@ -89,6 +93,12 @@ class Service {
   std::unique_ptr<store::Store> credential_store_;  // the same, to read users and secrets from
   std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<SignalingHost> signaling_;  // before the workers, which bring it connections
+  /// What bind() leaves for open().
+  struct Bound {
+    SignalingHost::Listeners http;
+    std::vector<WorkerListeners> workers;
+  };
+  Bound bound_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<UserSource> users_;  // after the workers: it wakes them
   std::vector<std::thread> threads_;

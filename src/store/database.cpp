@@ -17,6 +17,7 @@ constexpr const char* settings = R"(
   PRAGMA trusted_schema = OFF;
   PRAGMA cell_size_check = ON;
   PRAGMA secure_delete = ON;
+  PRAGMA temp_store = MEMORY;
 )";
 
 Fault fault_of(int code) {

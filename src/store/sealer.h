@@ -7,6 +7,7 @@
 
 #include "base/crypto.h"
 #include "base/crypto_aead.h"
+#include "base/secret_memory.h"
 
 namespace turnpike::store {
 
@@ -19,17 +20,16 @@ struct Place {
 class Sealer {
  public:
   explicit Sealer(const AeadKey& key) : key_(key) {}
-  ~Sealer() { wipe(key_); }
   Sealer(const Sealer&) = delete;
   Sealer& operator=(const Sealer&) = delete;
 
   [[nodiscard]] std::vector<std::uint8_t> seal(const Place& place, ByteView plain) {
-    return aead_seal(key_, plain, bytes_of(context_of(place)), random_);
+    return aead_seal(*key_, plain, bytes_of(context_of(place)), random_);
   }
   /// Nothing when it was not sealed with this key for this place.
   [[nodiscard]] std::optional<std::vector<std::uint8_t>> open(const Place& place,
                                                               ByteView sealed) const {
-    return aead_open(key_, sealed, bytes_of(context_of(place)));
+    return aead_open(*key_, sealed, bytes_of(context_of(place)));
   }
 
  private:
@@ -40,7 +40,7 @@ class Sealer {
     return context;
   }
 
-  AeadKey key_;
+  SecretBox<AeadKey> key_;
   SecureRandom random_;
 };
 

@@ -174,8 +174,9 @@ describe('A certificate that a reload exchanges [L12]', { timeout: 60_000 }, () 
   let first;
   let second;
   before(explained(async () => {
-    [first, second] = await Promise.all(['first', 'second'].map(async (name) => {
-      await mkdir(path.join(directory, name));
+    // The sandbox lets a server read what is below the directories that it was started with.
+    [first, second] = await Promise.all(['first', 'first/second'].map(async (name) => {
+      await mkdir(path.join(directory, name), { recursive: true });
       return makeCertificate(path.join(directory, name));
     }));
     server = await startReloadable({ tls: first, users: ['alice'] });

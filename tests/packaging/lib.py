@@ -43,7 +43,8 @@ class Server:
             systemd.settimeout(30)
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--config", str(self.config), *(f"--set={one}" for one in settings)],
-                env={**os.environ, "NOTIFY_SOCKET": systemd.getsockname()},
+                env={**os.environ, "NOTIFY_SOCKET": systemd.getsockname(),
+                     "TURNPIKE__SERVER__USER": "root"},  # whose files these are
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while b"READY=1" not in systemd.recv(4096):
                 pass

@@ -60,6 +60,7 @@ CONFINED = [
     (r"<asio[./]", r"(net|server|cli)/.*", "Asio is used only in net, server and cli"),
     (r"<spdlog/", r"(server|cli)/.*", "spdlog is used only in server and cli"),
     (r"<sqlite3\.h", r"store/.*", "SQLite is used only in src/store"),
+    (r"<seccomp\.h", r"server/sandbox/.*", "libseccomp is used only in src/server/sandbox"),
     (r"<curl/", r"server/(webhooks|http_poster)[^/]*|cli/control_client[^/]*",
      "libcurl is used only in src/server/webhooks*, src/server/http_poster* and src/cli/control_client*"),
 ]

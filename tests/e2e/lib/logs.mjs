@@ -24,6 +24,15 @@ function printLogs() {
   }
 }
 
+// A server that was refused what it needs goes on, and so might the test: the file fails all the same.
+process.on('exit', () => {
+  const refused = logs.filter(({ log }) => log.text.includes('call_refused'));
+  if (refused.length === 0) return;
+  printLogs();
+  console.error(`the sandbox has refused a system call: ${refused.map(({ name }) => name).join(', ')}`);
+  process.exitCode = 1;
+});
+
 /// Wraps a test or hook so that its failure prints the logs.
 export function explained(body) {
   return async (context) => {
