@@ -204,7 +204,9 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
                            Effects& effects) {
   // RFC 8489 §6.3: a method that is not supported is silence, not an error.
   if (!is_served_request(message.method())) return Reason::dropped_method;
-  if (is_unanswerable(flow.tuple)) return Reason::dropped_source;
+  if (is_unanswerable(flow.tuple.client, flow.tuple.transport, ledger_.live_relays())) {
+    return Reason::dropped_source;
+  }
   if (message.method() == Method::binding) return on_binding(flow, message, now, effects);
 
   on_deadline(now, effects);  // what has run out must not be found
@@ -372,16 +374,6 @@ void Server::finish(const Request& request, stun::MessageBuilder& response, std:
 void Server::succeed(const Request& request) {
   auto response = begin_success(request.message);
   finish(request, response);
-}
-
-/// Sources that would make a loop or an amplifier of us: tunnels that RFC 8656 §21.4 excludes, our
-/// own relays, and ports on which a stray datagram is answered by another (HOSTILE.md P07, M08).
-bool Server::is_unanswerable(const FiveTuple& tuple) const {
-  const Endpoint& client = tuple.client;
-  if (is_forbidden_source(client.address)) return true;
-  if (is_stream(tuple.transport)) return false;  // whoever completed a connection is who he says
-  if (ledger_.live_relays().contains(client)) return true;
-  return !proves_address(tuple.transport) && is_reflector_port(client.port);
 }
 
 }  // namespace turnpike::turn

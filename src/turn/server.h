@@ -249,7 +249,6 @@ class Server {
   void finish(const Request& request, stun::MessageBuilder& response,
               std::uint16_t code = success_code);
   void succeed(const Request& request);
-  [[nodiscard]] bool is_unanswerable(const FiveTuple& tuple) const;
 
   // binding.cpp
   Reason on_binding(const ClientFlow& flow, const stun::MessageView& message, Now now,
