@@ -300,13 +300,15 @@ void Server::on_client_gone(const FiveTuple& tuple, Now now, Effects& effects) {
   end_allocation(*allocation, CloseReason::client_gone, now, effects);
 }
 
+/// Only who may have forged his address needs one.
+bool Server::has_challenge_budget(const ClientFlow& flow, Instant now) {
+  return proves_address(flow.tuple.transport) || challenges_.spend(flow.tuple.client.address, now);
+}
+
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
                     Now now, Effects& effects) {
   if (denial == auth::Denial::throttled) return reason_of(denial);
-  const bool is_spoofable = !proves_address(flow.tuple.transport);
-  if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
-    return Reason::dropped_challenge_budget;
-  }
+  if (!has_challenge_budget(flow, now.instant)) return Reason::dropped_challenge_budget;
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
   const ErrorCode code = auth::error_code_of(denial);
   response.put_error_code(code);
@@ -328,11 +330,7 @@ Reason Server::refuse(const Request& request, ErrorCode code) {
 }
 
 Reason Server::refuse_stranger(const ClientFlow& flow, const stun::MessageView& message,
-                               ErrorCode code, Now now, Effects& effects) {
-  const bool is_spoofable = !proves_address(flow.tuple.transport);
-  if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
-    return Reason::dropped_challenge_budget;
-  }
+                               ErrorCode code, Effects& effects) {
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
   response.put_error_code(code);
   if (message.has_fingerprint()) response.put_fingerprint();

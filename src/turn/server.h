@@ -237,9 +237,11 @@ class Server {
   Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
               Now now, Effects& effects);
   Reason refuse(const Request& request, stun::ErrorCode code);
-  /// To a sender that is not known: within the budget, and not signed.
+  /// Takes one answer to a sender that is not known out of his network's budget.
+  [[nodiscard]] bool has_challenge_budget(const ClientFlow& flow, Instant now);
+  /// To a sender that is not known: not signed. Precondition: has_challenge_budget().
   Reason refuse_stranger(const ClientFlow& flow, const stun::MessageView& message,
-                         stun::ErrorCode code, Now now, Effects& effects);
+                         stun::ErrorCode code, Effects& effects);
   Reason refuse_unknown_attributes(const Request& request);
   /// 420 with the first few unknown attributes, up to where the signature would stand.
   [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message,
