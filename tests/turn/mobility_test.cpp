@@ -542,6 +542,20 @@ TEST_CASE("a repeated Refresh after a lost connection is no way around the new t
   CHECK(journey.peer_reaches() == cafe_address);
 }
 
+TEST_CASE("no allocation moves to where a relay of this server is: that would be a loop",
+          "[turn][rfc8656-21.1.7][P07][c66]") {
+  World world{mobile(2)};
+  Journey journey{world};
+  auto bob = world.client(train_address);
+  REQUIRE(bob.is("bob", "builder").allocate().code() == ok);
+  for (std::uint8_t worker = 0; worker < 2; ++worker) {
+    auto relayed = world.client(bob.relayed().to_string()).at(worker);
+    const Reply reply = relayed.request_once(Method::refresh, with_ticket(journey.ticket));
+    CHECK(reply.reason == Reason::dropped_source);
+  }
+  CHECK(journey.peer_reaches() == home_address);
+}
+
 // --- Between workers -----------------------------------------------------------------------------
 
 TEST_CASE("a client moves to another worker and is served as before", "[turn][c66]") {
