@@ -11,11 +11,6 @@ constexpr milliseconds timer_step{20};  // OpenSSL's timers are that inexact
 constexpr std::size_t message_memory_bytes = 128 * 1024;
 constexpr std::uint8_t content_handshake = 22;
 
-/// A HelloVerifyRequest goes to whoever the source address names, as any answer over UDP does.
-bool is_answerable(const Endpoint& client) {
-  return !turn::is_forbidden_source(client.address) && !turn::is_reflector_port(client.port);
-}
-
 /// Of a session whose client begins anew: does the datagram belong to the new handshake?
 bool is_of_handshake(ByteView datagram) {
   if (datagram.size() < 5) return false;
@@ -25,10 +20,11 @@ bool is_of_handshake(ByteView datagram) {
 }  // namespace
 
 DtlsSessions::DtlsSessions(const Settings& settings, const TlsCredentials& credentials,
-                           ConnectionLimits& connections, HandshakeBudget& handshakes,
-                           Random& random)
+                           const turn::LiveRelays& relays, ConnectionLimits& connections,
+                           HandshakeBudget& handshakes, Random& random)
     : settings_(settings),
       credentials_(credentials),
+      relays_(relays),
       connections_(connections),
       handshakes_(handshakes),
       listener_(random),
@@ -77,7 +73,8 @@ DtlsSessions::Slot DtlsSessions::addressee(Slot slot, ByteView datagram) const {
 
 void DtlsSessions::on_hello(const FiveTuple& tuple, turn::ListenerId listener, ByteView datagram,
                             Instant now) {
-  if (!is_answerable(tuple.client)) {
+  // A HelloVerifyRequest goes to whoever the source address names, as any answer over UDP does.
+  if (turn::is_unanswerable(tuple.client, Transport::udp, relays_)) {
     ++counters_.dropped_stray;
     return;
   }

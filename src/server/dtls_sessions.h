@@ -15,6 +15,7 @@
 #include "server/tls_credentials.h"
 #include "turn/effects.h"
 #include "turn/flow_table.h"
+#include "turn/live_relays.h"
 
 namespace turnpike::server {
 
@@ -52,9 +53,10 @@ class DtlsSessions {
     std::size_t half_open_max = 1024;
   };
 
-  /// The references must outlive the table.
+  /// The references must outlive the table. `relays`: those of this server, where no client is.
   DtlsSessions(const Settings& settings, const TlsCredentials& credentials,
-               ConnectionLimits& connections, HandshakeBudget& handshakes, Random& random);
+               const turn::LiveRelays& relays, ConnectionLimits& connections,
+               HandshakeBudget& handshakes, Random& random);
 
   /// What a datagram has led to. The messages are to be handled before the end, and the end of the
   /// replaced session before either.
@@ -129,6 +131,7 @@ class DtlsSessions {
 
   Settings settings_;
   const TlsCredentials& credentials_;
+  const turn::LiveRelays& relays_;
   ConnectionLimits& connections_;
   HandshakeBudget& handshakes_;
   net::DtlsListener listener_;

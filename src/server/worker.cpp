@@ -26,8 +26,8 @@ Worker::Worker(const turn::Server::Settings& settings, const WorkerShared& share
       shared_(shared),
       listeners_(std::move(listeners)),
       handshakes_(shared.handshakes, HashSeed{random_.next_u64()}),
-      dtls_({.idle_timeout = shared.unauthenticated_timeout}, shared_.tls, shared_.connections,
-            handshakes_, random_),
+      dtls_({.idle_timeout = shared.unauthenticated_timeout}, shared_.tls,
+            shared_.ledger.live_relays(), shared_.connections, handshakes_, random_),
       outboxes_(shared.mailboxes.size()),
       claims_(0, TupleHash{HashSeed{random_.next_u64()}}),
       coalescer_(shared.longest_nap) {

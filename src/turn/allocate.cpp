@@ -44,6 +44,13 @@ Reason Server::on_allocate(const Request& request) {
 
   // Step 10: quota, by user and by network.
   const auto& principal = request.principal;
+  const bool may_have_pair =
+      plan->wish != PortWish::even_and_next ||
+      ledger_.may_reserve(principal.account, max_allocations_of(principal), request.now.instant);
+  if (!may_have_pair) {
+    note_rejection(QuotaScope::user);
+    return refuse(request, ErrorCode::allocation_quota_reached);
+  }
   const NetworkId network = network_of(request.flow.tuple.client.address);
   switch (ledger_.charge(principal.account, network, max_allocations_of(principal),
                          request.now.instant)) {

@@ -120,6 +120,16 @@ std::uint64_t Ledger::reserve(PortLease lease, std::string_view account, Random&
   return token;
 }
 
+bool Ledger::may_reserve(std::string_view account, std::optional<std::uint32_t> max_of_user,
+                         Instant now) {
+  const std::lock_guard lock{mutex_};
+  drop_expired_reservations(now);
+  const std::uint32_t user_max = max_of_user.value_or(limits_.max_allocations_per_user);
+  const auto held = std::count_if(reservations_.begin(), reservations_.end(),
+                                  [&](const auto& each) { return each.second.account == account; });
+  return user_max == 0 || held < std::int64_t{user_max};
+}
+
 bool Ledger::has_reservation(std::uint64_t token, std::string_view account, Instant now) {
   const std::lock_guard lock{mutex_};
   drop_expired_reservations(now);

@@ -89,6 +89,10 @@ class Ledger {
   /// Holds `lease` for `account` and returns the token that redeems it.
   [[nodiscard]] std::uint64_t reserve(PortLease lease, std::string_view account, Random& random,
                                       Instant now);
+  /// May `account` have one more? As many as allocations: they are taken out of the same ports.
+  /// `max_of_user`: as for charge().
+  [[nodiscard]] bool may_reserve(std::string_view account, std::optional<std::uint32_t> max_of_user,
+                                 Instant now);
   /// Is there a reservation `token` of `account`?
   [[nodiscard]] bool has_reservation(std::uint64_t token, std::string_view account, Instant now);
   /// Turns a reservation into a lease. Works once.

@@ -28,27 +28,30 @@ bool Server::is_move(const stun::MessageView& message) const {
          message.method() == stun::Method::refresh && message.has(AttributeType::mobility_ticket);
 }
 
-/// §3.2.2, in its order: the ticket, the five-tuple it belongs to, then whether the user is the
-/// same. What is missing for authentication at all, or has gone stale, comes before.
+/// Answered in the order of §3.2.2: the ticket, the five-tuple it belongs to, then whether the user
+/// is the same. What is missing for authentication at all, or has gone stale, comes before. The
+/// ticket is opened only once the sender is known, or for an answer to a stranger that he gets.
 Handled Server::on_move(const ClientFlow& flow, const stun::MessageView& message, Now now,
                         Effects& effects) {
-  const auto value = message.find(AttributeType::mobility_ticket);
-  const auto claim = read_ticket(flow, *value, now.instant);
-  const bool is_upkeep = claim.has_value();
+  const ByteView value = *message.find(AttributeType::mobility_ticket);
+  constexpr bool is_upkeep = true;
   const auto verdict =
       authenticator_.check(message, flow.tuple.client, now, expiry_rule(is_upkeep));
   if (const auto* denial = std::get_if<auth::Denial>(&verdict)) {
     const bool is_wrong_integrity =
         *denial == auth::Denial::wrong_password || *denial == auth::Denial::unknown_user;
     if (!is_wrong_integrity) return deny(flow, message, *denial, now, effects);
+    if (!has_challenge_budget(flow, now.instant)) return Reason::dropped_challenge_budget;
+    const auto claim = read_ticket(flow, value, now.instant);
     const ErrorCode code = claim ? ErrorCode::wrong_credentials : claim.error();
-    return refuse_stranger(flow, message, code, now, effects);
+    return refuse_stranger(flow, message, code, effects);
   }
   if (const auto* wanted = std::get_if<auth::UserWanted>(&verdict)) {
     return park(flow, message, *wanted, effects);
   }
   const Request request{message, flow, std::get<auth::Principal>(verdict), now, effects};
   if (has_unknown_attribute(message)) return refuse_unknown_attributes(request);
+  const auto claim = read_ticket(flow, value, now.instant);
   if (!claim) return refuse(request, claim.error());
   if (claim->allocation == nullptr) return move_abroad(request, claim->home);
   return move_here(request, *claim);

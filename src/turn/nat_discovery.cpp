@@ -102,7 +102,7 @@ Reason Server::on_discovery(const ClientFlow& flow, const stun::MessageView& mes
 bool Server::is_bad_target(const ClientFlow& flow, const Endpoint& to) const {
   constexpr std::uint16_t first_user_port = 1024;
   if (to == flow.tuple.client) return false;
-  return to.port < first_user_port || is_unanswerable({to, flow.tuple.server, Transport::udp});
+  return to.port < first_user_port || is_unanswerable(to, Transport::udp, ledger_.live_relays());
 }
 
 }  // namespace turnpike::turn

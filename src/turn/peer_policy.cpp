@@ -219,4 +219,11 @@ bool is_reflector_port(std::uint16_t port) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
 
+bool is_unanswerable(const Endpoint& client, Transport transport, const LiveRelays& live) {
+  if (is_forbidden_source(client.address)) return true;
+  if (is_stream(transport)) return false;
+  if (live.contains(client)) return true;
+  return !proves_address(transport) && is_reflector_port(client.port);
+}
+
 }  // namespace turnpike::turn

@@ -102,4 +102,11 @@ class PeerPolicy {
 /// M08): echo, chargen, DNS, NTP, SSDP, memcached and the like, and port 0.
 [[nodiscard]] bool is_reflector_port(std::uint16_t port);
 
+/// True for a client that must get no answer, which would make a loop or an amplifier of us: on a
+/// tunnel that RFC 8656 §21.4 excludes, at one of our own relays (`live`), or at a reflector's port
+/// (HOSTILE.md P07, M08). Of a stream only the first: whoever completed a connection is who he
+/// says.
+[[nodiscard]] bool is_unanswerable(const Endpoint& client, Transport transport,
+                                   const LiveRelays& live);
+
 }  // namespace turnpike::turn

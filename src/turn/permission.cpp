@@ -10,14 +10,17 @@ using stun::ErrorCode;
 
 namespace {
 
-/// The peers' addresses; nothing when there is none or one of them is malformed.
-std::optional<std::vector<IpAddress>> read_peers(const stun::MessageView& message) {
+/// The peers' addresses, each once; nothing when there is none or one of them is malformed. Of more
+/// than `max` one is enough to tell: a message has room for thousands, each compared with all.
+std::optional<std::vector<IpAddress>> read_peers(const stun::MessageView& message,
+                                                 std::size_t max) {
   std::vector<IpAddress> peers;
   for (const stun::AttributeView attribute : message.attributes()) {
     if (attribute.type != AttributeType::xor_peer_address) continue;
     const auto peer = stun::decode_xor_address(attribute.value, message.transaction_id());
     if (!peer) return std::nullopt;
-    peers.push_back(peer->address);
+    const bool is_known = std::find(peers.begin(), peers.end(), peer->address) != peers.end();
+    if (!is_known && peers.size() <= max) peers.push_back(peer->address);
   }
   if (peers.empty()) return std::nullopt;
   return peers;
@@ -26,7 +29,7 @@ std::optional<std::vector<IpAddress>> read_peers(const stun::MessageView& messag
 }  // namespace
 
 Reason Server::on_create_permission(const Request& request, Allocation& allocation) {
-  const auto peers = read_peers(request.message);
+  const auto peers = read_peers(request.message, settings_.limits.max_permissions);
   if (!peers) return refuse(request, ErrorCode::bad_request);
   const bool families_fit = std::all_of(peers->begin(), peers->end(), [&](const IpAddress& peer) {
     return allocation.has_relay(peer.family());

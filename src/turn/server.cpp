@@ -204,7 +204,9 @@ Handled Server::on_request(const ClientFlow& flow, const stun::MessageView& mess
                            Effects& effects) {
   // RFC 8489 §6.3: a method that is not supported is silence, not an error.
   if (!is_served_request(message.method())) return Reason::dropped_method;
-  if (is_unanswerable(flow.tuple)) return Reason::dropped_source;
+  if (is_unanswerable(flow.tuple.client, flow.tuple.transport, ledger_.live_relays())) {
+    return Reason::dropped_source;
+  }
   if (message.method() == Method::binding) return on_binding(flow, message, now, effects);
 
   on_deadline(now, effects);  // what has run out must not be found
@@ -298,13 +300,15 @@ void Server::on_client_gone(const FiveTuple& tuple, Now now, Effects& effects) {
   end_allocation(*allocation, CloseReason::client_gone, now, effects);
 }
 
+/// Only who may have forged his address needs one.
+bool Server::has_challenge_budget(const ClientFlow& flow, Instant now) {
+  return proves_address(flow.tuple.transport) || challenges_.spend(flow.tuple.client.address, now);
+}
+
 Reason Server::deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
                     Now now, Effects& effects) {
   if (denial == auth::Denial::throttled) return reason_of(denial);
-  const bool is_spoofable = !proves_address(flow.tuple.transport);
-  if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
-    return Reason::dropped_challenge_budget;
-  }
+  if (!has_challenge_budget(flow, now.instant)) return Reason::dropped_challenge_budget;
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
   const ErrorCode code = auth::error_code_of(denial);
   response.put_error_code(code);
@@ -326,11 +330,7 @@ Reason Server::refuse(const Request& request, ErrorCode code) {
 }
 
 Reason Server::refuse_stranger(const ClientFlow& flow, const stun::MessageView& message,
-                               ErrorCode code, Now now, Effects& effects) {
-  const bool is_spoofable = !proves_address(flow.tuple.transport);
-  if (is_spoofable && !challenges_.spend(flow.tuple.client.address, now.instant)) {
-    return Reason::dropped_challenge_budget;
-  }
+                               ErrorCode code, Effects& effects) {
   stun::MessageBuilder response{scratch_, Class::error, message.method(), message.transaction_id()};
   response.put_error_code(code);
   if (message.has_fingerprint()) response.put_fingerprint();
@@ -372,16 +372,6 @@ void Server::finish(const Request& request, stun::MessageBuilder& response, std:
 void Server::succeed(const Request& request) {
   auto response = begin_success(request.message);
   finish(request, response);
-}
-
-/// Sources that would make a loop or an amplifier of us: tunnels that RFC 8656 §21.4 excludes, our
-/// own relays, and ports on which a stray datagram is answered by another (HOSTILE.md P07, M08).
-bool Server::is_unanswerable(const FiveTuple& tuple) const {
-  const Endpoint& client = tuple.client;
-  if (is_forbidden_source(client.address)) return true;
-  if (is_stream(tuple.transport)) return false;  // whoever completed a connection is who he says
-  if (ledger_.live_relays().contains(client)) return true;
-  return !proves_address(tuple.transport) && is_reflector_port(client.port);
 }
 
 }  // namespace turnpike::turn

@@ -237,9 +237,11 @@ class Server {
   Reason deny(const ClientFlow& flow, const stun::MessageView& message, auth::Denial denial,
               Now now, Effects& effects);
   Reason refuse(const Request& request, stun::ErrorCode code);
-  /// To a sender that is not known: within the budget, and not signed.
+  /// Takes one answer to a sender that is not known out of his network's budget.
+  [[nodiscard]] bool has_challenge_budget(const ClientFlow& flow, Instant now);
+  /// To a sender that is not known: not signed. Precondition: has_challenge_budget().
   Reason refuse_stranger(const ClientFlow& flow, const stun::MessageView& message,
-                         stun::ErrorCode code, Now now, Effects& effects);
+                         stun::ErrorCode code, Effects& effects);
   Reason refuse_unknown_attributes(const Request& request);
   /// 420 with the first few unknown attributes, up to where the signature would stand.
   [[nodiscard]] stun::MessageBuilder begin_unknown_attributes(const stun::MessageView& message,
@@ -249,7 +251,6 @@ class Server {
   void finish(const Request& request, stun::MessageBuilder& response,
               std::uint16_t code = success_code);
   void succeed(const Request& request);
-  [[nodiscard]] bool is_unanswerable(const FiveTuple& tuple) const;
 
   // binding.cpp
   Reason on_binding(const ClientFlow& flow, const stun::MessageView& message, Now now,

@@ -33,7 +33,7 @@ class Rig {
   explicit Rig(const RigSettings& settings = {})
       : connections_(settings.connections_per_address),
         handshakes_(settings.rates, HashSeed{1}),
-        table(settings.sessions, credentials_, connections_, handshakes_, random_) {
+        table(settings.sessions, credentials_, relays_, connections_, handshakes_, random_) {
     credentials_.set(net::load_context(net::KeyKind::p256));
   }
 
@@ -42,6 +42,10 @@ class Rig {
   }
   DtlsSessions::Outcome deliver(const std::string& from, ByteView datagram) {
     return table.receive(tuple(from), listener, datagram, now);
+  }
+  /// A client of this server gets the relay `relayed`.
+  void open_relay(const std::string& relayed) {
+    relays_.insert(endpoint(relayed), {}, turn::PeerTransport::udp);
   }
   /// What the table has said goes to `client`.
   void answer(DtlsClient& client) {
@@ -84,6 +88,7 @@ class Rig {
   ConnectionLimits connections_;
   HandshakeBudget handshakes_;
   test::SeededRandom random_{7};
+  turn::LiveRelays relays_{std::vector{endpoint("192.0.2.1:1").address}};
 
  public:
   DtlsSessions table;
@@ -131,6 +136,17 @@ TEST_CASE("cookieless ClientHellos of 10,000 sources leave nothing behind", "[se
   CHECK(rig.table.size() == 0);
   CHECK_FALSE(rig.table.next_deadline());
   CHECK(rig.table.counters().challenged == 10'100);
+}
+
+TEST_CASE("no client begins where a relay of this server is", "[server][P07]") {
+  Rig rig;
+  DtlsClient client;
+  rig.open_relay("192.0.2.1:50000");
+  CHECK_FALSE(rig.deliver("192.0.2.1:50000", client.hello()).session);
+  CHECK(rig.table.output().size() == 0);
+  CHECK(rig.table.counters().dropped_stray == 1);
+  DtlsClient next_door;
+  rig.connect(next_door, "192.0.2.1:50001");
 }
 
 TEST_CASE("sources that would bounce a HelloVerifyRequest get none", "[server][M08]") {

@@ -265,7 +265,8 @@ TEST_CASE("an expired credential moves an allocation as it keeps one", "[turn][c
   auto cafe = world.client(cafe_address);
   cafe.is(carol.username, carol.password);
   CHECK(cafe.refresh(std::nullopt, with_ticket(ticket)).code() == (strict ? 401 : ok));
-  CHECK(cafe.refresh(std::nullopt, with_ticket(Bytes(32, 1))).code() == (strict ? 401 : 401));
+  // Of a sender who is known for who he is, the ticket is what is wrong.
+  CHECK(cafe.refresh(std::nullopt, with_ticket(Bytes(32, 1))).code() == (strict ? 401 : 400));
 }
 
 // --- Moving --------------------------------------------------------------------------------------
@@ -539,6 +540,20 @@ TEST_CASE("a repeated Refresh after a lost connection is no way around the new t
   CHECK(cafe.transmit(refresh).code() == 400);
   CHECK(journey.move_to(cafe).code() == ok);
   CHECK(journey.peer_reaches() == cafe_address);
+}
+
+TEST_CASE("no allocation moves to where a relay of this server is: that would be a loop",
+          "[turn][rfc8656-21.1.7][P07][c66]") {
+  World world{mobile(2)};
+  Journey journey{world};
+  auto bob = world.client(train_address);
+  REQUIRE(bob.is("bob", "builder").allocate().code() == ok);
+  for (std::uint8_t worker = 0; worker < 2; ++worker) {
+    auto relayed = world.client(bob.relayed().to_string()).at(worker);
+    const Reply reply = relayed.request_once(Method::refresh, with_ticket(journey.ticket));
+    CHECK(reply.reason == Reason::dropped_source);
+  }
+  CHECK(journey.peer_reaches() == home_address);
 }
 
 // --- Between workers -----------------------------------------------------------------------------

@@ -113,6 +113,26 @@ TEST_CASE("a member of a room has a quota of its own, for it calls many at once"
   SECTION("somebody that a program has named") { CHECK(granted_to("carol@demo") == 1); }
 }
 
+TEST_CASE("who deletes and allocates again holds no more reserved ports than allocations",
+          "[turn][Q02][rfc8656-7.2]") {
+  WorldSettings settings;
+  settings.limits.max_allocations_per_user = 3;
+  World world{settings};
+  const std::size_t all = world.balance().free_ports;
+  auto alice = world.client("198.51.100.7:4000");
+  for (int i = 0; i < 10; ++i) {
+    CHECK(alice.allocate(with_even_port(true)).code() == (i < 3 ? ok : 486));
+    alice.refresh(0s);
+  }
+  CHECK(world.balance().free_ports == all - 3);
+  CHECK(alice.allocate(with_even_port(false)).code() == ok);  // which reserves nothing
+  CHECK(alice.refresh(0s).code() == ok);
+  auto bob = world.client("198.51.100.7:4001");
+  CHECK(bob.is("bob", "builder").allocate(with_even_port(true)).code() == ok);
+  world.advance(60s);
+  CHECK(alice.allocate(with_even_port(true)).code() == ok);
+}
+
 TEST_CASE("an allocation that moves is counted where it came from", "[turn][rfc8016-3.2.2]") {
   WorldSettings settings;
   settings.mobility = true;
