@@ -65,6 +65,19 @@ CONFINED = [
      "libcurl is used only in src/server/webhooks*, src/server/http_poster* and src/cli/control_client*"),
 ]
 
+# Calls kept to a few files, outside the pure modules: (what, pattern, files under src/, what to do
+# instead). Data reaches a peer only as a PermittedPeer [P13]: whoever sends or connects is known.
+CONFINED_CALLS = [
+    ("memcmp", r"(?<!CRYPTO_)\bmemcmp\b", r"",
+     "bytes may be secrets: call equal_in_constant_time() of base/crypto.h [A13]"),
+    ("sendto(", r"\b(?:sendto|sendmsg|sendmmsg)\s*\(",
+     r"net/send_queue\.cpp|server/service_manager\.cpp|(bench|conformance|cli|diagnosis)/.*",
+     "datagrams of the server leave by net::SendQueue, those to peers as a turn::Forward [P13]"),
+    ("connect(", r"(?<![\w.>:])::connect\s*\(|\bTcpSocket::connect\s*\(",
+     r"net/.*|server/worker_tcp_relay\.cpp|(bench|conformance|cli|diagnosis)/.*",
+     "the server connects to peers in server/worker_tcp_relay.cpp alone, as a turn::ConnectToPeer [P13]"),
+]
+
 SOURCE_SUFFIXES = {".h", ".hpp", ".cpp", ".cc", ".inc"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -135,6 +148,10 @@ def findings(root):
                 for what, pattern, instead in BANNED_IN_PURE:
                     if re.search(pattern, line):
                         found.append(f"src/{name}:{number}: `{what}` in a pure module; {instead}")
+            for what, pattern, files, instead in CONFINED_CALLS:
+                is_banned_already = module in PURE and what != "memcmp"
+                if re.search(pattern, line) and not re.fullmatch(files, name) and not is_banned_already:
+                    found.append(f"src/{name}:{number}: `{what}`: {instead}")
         if module in PURE and path.suffix == ".cpp":
             test = f"tests/{name.removesuffix('.cpp')}_test.cpp"
             if not (root / test).is_file():
@@ -185,6 +202,11 @@ MISTAKES = [
     ("src/server/service.cpp", "#include <sqlite3.h>\n", "SQLite is used only"),
     ("src/store/sqlite.cpp", "#include <asio/io_context.hpp>\n", "Asio is used only"),
     ("src/net/batch.h", "#include <spdlog/spdlog.h>\n", "spdlog is used only"),
+    ("src/auth/nonce.h", "bool b = std::memcmp(a, b, 4) == 0;\n", "`memcmp`"),
+    ("src/server/stream.h", "bool b = memcmp(a, b, 4) == 0;\n", "`memcmp`"),
+    ("src/server/worker_io.cpp", "int n = ::sendmsg(s, &m, 0);\n", "`sendto(`"),
+    ("src/server/worker_io.cpp", "int n = ::connect(s, a, l);\n", "`connect(`"),
+    ("src/server/worker_io.cpp", "auto s = net::TcpSocket::connect(a, b);\n", "`connect(`"),
     ("src/turn/framing.cpp", "int a;\n", "write tests/turn/framing_test.cpp"),
     ("src/signaling/doors/native.cpp", "int a;\n", "write tests/signaling/doors/native_test.cpp"),
 ]
