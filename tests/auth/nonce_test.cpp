@@ -76,7 +76,7 @@ TEST_CASE("a nonce is good for one address and port", "[auth][rfc8489-9.2.4][c13
   CHECK_FALSE(issuer.is_valid(nonce.text(), thief, start));
 }
 
-TEST_CASE("no two sources share a nonce", "[auth][rfc8489-9.2.4][c13]") {
+TEST_CASE("no two sources share a nonce", "[auth][rfc8489-9.2.4][c13][A14]") {
   const NonceIssuer issuer{key, 600s, both};
   std::set<std::string> seen;
   for (std::uint32_t i = 0; i < 5000; ++i) {

@@ -146,7 +146,7 @@ TEST_CASE("a header of version 2 says who the client is", "[base][proxy]") {
   CHECK(source_of(proxy_v2_for("[2001:db8::7]:4000", true), datagram) == "[2001:db8::7]:4000");
 }
 
-TEST_CASE("IPv4-mapped addresses are the IPv4 addresses they stand for", "[base][proxy][p08]") {
+TEST_CASE("IPv4-mapped addresses are the IPv4 addresses they stand for", "[base][proxy][P08]") {
   CHECK(source_of(text("PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 4000 443\r\n")) ==
         "192.0.2.1:4000");
   const Bytes header = proxy_v2_for("[::ffff:192.0.2.1]:4000");

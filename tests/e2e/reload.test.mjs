@@ -79,7 +79,7 @@ describe('A reload', { timeout: 120_000 }, () => {
     await assert.rejects(client(server, 'mina'), /486/);
   }));
 
-  it('takes another secret at once, and what was allowed by the old one goes on', explained(async () => {
+  it('takes another secret at once, and what was allowed by the old one goes on [A11]', explained(async () => {
     const [old, other] = [await client(server, 'old'), await client(server, 'other')];
     const secret = 'another-secret-of-the-end-to-end-tests-0123456789';
     await server.reconfigure({ secret });
@@ -92,7 +92,7 @@ describe('A reload', { timeout: 120_000 }, () => {
     for (const each of [old, other, late]) each.discard();
   }));
 
-  it('of a broken file changes nothing, and says what is wrong [C07]', explained(async () => {
+  it('of a broken file changes nothing, and says what is wrong [C07] [P12]', explained(async () => {
     const whole = await readFile(server.config, 'utf8');
     const broken = whole
       .replace('max_allocations_per_user = 2', 'max_allocations_per_user = 50\nmax_alocations = 7');
@@ -128,7 +128,7 @@ describe('Peers that a reload denies', { timeout: 60_000, skip: !ownAddress && '
     await server?.discard();
   });
 
-  it('lose their permission within a second, both ways, and no others do', explained(async () => {
+  it('lose their permission within a second, both ways, and no others do [P12]', explained(async () => {
     const at = { address: ownAddress, port: peer.address().port };
     const [mina, theo] = [await client(server, 'mina'), await client(server, 'theo')];
     clients.push(mina, theo);

@@ -187,7 +187,7 @@ TEST_CASE("one batch serves ports of both families by turns", "[net]") {
   }
 }
 
-TEST_CASE("empty and largest datagrams pass", "[net]") {
+TEST_CASE("empty and largest datagrams pass", "[net][S07]") {
   UdpPort sender = open_port();
   UdpPort port = open_port();
   std::string largest(65507, 'x');
@@ -364,8 +364,7 @@ TEST_CASE("a closed peer port is reported and disturbs neither receiving nor sen
   }
 }
 
-TEST_CASE("F11: once a storm of ICMP errors has been read, nothing wakes the poller",
-          "[net][F11]") {
+TEST_CASE("once a storm of ICMP errors has been read, nothing wakes the poller", "[net][F11]") {
   const bool with_data = GENERATE(false, true);
   UdpPort port = open_reporting_port();
   UdpPort peer = open_port();
@@ -381,8 +380,7 @@ TEST_CASE("F11: once a storm of ICMP errors has been read, nothing wakes the pol
   std::size_t datagrams = 0;
   int turns = 0;
   ReceiveBatch batch;
-  for (auto events = poller.poll(); !events.empty();
-       events = poller.poll()) {
+  for (auto events = poller.poll(); !events.empty(); events = poller.poll()) {
     REQUIRE(++turns < 50);
     if (events[0].error) {
       while (port.next_icmp()) ++errors;

@@ -547,8 +547,8 @@ TEST_CASE("a link-local listener says on which interface", "[server][config][rfc
   CHECK(contains(refusal("relay.addresses = [\"fe80::1\"]\n"), "\"fe80::1\" is link-local"));
 }
 
-TEST_CASE("IPv4-mapped IPv6 addresses are refused wherever they would do nothing (P05, P08)",
-          "[server][config]") {
+TEST_CASE("IPv4-mapped IPv6 addresses are refused wherever they would do nothing",
+          "[server][config][P05][P08]") {
   CHECK(contains(refusal("[listen]\nudp = [\"[::ffff:192.0.2.1]:3478\"]\n"),
                  "is an IPv4-mapped IPv6 address; write \"192.0.2.1:3478\""));
   for (const std::string key : {"relay.deny_peers", "relay.allow_peers"}) {

@@ -162,9 +162,8 @@ TEST_CASE("messages come together from single bytes, compacted at any time", "[s
 }
 
 // All 65,536 lengths, one prefix after the other, are in turn/framing_test; here are the bytes.
-TEST_CASE(
-    "F01: STUN messages of any length come together from single bytes, and end where they say",
-    "[server][F01]") {
+TEST_CASE("STUN messages of any length come together from single bytes, and end where they say",
+          "[server][F01]") {
   constexpr std::size_t singly_max = 64;  // of the end; what is between comes in one piece
   Pair pair;
   Bytes scratch(65536);
@@ -206,7 +205,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("F01: a STUN length that is no multiple of four is the end, at its own last byte",
+TEST_CASE("a STUN length that is no multiple of four is the end, at its own last byte",
           "[server][F01]") {
   const auto length = GENERATE(1U, 2U, 3U, 5U, 0xffU, 0x101U, 0x7fffU, 0xfffdU, 0xfffeU, 0xffffU);
   Pair pair;

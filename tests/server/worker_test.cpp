@@ -712,7 +712,7 @@ TEST_CASE("clients of different workers meet by mail", "[server]") {
   CHECK(rig.count(Reason::dropped_no_permission) == 1);
 }
 
-TEST_CASE("F11: a storm of ICMP errors loses no datagram and no allocation", "[server][F11]") {
+TEST_CASE("a storm of ICMP errors loses no datagram and no allocation", "[server][F11]") {
   Rig rig;
   UdpCaller alice{rig.udp};
   UdpCaller bob{rig.udp};
@@ -885,7 +885,7 @@ TEST_CASE("requests in one segment are answered in order", "[server][F04]") {
   }
 }
 
-TEST_CASE("F04: answers come in as many writes as there are turns of 64", "[server][F04]") {
+TEST_CASE("answers come in as many writes as there are turns of 64", "[server][F04]") {
   Rig rig;
   TcpCaller alice{rig.tcp};
   constexpr int count = 1000;
@@ -905,7 +905,7 @@ TEST_CASE("F04: answers come in as many writes as there are turns of 64", "[serv
   CHECK(info.tcpi_segs_in >= count / 64 / 2);
 }
 
-TEST_CASE("F02: the largest messages of a stream are taken whole, and the next one is found",
+TEST_CASE("the largest messages of a stream are taken whole, and the next one is found",
           "[server][F02]") {
   Rig rig;
   TcpCaller alice{rig.tcp};
@@ -1080,7 +1080,7 @@ std::size_t cut_off_everywhere(Rig& rig, const Endpoint& server, net::Ending end
   }
 }
 
-TEST_CASE("F10: a conversation that breaks at any byte leaves nothing behind", "[server][F10]") {
+TEST_CASE("a conversation that breaks at any byte leaves nothing behind", "[server][F10]") {
   Rig rig{{.connections_per_address = 1}};
   const std::size_t ports = rig.ledger.free_ports();
   const std::size_t descriptors = open_descriptors();

@@ -8,7 +8,7 @@ namespace turnpike::signaling::test {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("without an API key there is nothing, not even a 404", "[signaling][H12]") {
+TEST_CASE("without an API key there is nothing, not even a 404", "[signaling][H12][A12]") {
   RestHouse house;
   for (const char* const path :
        {"/v1/rooms", "/v1/rooms/demo", "/v1/rooms/none/such", "/v1/node", "/turn?service=turn"}) {
@@ -173,7 +173,7 @@ TEST_CASE("a token can be had with no body at all", "[signaling]") {
   CHECK(house.ask("POST", "/v1/rooms/" + std::string(129, 'x') + "/tokens").status == 400);
 }
 
-TEST_CASE("TURN credentials come in the shape of RTCConfiguration", "[signaling]") {
+TEST_CASE("TURN credentials come in the shape of RTCConfiguration", "[signaling][A12]") {
   RestHouse house;
   const Answer made = house.ask("POST", "/v1/turn/credentials", R"({"user":"alice","ttl":600})");
   CHECK(made.status == 201);
@@ -185,7 +185,7 @@ TEST_CASE("TURN credentials come in the shape of RTCConfiguration", "[signaling]
   CHECK(house.ask("POST", "/v1/turn/credentials", R"({"ttl":86401})").status == 400);
 }
 
-TEST_CASE("the TURN REST convention is answered in both its spellings", "[signaling]") {
+TEST_CASE("the TURN REST convention is answered in both its spellings", "[signaling][A12]") {
   RestHouse house;
   for (const char* const name : {"key", "api"}) {
     const Answer answer = house.ask_bare(
@@ -269,7 +269,7 @@ TEST_CASE("HEAD gets what GET would say of a resource", "[signaling]") {
   CHECK(head.body.empty());
 }
 
-TEST_CASE("a key that asks too often waits, and is served again", "[signaling]") {
+TEST_CASE("a key that asks too often waits, and is served again", "[signaling][A12]") {
   RestHouse house{JoinAuth::open, 2};
   CHECK(house.ask("GET", "/v1/node").status == 200);
   CHECK(house.ask("GET", "/v1/node").status == 200);

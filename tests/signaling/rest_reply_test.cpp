@@ -5,7 +5,7 @@
 
 namespace turnpike::signaling::test {
 
-TEST_CASE("an error says what it is for programs and for people", "[signaling]") {
+TEST_CASE("an error says what it is for programs and for people", "[signaling][A12]") {
   const Response response = error_response(404, "There is no \"such\" room.");
   CHECK(response.status == 404);
   CHECK(header_of(response, "Content-Type") == "application/json");

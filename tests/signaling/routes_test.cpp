@@ -138,7 +138,7 @@ TEST_CASE("H11: a foreign Host is misdirected", "[signaling][hostile][H11]") {
   }
 }
 
-TEST_CASE("a page asks before it comes", "[signaling][fetch]") {
+TEST_CASE("a page asks before it comes", "[signaling][fetch][A12]") {
   const auto preflight = [](std::string_view origin) {
     return refused(
         request(Method::options, "/v1/rooms",

@@ -75,7 +75,7 @@ TEST_CASE("relayed addresses are never shared", "[turn][rfc8656-6][c31]") {
   CHECK(seen.size() == 10);
 }
 
-TEST_CASE("ports are drawn at random, by default from 49152 on", "[turn][rfc8656-7.2][c42]") {
+TEST_CASE("ports are drawn at random, by default from 49152 on", "[turn][rfc8656-7.2][c42][A14]") {
   World world;
   std::set<std::uint16_t> ports;
   std::size_t ascending = 0;
@@ -271,7 +271,8 @@ TEST_CASE("an allocation may run out while its relay is being opened", "[turn][r
 
 // --- The relay is refused ------------------------------------------------------------------------
 
-TEST_CASE("when another program has the port, another one is tried", "[turn][rfc8656-7.2][c41]") {
+TEST_CASE("when another program has the port, another one is tried",
+          "[turn][rfc8656-7.2][c41][Q09]") {
   World world{with_ports(50000, 50001)};
   const Balance before = world.balance();
   const auto taken = GENERATE(std::uint16_t{50000}, std::uint16_t{50001});
@@ -286,7 +287,7 @@ TEST_CASE("when another program has the port, another one is tried", "[turn][rfc
 }
 
 TEST_CASE("when every port is taken by others, 508 after a bounded number of attempts",
-          "[turn][rfc8656-7.2][c41]") {
+          "[turn][rfc8656-7.2][c41][Q09]") {
   World world;
   const Balance before = world.balance();
   world.refuse_relays(RelayOpenError::port_in_use);
@@ -338,7 +339,7 @@ TEST_CASE("a refused Allocate sent again is a new attempt", "[turn][rfc8656-7.2]
   CHECK(alice.repeat().code() == ok);
 }
 
-TEST_CASE("when there is no port left, 508", "[turn][rfc8656-7.2][c41]") {
+TEST_CASE("when there is no port left, 508", "[turn][rfc8656-7.2][c41][Q09]") {
   World world{with_ports(50000, 50001)};
   auto a = world.client("198.51.100.7:4000");
   auto b = world.client("198.51.100.7:4001");
@@ -372,7 +373,7 @@ TEST_CASE("REQUESTED-TRANSPORT must be there and be UDP", "[turn][rfc8656-7.2][c
   CHECK(world.balance() == before);
 }
 
-TEST_CASE("DONT-FRAGMENT is supported", "[turn][rfc8656-7.2][c34]") {
+TEST_CASE("DONT-FRAGMENT is supported", "[turn][rfc8656-7.2][c34][S14]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   CHECK(alice.allocate(with_raw(0x001a, {})).code() == ok);

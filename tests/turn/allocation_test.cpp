@@ -29,7 +29,7 @@ Allocation with_channel(std::uint16_t number, std::string_view peer, Instant exp
 
 }  // namespace
 
-TEST_CASE("[p16] a permission is by address and ends at its time", "[turn][p16][rfc8656-9]") {
+TEST_CASE("a permission is by address and ends at its time", "[turn][P16][rfc8656-9]") {
   Allocation allocation;
   CHECK_FALSE(allocation.permission(ip("8.8.8.8"), after(0s)));
   allocation.permit({ip("8.8.8.8"), after(300s)});
@@ -52,7 +52,7 @@ TEST_CASE("permitting again moves the end and takes no more room", "[turn][rfc86
   CHECK(allocation.permission(ip("8.8.8.8"), after(799s)));
 }
 
-TEST_CASE("permissions are counted as they would be: live ones, and new ones once", "[turn][q04]") {
+TEST_CASE("permissions are counted as they would be: live ones, and new ones once", "[turn][Q04]") {
   Allocation allocation;
   allocation.permit({ip("8.8.8.1"), after(100s)});
   allocation.permit({ip("8.8.8.2"), after(200s)});

@@ -94,7 +94,7 @@ TEST_CASE("one peer a channel, one channel a peer", "[turn][rfc8656-12.2][c50][F
 }
 
 TEST_CASE("ChannelBind refuses other families, denied peers and too many",
-          "[turn][rfc8656-12.2][c50]") {
+          "[turn][rfc8656-12.2][c50][Q04]") {
   WorldSettings settings;
   settings.limits.max_channels = 2;
   World world{settings};

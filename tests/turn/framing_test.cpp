@@ -52,8 +52,7 @@ Bytes announcing(const std::string& start, unsigned length) {
 
 }  // namespace
 
-TEST_CASE("[f05] ChannelData is read to its stated length and no further",
-          "[turn][f05][rfc8656-12.4]") {
+TEST_CASE("ChannelData is read to its stated length and no further", "[turn][F05][rfc8656-12.4]") {
   const auto [datagram, expected] = GENERATE(table<std::string, std::string>({
       {"4000 0004 01020304", "4000:01020304"},
       {"4fff 0001 aa", "4fff:aa"},
@@ -79,7 +78,7 @@ TEST_CASE("[f05] ChannelData is read to its stated length and no further",
   CHECK(outcome(from_hex(datagram)) == expected);
 }
 
-TEST_CASE("[f05] every length of every truncation is right or too short", "[turn][f05]") {
+TEST_CASE("every length of every truncation is right or too short", "[turn][F05]") {
   for (std::size_t stated = 0; stated <= 40; ++stated) {
     for (std::size_t there = 0; there <= 40; ++there) {
       Bytes datagram = from_hex("4abc 0000");
@@ -93,7 +92,7 @@ TEST_CASE("[f05] every length of every truncation is right or too short", "[turn
   }
 }
 
-TEST_CASE("[f02] the longest ChannelData is not wrapped", "[turn][f02]") {
+TEST_CASE("the longest ChannelData is not wrapped", "[turn][F02]") {
   Bytes datagram(4 + 65535, 0x5a);
   store_be16(datagram, 0x4000);
   store_be16(MutableByteView{datagram}.subspan(2), 65535);
@@ -104,7 +103,7 @@ TEST_CASE("[f02] the longest ChannelData is not wrapped", "[turn][f02]") {
   CHECK(parse_channel_data(datagram).error() == FramingError::too_short);
 }
 
-TEST_CASE("[f06] only channels 0x4000 to 0x4fff are channels", "[turn][f06][rfc8656-12]") {
+TEST_CASE("only channels 0x4000 to 0x4fff are channels", "[turn][F06][rfc8656-12]") {
   for (unsigned number = 0; number <= 0xffff; ++number) {
     Bytes datagram = from_hex("0000 0001 77");
     store_be16(datagram, static_cast<std::uint16_t>(number));
@@ -180,7 +179,7 @@ TEST_CASE("a message is found when its last byte is there and not before", "[tur
   CHECK(first_frame(whole) == expected);
 }
 
-TEST_CASE("F01: no length is wrapped", "[turn][F01][F02]") {
+TEST_CASE("no length is wrapped", "[turn][F01][F02]") {
   Bytes stun = announcing("0001 0000 2112a442", 0);
   Bytes channel = announcing("4000 0000", 0);
   StreamFrame frame{};
@@ -202,7 +201,7 @@ TEST_CASE("F01: no length is wrapped", "[turn][F01][F02]") {
   }
 }
 
-TEST_CASE("F01: of every length, no byte but the last makes a message, and none after it",
+TEST_CASE("of every length, no byte but the last makes a message, and none after it",
           "[turn][F01]") {
   constexpr std::size_t header = 24;
   const auto [start, overhead, unit] = GENERATE(table<std::string, std::size_t, std::size_t>({

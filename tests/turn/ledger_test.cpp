@@ -94,7 +94,7 @@ TEST_CASE("behind a 1:1 NAT sockets are bound inside and peers see the outside",
   CHECK_FALSE(ledger.live_relays().contains(endpoint("10.0.0.5:50001")));
 }
 
-TEST_CASE("every address has the whole range of ports for itself", "[turn][q09]") {
+TEST_CASE("every address has the whole range of ports for itself", "[turn][Q09]") {
   Ledger ledger{plain_addresses({"192.0.2.1", "192.0.2.2"}), small_range, Limits{}};
   SeededRandom random{1};
   CHECK(ledger.free_ports() == 20);
@@ -126,7 +126,7 @@ TEST_CASE("EVEN-PORT takes one port, and with R the next as well", "[turn][rfc86
   CHECK(ledger.free_ports() == 10);
 }
 
-TEST_CASE("[q02] a user's quota is exact and does not touch the next user", "[turn][q02][q08]") {
+TEST_CASE("a user's quota is exact and does not touch the next user", "[turn][Q02][Q08]") {
   const std::uint32_t most = GENERATE(1U, 2U, 12U);
   Ledger ledger{{}, small_range, quota(most, 0)};
   for (std::uint32_t i = 0; i < most; ++i) CHECK(ledger.charge("alice") == Charge::accepted);
@@ -140,7 +140,7 @@ TEST_CASE("[q02] a user's quota is exact and does not touch the next user", "[tu
   CHECK(ledger.allocations() == most + 1);
 }
 
-TEST_CASE("[q02] the total is exact and a refusal is not counted", "[turn][q02]") {
+TEST_CASE("the total is exact and a refusal is not counted", "[turn][Q02]") {
   Ledger ledger{{}, small_range, quota(2, 3)};
   CHECK(ledger.charge("alice") == Charge::accepted);
   CHECK(ledger.charge("alice") == Charge::accepted);
@@ -194,7 +194,7 @@ TEST_CASE("a reservation is redeemed once, by its own account only", "[turn][rfc
 }
 
 TEST_CASE("a reservation ends after its lifetime, not before, and its port is free again",
-          "[turn][rfc8656-7.2][q10]") {
+          "[turn][rfc8656-7.2][Q10]") {
   const Limits limits;
   const Instant end = after(limits.reservation_lifetime);
   Ledger ledger{plain_addresses({"192.0.2.1"}), PortRange{50000, 50001}, limits};
@@ -222,7 +222,7 @@ TEST_CASE("a reservation ends after its lifetime, not before, and its port is fr
   }
 }
 
-TEST_CASE("[q10] ports and reservations are conserved whatever happens", "[turn][q10]") {
+TEST_CASE("ports and reservations are conserved whatever happens", "[turn][Q10]") {
   const std::uint64_t seed = test::seed_or(2);
   CAPTURE(seed);
   SeededRandom random{seed};
@@ -341,8 +341,7 @@ TEST_CASE("two threads that share a ledger leave it as they found it", "[turn][t
   CHECK_FALSE(ledger.live_relays().contains_any(ip("192.0.2.2")));
 }
 
-TEST_CASE("[q02] a network's quota is exact and does not touch the next network",
-          "[turn][q02][q08]") {
+TEST_CASE("a network's quota is exact and does not touch the next network", "[turn][Q02][Q08]") {
   Limits limits = quota(0, 0);
   limits.max_allocations_per_network = 3;
   Ledger ledger{{}, small_range, limits};
@@ -379,7 +378,7 @@ TEST_CASE("a network is a /24 or a /56, and loopback is none", "[turn]") {
   CHECK(network_of(ip("0.0.0.0")) != NetworkId::uncounted);
 }
 
-TEST_CASE("[q02] a user's own quota holds instead of that for all", "[turn][q02]") {
+TEST_CASE("the ledger lets a user's own quota hold instead of that for all", "[turn][Q02]") {
   Ledger ledger{{}, small_range, quota(2, 0)};
   for (int i = 0; i < 5; ++i) CHECK(ledger.charge("carol", {}, 5) == Charge::accepted);
   CHECK(ledger.charge("carol", {}, 5) == Charge::user_is_full);

@@ -127,7 +127,7 @@ TEST_CASE("a ticket with any bit flipped, or of another length, gets 400",
   CHECK(journey.peer_reaches() == home_address);
 }
 
-TEST_CASE("the ticket of another server process gets 400", "[turn][rfc8016-3.2.2][c65]") {
+TEST_CASE("the ticket of another server process gets 400", "[turn][rfc8016-3.2.2][c65][A16]") {
   WorldSettings settings = mobile();
   settings.seed = 8;
   World other{settings};
@@ -156,7 +156,7 @@ TEST_CASE("the ticket of an allocation that is gone gets 437", "[turn][rfc8016-3
 // --- The order of checks -------------------------------------------------------------------------
 
 TEST_CASE("what is missing or stale comes first, then the ticket, then the user",
-          "[turn][rfc8016-3.2.2][c65]") {
+          "[turn][rfc8016-3.2.2][c65][A16]") {
   World world{mobile()};
   Journey journey{world};
   const Bytes good = journey.ticket;
@@ -529,7 +529,7 @@ TEST_CASE("the end of the new connection undoes a move", "[turn][c66]") {
 }
 
 TEST_CASE("a repeated Refresh after a lost connection is no way around the new ticket",
-          "[turn][c66]") {
+          "[turn][c66][A16]") {
   World world{mobile()};
   Journey journey{world, Transport::tcp};
   auto cafe = world.client(cafe_address, Transport::tcp);

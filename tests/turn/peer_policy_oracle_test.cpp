@@ -126,7 +126,7 @@ struct CloseProcess {
 
 }  // namespace
 
-TEST_CASE("[p15] the policy and an oracle in Python agree on every question", "[turn][p15]") {
+TEST_CASE("the policy and an oracle in Python agree on every question", "[turn][P15]") {
   const std::string command = "python3 '" TURNPIKE_SOURCE_DIR "/tests/turn/peer_policy_oracle.py'";
   std::vector<char> buffer(1 << 20);
   const std::unique_ptr<std::FILE, CloseProcess> pipe{popen(command.c_str(), "r")};

@@ -222,8 +222,8 @@ std::vector<IpAddress> denied_v4_boundaries() {
 
 // --- P01 to P04: the built-in ranges -------------------------------------------------------------
 
-TEST_CASE("[p01] every IPv4 range that is denied is denied from end to end, with its tier",
-          "[turn][p01]") {
+TEST_CASE("every IPv4 range that is denied is denied from end to end, with its tier",
+          "[turn][P01]") {
   const Fixture world;
   for (const Range& range : hard_v4) {
     for (const IpAddress& address : members(range))
@@ -236,7 +236,7 @@ TEST_CASE("[p01] every IPv4 range that is denied is denied from end to end, with
   }
 }
 
-TEST_CASE("[p02] one address outside of an IPv4 range its own rule counts", "[turn][p02]") {
+TEST_CASE("one address outside of an IPv4 range its own rule counts", "[turn][P02]") {
   const Fixture world;
   int free = 0;
   for (const Range& range : denied_v4) {
@@ -248,8 +248,8 @@ TEST_CASE("[p02] one address outside of an IPv4 range its own rule counts", "[tu
   CHECK(free >= 28);  // most ranges do border on public space
 }
 
-TEST_CASE("[p03] every IPv6 range that is denied is denied from end to end, with its tier",
-          "[turn][p03]") {
+TEST_CASE("every IPv6 range that is denied is denied from end to end, with its tier",
+          "[turn][P03]") {
   const Fixture world;
   for (const Range& range : hard_v6) {
     for (const IpAddress& address : members(range))
@@ -262,7 +262,7 @@ TEST_CASE("[p03] every IPv6 range that is denied is denied from end to end, with
   }
 }
 
-TEST_CASE("[p04] one address outside of an IPv6 range its own rule counts", "[turn][p04]") {
+TEST_CASE("one address outside of an IPv6 range its own rule counts", "[turn][P04]") {
   const Fixture world;
   int free = 0;
   for (const Range& range : hard_v6 + default_v6) {
@@ -280,7 +280,7 @@ TEST_CASE("[p04] one address outside of an IPv6 range its own rule counts", "[tu
 
 // --- P05, P06: clothes and metadata --------------------------------------------------------------
 
-TEST_CASE("[p05] a denied IPv4 address is denied in every IPv6 embedding", "[turn][p05]") {
+TEST_CASE("a denied IPv4 address is denied in every IPv6 embedding", "[turn][P05]") {
   const Fixture world;
   for (const Embedding& embedding : embeddings) {
     for (const IpAddress& inner : denied_v4_boundaries()) {
@@ -294,8 +294,7 @@ TEST_CASE("[p05] a denied IPv4 address is denied in every IPv6 embedding", "[tur
   }
 }
 
-TEST_CASE("[p05] opening the outer range does not open the denied IPv4 address inside",
-          "[turn][p05]") {
+TEST_CASE("opening the outer range does not open the denied IPv4 address inside", "[turn][P05]") {
   const Fixture world{allowing({rule("::/0"), rule("64:ff9b::/96"), rule("64:ff9b:1::/48"),
                                 rule("2a00::/16"), rule("2002::/16"), rule("2001::/32")})};
   for (const Embedding& embedding : embeddings) {
@@ -312,8 +311,8 @@ TEST_CASE("[p05] opening the outer range does not open the denied IPv4 address i
   }
 }
 
-TEST_CASE("[p05] what the operator denies, and this host, are denied inside IPv6 as well",
-          "[turn][p05]") {
+TEST_CASE("what the operator denies, and this host, are denied inside IPv6 as well",
+          "[turn][P05]") {
   PeerPolicy::Settings settings = allowing({rule("64:ff9b::/96")}, {rule("8.8.0.0/16")});
   settings.own_addresses = {ip("9.9.9.9")};
   settings.own_listeners = {endpoint("9.9.9.9:3478"), endpoint("[::]:5349")};
@@ -338,7 +337,7 @@ TEST_CASE("[p05] what the operator denies, and this host, are denied inside IPv6
   CHECK(name(named.verdict("[64:ff9b::9.9.9.9]:3478")) == "own_address");
 }
 
-TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn][p05]") {
+TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn][P05]") {
   for (const std::string_view plain :
        {"8.8.8.8", "2606:4700::10.0.0.1", "2a00::5eff:10.0.0.1", "2a00::100:5efe:10.0.0.1",
         "2003:a00:1::", "64:ff9c::10.0.0.1"}) {
@@ -348,7 +347,7 @@ TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn]
   CHECK(name(Fixture{}.verdict("[2606:4700::10.0.0.1]:50000")) == allowed);
 }
 
-TEST_CASE("[p06] cloud metadata services are denied with no configuration", "[turn][p06]") {
+TEST_CASE("cloud metadata services are denied with no configuration", "[turn][P06]") {
   const auto [address, tier] = GENERATE(table<std::string, std::string>({
       {"169.254.169.254", "hard_range"},     // most clouds
       {"169.254.170.2", "hard_range"},       // ECS tasks
@@ -366,7 +365,7 @@ TEST_CASE("[p06] cloud metadata services are denied with no configuration", "[tu
   CHECK(name(world.verdict({ip(address), 443})) == tier);
 }
 
-TEST_CASE("link-local is in the hard tier: allow_peers does not open it", "[turn][p06]") {
+TEST_CASE("link-local is in the hard tier: allow_peers does not open it", "[turn][P06]") {
   const Fixture world{
       allowing({rule("169.254.0.0/16"), rule("169.254.169.254"), rule("fe80::/10")})};
   CHECK(name(world.verdict("169.254.169.254:50000")) == "hard_range");
@@ -376,7 +375,7 @@ TEST_CASE("link-local is in the hard tier: allow_peers does not open it", "[turn
 
 // --- P07: sources --------------------------------------------------------------------------------
 
-TEST_CASE("[p07] 6to4 and Teredo sources are not served, others are", "[turn][p07][rfc8656-21.4]") {
+TEST_CASE("6to4 and Teredo sources are not served, others are", "[turn][P07][rfc8656-21.4]") {
   for (const Range& range : {Range{"2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
                              Range{"2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff"}}) {
     for (const IpAddress& address : members(range)) CHECK(is_forbidden_source(address));
@@ -390,7 +389,7 @@ TEST_CASE("[p07] 6to4 and Teredo sources are not served, others are", "[turn][p0
 
 // --- Ports ---------------------------------------------------------------------------------------
 
-TEST_CASE("peer ports: 443 and 1024 up are open, the rest and port 0 are not", "[turn][p10]") {
+TEST_CASE("peer ports: 443 and 1024 up are open, the rest and port 0 are not", "[turn][P10]") {
   const Fixture world;
   const auto [port, expected] = GENERATE(table<int, std::string>({{0, "port"},
                                                                   {1, "port"},
@@ -421,7 +420,7 @@ TEST_CASE("relay.peer_ports replaces the open ports", "[turn]") {
   CHECK(name(world.verdict("8.8.8.8:0")) == "port");  // never, whatever is listed
 }
 
-TEST_CASE("port 0 is refused whatever is allowed", "[turn][p10]") {
+TEST_CASE("port 0 is refused whatever is allowed", "[turn][P10]") {
   PeerPolicy::Settings settings = allowing({rule("10.0.0.0/8"), rule("10.0.0.1", {0, 65535})});
   settings.insecure_allow = {cidr("0.0.0.0/0")};
   const Fixture world{settings};
@@ -516,7 +515,7 @@ TEST_CASE("the order in which rules are written does not matter", "[turn]") {
   } while (std::next_permutation(rules.begin(), rules.end(), less));
 }
 
-TEST_CASE("no rule from the file opens the hard tier", "[turn][p01]") {
+TEST_CASE("no rule from the file opens the hard tier", "[turn][P01]") {
   const Fixture world{allowing({rule("0.0.0.0/0"), rule("::/0"), rule("127.0.0.1"), rule("::1"),
                                 rule("127.0.0.1", {1, 65535})})};
   for (const Range& range : hard) {
@@ -525,14 +524,14 @@ TEST_CASE("no rule from the file opens the hard tier", "[turn][p01]") {
   }
 }
 
-TEST_CASE("[p12] without the rule that opened it a peer is denied", "[turn][p12]") {
+TEST_CASE("without the rule that opened it a peer is denied", "[turn][P12]") {
   CHECK(name(Fixture{allowing({rule("10.0.0.0/8")})}.verdict("10.0.0.1:50000")) == allowed);
   CHECK(name(Fixture{allowing({})}.verdict("10.0.0.1:50000")) == "special_range");
 }
 
 // --- P11: this host ------------------------------------------------------------------------------
 
-TEST_CASE("[p11] own addresses are denied on every port", "[turn][p11]") {
+TEST_CASE("own addresses are denied on every port", "[turn][P11]") {
   PeerPolicy::Settings settings;
   settings.own_addresses = {ip("9.9.9.9"), ip("2606:4700::1"), ip("10.0.0.5")};
   const Fixture world{settings};
@@ -547,8 +546,8 @@ TEST_CASE("[p11] own addresses are denied on every port", "[turn][p11]") {
   CHECK(name(world.verdict("9.9.9.8:50000")) == allowed);
 }
 
-TEST_CASE("[p11] only a rule for the very address opens an own address, and never a listener",
-          "[turn][p11]") {
+TEST_CASE("only a rule for the very address opens an own address, and never a listener",
+          "[turn][P11]") {
   PeerPolicy::Settings settings =
       allowing({rule("10.0.0.0/8"), rule("0.0.0.0/0"), rule("10.0.0.4/31"), rule("10.0.0.6")});
   settings.own_addresses = {ip("10.0.0.5"), ip("10.0.0.6")};
@@ -565,7 +564,7 @@ TEST_CASE("[p11] only a rule for the very address opens an own address, and neve
   CHECK(name(world.verdict("10.0.0.7:6380")) == allowed);
 }
 
-TEST_CASE("[p11] a rule with ports for the very address opens those ports only", "[turn][p11]") {
+TEST_CASE("a rule with ports for the very address opens those ports only", "[turn][P11]") {
   PeerPolicy::Settings settings = allowing({rule("10.0.0.5", {8000, 8001})});
   settings.own_addresses = {ip("10.0.0.5")};
   const Fixture world{settings};
@@ -573,7 +572,7 @@ TEST_CASE("[p11] a rule with ports for the very address opens those ports only",
   CHECK(name(world.verdict("10.0.0.5:8002")) == "own_address");
 }
 
-TEST_CASE("[p11] a wildcard listener counts for every address of this host", "[turn][p11]") {
+TEST_CASE("a wildcard listener counts for every address of this host", "[turn][P11]") {
   PeerPolicy::Settings settings = allowing({rule("10.0.0.5"), rule("2606:4700::1")});
   settings.own_addresses = {ip("10.0.0.5"), ip("2606:4700::1")};
   settings.own_listeners = {GENERATE(endpoint("0.0.0.0:8443"), endpoint("[::]:8443"))};
@@ -611,7 +610,7 @@ TEST_CASE("--insecure-allow-peers opens the hard tier, its ports and this host, 
   CHECK(name(world.verdict("10.0.0.1:50000")) == "special_range");
 }
 
-TEST_CASE("'any' as a destination does not lead to a wildcard listener", "[turn][p11]") {
+TEST_CASE("'any' as a destination does not lead to a wildcard listener", "[turn][P11]") {
   PeerPolicy::Settings settings;
   settings.insecure_allow = {cidr("0.0.0.0/0"), cidr("::/0")};
   settings.own_listeners = {GENERATE(endpoint("0.0.0.0:3478"), endpoint("[::]:3478"))};
@@ -624,7 +623,7 @@ TEST_CASE("'any' as a destination does not lead to a wildcard listener", "[turn]
 
 // --- Live relays ---------------------------------------------------------------------------------
 
-TEST_CASE("[p11] a live relay here is always allowed, and only while it lives", "[turn][p11]") {
+TEST_CASE("a live relay here is always allowed, and only while it lives", "[turn][P11]") {
   const auto address = GENERATE(as<std::string>{}, "192.0.2.1", "2001:db8::1", "127.0.0.1");
   PeerPolicy::Settings settings = allowing({}, {rule("192.0.2.0/24"), rule("2001:db8::/32")});
   settings.own_addresses = {ip(address)};
@@ -674,7 +673,7 @@ TEST_CASE("a peer that the rules let through stays permitted", "[turn]") {
 
 // --- P13, P14 and what holds for all of it -------------------------------------------------------
 
-TEST_CASE("[p13] only the policy makes a permitted peer of an endpoint", "[turn][p13]") {
+TEST_CASE("only the policy makes a permitted peer of an endpoint", "[turn][P13]") {
   STATIC_REQUIRE_FALSE(std::is_constructible_v<PermittedPeer, Endpoint>);
   STATIC_REQUIRE_FALSE(std::is_constructible_v<PermittedPeer, Endpoint, bool>);
   STATIC_REQUIRE_FALSE(std::is_aggregate_v<PermittedPeer>);
@@ -683,7 +682,7 @@ TEST_CASE("[p13] only the policy makes a permitted peer of an endpoint", "[turn]
   CHECK(PermittedPeer{}.endpoint() == endpoint("0.0.0.0:0"));
 }
 
-TEST_CASE("[p14] the settings without any configuration are the strict ones", "[turn][p14]") {
+TEST_CASE("the settings without any configuration are the strict ones", "[turn][P14]") {
   const PeerPolicy::Settings settings;
   CHECK(settings.allow.empty());
   CHECK(settings.insecure_allow.empty());

@@ -18,18 +18,6 @@ Client allocated(World& world, const Add& add = {}, std::string_view from = "198
   return client;
 }
 
-/// The highest address of `prefix`.
-IpAddress last_of(const IpPrefix& prefix) {
-  std::array<std::uint8_t, 16> bytes{};
-  const ByteView first = prefix.address().bytes();
-  for (unsigned i = 0; i < first.size() * 8; ++i) {
-    const auto bit = static_cast<std::uint8_t>(0x80 >> (i % 8));
-    const bool is_set = i >= prefix.length() || (first[i / 8] & bit) != 0;
-    if (is_set) bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | bit);
-  }
-  return IpAddress::from_bytes(prefix.address().family(), ByteView{bytes}.first(first.size()));
-}
-
 }  // namespace
 
 TEST_CASE("a permission stops peer data after 300 seconds", "[turn][rfc8656-9][c44][P16]") {
@@ -176,7 +164,7 @@ TEST_CASE("of several peers all get permission or none", "[turn][rfc8656-10.2][c
 }
 
 TEST_CASE("permissions beyond the limit get 508, and none of the request",
-          "[turn][rfc8656-10.2][c45]") {
+          "[turn][rfc8656-10.2][c45][Q04]") {
   WorldSettings settings;
   settings.limits.max_permissions = 3;
   World world{settings};
@@ -215,35 +203,6 @@ TEST_CASE("peers that the policy denies get 403", "[turn][rfc8656-10.2][c45][c57
   CHECK(alice.send(at.to_string(), "hi") == Reason::dropped_no_permission);
 }
 
-TEST_CASE("every denied range is refused on every path, from its first to its last address",
-          "[turn][rfc8656-10.2][c45][c57][P01][P02][P03][P04][P05][P06]") {
-  constexpr std::array ranges{
-      // opened by nothing but --insecure-allow-peers
-      "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/96",
-      "::ffff:0:0/96", "::ffff:0:0:0/96", "2001::/32", "2002::/16", "fe80::/10", "ff00::/8",
-      // opened by relay.allow_peers
-      "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-      "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
-      "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "168.63.129.16/32", "64:ff9b::/96",
-      "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "5f00::/16", "fc00::/7", "fec0::/10",
-      "4000::/3", "2001::/23", "2001:db8::/32", "3fff::/20", "2620:4f:8000::/48",
-      // the metadata services of the large clouds
-      "169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "192.0.0.192", "100.100.100.200"};
-  World world;
-  auto alice = allocated(world, with_additional(Family::ipv6));
-  for (const char* range : ranges) {
-    const IpPrefix prefix = IpPrefix::parse(range).value();
-    for (const IpAddress& peer : {prefix.address(), last_of(prefix)}) {
-      CAPTURE(range, peer.to_string());
-      const Endpoint at{peer, 5000};
-      CHECK(alice.permit(peer.to_string()).code() == 403);
-      CHECK(alice.bind_channel(0x4000, at.to_string()).code() == 403);
-      CHECK(alice.send(at.to_string(), "hi") == Reason::dropped_no_permission);
-      CHECK(alice.send_channel(0x4000, "hi") == Reason::dropped_unbound_channel);
-    }
-  }
-}
-
 TEST_CASE("the policy is asked again for every datagram, with its port", "[turn][c57][P10]") {
   World world;
   auto alice = allocated(world);
@@ -257,7 +216,7 @@ TEST_CASE("the policy is asked again for every datagram, with its port", "[turn]
 }
 
 TEST_CASE("this server's own addresses and listeners are no peers, only live relays on them are",
-          "[turn][rfc8656-21][c57]") {
+          "[turn][rfc8656-21][c57][P11]") {
   World world;
   auto alice = allocated(world, with_additional(Family::ipv6));
   CHECK(alice.permit_all({"192.0.2.1", "2001:db8::1"}).code() == ok);  // alice's relays are there
@@ -270,7 +229,7 @@ TEST_CASE("this server's own addresses and listeners are no peers, only live rel
   CHECK(alice.data()->payload == "to myself");
 }
 
-TEST_CASE("no setting opens this server's listeners to peers", "[turn][rfc8656-21][c57]") {
+TEST_CASE("no setting opens this server's listeners to peers", "[turn][rfc8656-21][c57][P11]") {
   WorldSettings settings;
   const IpPrefix own = IpPrefix::host(address("192.0.2.1"));
   SECTION("allow_peers that names the address") { settings.policy.allow = {{own, {}, {}}}; }
@@ -284,7 +243,7 @@ TEST_CASE("no setting opens this server's listeners to peers", "[turn][rfc8656-2
 }
 
 TEST_CASE("an own address without any relay on it cannot even be permitted",
-          "[turn][rfc8656-21][c57]") {
+          "[turn][rfc8656-21][c57][P11]") {
   WorldSettings settings;
   settings.policy.own_addresses.push_back(address("9.9.9.9"));
   World world{settings};
@@ -313,7 +272,7 @@ TEST_CASE("two clients of this server reach each other, whatever range its addre
 }
 
 TEST_CASE("what else runs on this host cannot use the permission meant for other clients' relays",
-          "[turn][p16]") {
+          "[turn][P16]") {
   World world;
   auto alice = allocated(world);
   auto bob = allocated(world, {}, "198.51.100.8:4000");

@@ -37,7 +37,7 @@ Ports drain(Take take) {
 
 }  // namespace
 
-TEST_CASE("a pool gives out each port of its range once and then nothing", "[turn][q09]") {
+TEST_CASE("a pool gives out each port of its range once and then nothing", "[turn][Q09]") {
   const auto range = GENERATE(PortRange{49152, 65535}, PortRange{1, 1}, PortRange{64, 127},
                               PortRange{63, 64}, PortRange{50001, 50063}, PortRange{65535, 65535},
                               PortRange{1, 65535}, PortRange{0, 65535});
@@ -94,7 +94,7 @@ TEST_CASE("even ports and pairs stay inside of ranges with odd edges", "[turn][r
   CHECK(for_pairs.free_count() == before - 2 * row.pairs.size());
 }
 
-TEST_CASE("[q10] ports are conserved through a million random takes and returns", "[turn][q10]") {
+TEST_CASE("ports are conserved through a million random takes and returns", "[turn][Q10]") {
   const std::uint64_t seed = test::seed_or(1);
   CAPTURE(seed);
   SeededRandom random{seed};
@@ -139,7 +139,7 @@ TEST_CASE("[q10] ports are conserved through a million random takes and returns"
 }
 
 TEST_CASE("ports are spread over the range and cannot be guessed from the last",
-          "[turn][rfc6056]") {
+          "[turn][rfc6056][A14]") {
   SeededRandom random{9};
   PortPool pool{{49152, 65535}};
   std::vector<std::uint16_t> taken;

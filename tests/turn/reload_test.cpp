@@ -32,7 +32,7 @@ WorldSettings with_policy(const turn::PeerPolicy::Settings& policy) {
 
 }  // namespace
 
-TEST_CASE("P12: a peer that is denied from now on is cut off both ways, the others are not",
+TEST_CASE("a peer that is denied from now on is cut off both ways, the others are not",
           "[turn][P12]") {
   World world{with_policy(allowing("10.20.0.0/16"))};
   auto alice = world.client("198.51.100.7:4000");
@@ -60,7 +60,7 @@ TEST_CASE("P12: a peer that is denied from now on is cut off both ways, the othe
   CHECK(alice.send("10.20.0.1:5000", "x") == Reason::relayed_to_peer);
 }
 
-TEST_CASE("P12: a denied port ends its channel and leaves the permission", "[turn][P12]") {
+TEST_CASE("a denied port ends its channel and leaves the permission", "[turn][P12]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   REQUIRE(alice.allocate().code() == ok);
@@ -73,7 +73,7 @@ TEST_CASE("P12: a denied port ends its channel and leaves the permission", "[tur
   CHECK(alice.send("8.8.8.8:5000", "x") == Reason::relayed_to_peer);
 }
 
-TEST_CASE("P12: clients of the server still meet when all else on its address is denied",
+TEST_CASE("clients of the server still meet when all else on its address is denied",
           "[turn][P12][P11]") {
   World world{with_policy(allowing("192.0.2.1/32"))};
   auto alice = world.client("198.51.100.7:4000");
@@ -91,7 +91,7 @@ TEST_CASE("P12: clients of the server still meet when all else on its address is
   CHECK(world.peer_sends("192.0.2.1:9", alice, "x") == Reason::dropped_peer_denied);
 }
 
-TEST_CASE("P12: connections to peers that are denied end at once", "[turn][P12][rfc6062-5]") {
+TEST_CASE("connections to peers that are denied end at once", "[turn][P12][rfc6062-5]") {
   World world{with_policy(WorldSettings::default_policy())};
   auto alice = world.client("198.51.100.7:4000", Transport::tcp);
   REQUIRE(alice.allocate_tcp().code() == ok);

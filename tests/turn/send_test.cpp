@@ -386,7 +386,7 @@ TEST_CASE("a peer that is another client's relay is served without the network",
   CHECK_FALSE(world.at_peer());
 }
 
-TEST_CASE("the short-cut asks for the permissions of both ends", "[turn][p16]") {
+TEST_CASE("the short-cut asks for the permissions of both ends", "[turn][P16]") {
   World world;
   auto alice = allocated_at(world, "198.51.100.7:4000");
   auto bob = allocated_at(world, "198.51.100.8:4000");

@@ -42,7 +42,7 @@ Bytes appended(Bytes message, unsigned type, const Bytes& value) {
 
 // --- Not answered at all -------------------------------------------------------------------------
 
-TEST_CASE("what is not STUN is dropped in silence", "[turn][rfc8489-6.3][c01]") {
+TEST_CASE("what is not STUN is dropped in silence", "[turn][S01][S02][S03][rfc8489-6.3][c01]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");
   const Bytes good = alice.build(Method::binding);
