@@ -693,6 +693,12 @@ Reason World::answer_user(const std::string& username, std::optional<std::string
         server(worker_).on_client_datagram(parked.flow, parked.request, now(), effects_);
     last = handled.reason;
     carry_out();
+    if (const auto* route = handled.forward ? handled.forward->home_route() : nullptr) {
+      worker_ = static_cast<std::size_t>(route->home);
+      server(worker_).on_client_datagram(turn::ClientFlow{route->from}, parked.request, now(),
+                                         effects_);
+      carry_out();
+    }
   }
   worker_ = 0;
   return last;
