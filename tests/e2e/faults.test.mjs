@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { cpuSeconds, Faults } from './lib/faults.mjs';
+import { cpuSeconds, Faults, suspend } from './lib/faults.mjs';
 import { explained } from './lib/logs.mjs';
 import { freePort } from './lib/ports.mjs';
 import { ask } from './lib/rooms.mjs';
@@ -52,8 +52,8 @@ describe('A server in a faulty host', { timeout: 60_000 }, () => {
   }
 
   /// Two connections that wait when the server looks again, one at each of two listeners.
-  function connectToTwoListeners() {
-    its.server.process.kill('SIGSTOP');
+  async function connectToTwoListeners() {
+    await suspend(its.server.process);
     const connections = [its.server.httpPort, its.metricsPort].map((port) => net.connect(port, '127.0.0.1'));
     for (const connection of connections) connection.on('error', () => {});
     return Promise.all(connections.map((c) => new Promise((resolve) => c.on('connect', () => resolve(c))))).then((all) => {
@@ -114,7 +114,7 @@ describe('A server in a faulty host', { timeout: 60_000 }, () => {
     const [from, to] = its.clients;
     // Each longer than the one before: else they would leave as a train, which is one message.
     const sent = Array.from({ length: 10 }, (_, i) => 'x'.repeat(i + 1));
-    its.server.process.kill('SIGSTOP');
+    await suspend(its.server.process);
     const arrivals = on(to.socket, 'message', { signal: AbortSignal.timeout(5_000) });
     for (const payload of sent) from.sendTo(to.relayed, payload);
     await setTimeout(100); // for Node.js to hand them to the kernel
@@ -134,7 +134,7 @@ describe('A server in a faulty host', { timeout: 60_000 }, () => {
   }
 
   it('[X08] goes on after it was stopped and continued', explained(async () => {
-    its.server.process.kill('SIGSTOP');
+    await suspend(its.server.process);
     const arrival = relayPermitted('kept');
     await assert.rejects(within(1_000, 'a stopped server', arrival), /a stopped server/);
     its.server.process.kill('SIGCONT');

@@ -1,11 +1,12 @@
 // Faults under a running server: system calls that fail by ../../support/fault_shim.c.
 
 import assert from 'node:assert/strict';
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './process.mjs';
+import { until } from './until.mjs';
 
 const sharedBytes = 4096;
 const generationBytes = 16;
@@ -62,4 +63,12 @@ export class Faults {
 export function cpuSeconds(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/// Stops a process. The signal alone only asks for it: each thread stops when it gets to know.
+export async function suspend(process) {
+  const tasks = `/proc/${process.pid}/task`;
+  const isStopped = (task) => readFileSync(path.join(tasks, task, 'stat'), 'utf8').split(') ')[1].startsWith('T');
+  process.kill('SIGSTOP');
+  await until('every thread to stop', () => readdirSync(tasks).every(isStopped));
 }
