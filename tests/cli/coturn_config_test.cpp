@@ -430,7 +430,7 @@ TEST_CASE("a user who is not UTF-8 is left out and named, and the others are use
 }
 
 TEST_CASE("a secret that is not UTF-8 is left out, and the others are secrets", "[cli]") {
-  const std::string good(32, 's');
+  const std::string good = "shared-with-the-web-page-0123456789";
   const Import import =
       convert_text("realm=example.org\nuse-auth-secret\nstatic-auth-secret=" + good +
                    "\xe9\nstatic-auth-secret=" + good + "\n");

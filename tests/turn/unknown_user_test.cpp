@@ -112,7 +112,7 @@ TEST_CASE("a user who moves to another worker is asked for there", "[turn][rfc80
     CHECK(world.balance().guests == 1);
   }
   SECTION("and hears that there is no such user") {
-    CHECK(world.answer_user("dora", std::nullopt) == Reason::refused_forbidden);
+    CHECK(world.answer_user("dora", std::nullopt) == Reason::refused_wrong_user);
     CHECK(away.receive().value().code() == 441);
     CHECK(world.balance().guests == 0);
   }
