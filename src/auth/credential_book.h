@@ -91,7 +91,7 @@ class CredentialBook {
 
   std::string realm_;
   std::vector<stun::PasswordAlgorithm> algorithms_;
-  std::vector<std::string> secrets_;
+  std::vector<HmacSha1Key> secrets_;
   TextMap<UserKeys> users_;
   TextMap<WallTime> revoked_usernames_;  // until when
   TextMap<WallTime> revoked_accounts_;
