@@ -2,6 +2,8 @@
 // last address, so that a slip in a prefix length shows.
 #include "turn/peer_policy.h"
 
+#include <set>
+
 #include "base/seeded_random.h"
 #include "catch.h"
 #include "turn/spelled.h"
@@ -717,6 +719,15 @@ TEST_CASE("where some port is allowed a permission may exist", "[turn]") {
     bool any = false;
     for (std::uint16_t port = 0; port < 8; ++port) any = any || !world.verdict({address, port});
     if (any) REQUIRE(world.scope(address) == PermissionScope::peers);
+  }
+}
+
+TEST_CASE("the ports of reflectors are these and no others", "[turn]") {
+  const std::set<unsigned> reflectors{0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 5353, 11211};
+  for (unsigned port = 0; port <= 65535; ++port) {
+    if (is_reflector_port(static_cast<std::uint16_t>(port)) != reflectors.contains(port)) {
+      FAIL_CHECK("port " << port);
+    }
   }
 }
 
