@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { startServer } from './lib/server.mjs';
-import { assertNothingLost, progress, startEchoPeer, startUclient, uclient } from './lib/turnutils.mjs';
+import { assertNothingLost, neverSilent, progress, startEchoPeer, startUclient, uclient } from './lib/turnutils.mjs';
 import { until } from './lib/until.mjs';
 
 const hookSecret = 'a secret that signs the questions of these tests';
@@ -48,6 +48,7 @@ describe('A user whom only the hook knows', () => {
     peer = await startEchoPeer();
     server = await startServer({
       allowPeers: ['127.0.0.0/8'],
+      options: neverSilent,
       environment: {
         TURNPIKE__AUTH__HOOK: hook.url,
         TURNPIKE__AUTH__HOOK_SECRET: hookSecret,

@@ -14,7 +14,7 @@ import { explained } from './lib/logs.mjs';
 import { ask, Member, restClient } from './lib/rooms.mjs';
 import { mintRestCredential, restSecret, startServer, staticPassword } from './lib/server.mjs';
 import { longTermKey } from './lib/stun.mjs';
-import { byPassword, startEchoPeer, uclient } from './lib/turnutils.mjs';
+import { byPassword, neverSilent, startEchoPeer, uclient } from './lib/turnutils.mjs';
 import { within } from './lib/until.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -147,6 +147,7 @@ async function sessionWith(format) {
     signaling: {
       auth: 'token', webhook: `http://127.0.0.1:${hook.address().port}/`, webhook_secret: webhookSecret,
     },
+    options: neverSilent,
     environment: { TURNPIKE__LOG__LEVEL: 'trace', TURNPIKE__LOG__FORMAT: format },
   });
   try {

@@ -12,7 +12,7 @@ import { explained } from './lib/logs.mjs';
 import { freePort } from './lib/ports.mjs';
 import { run } from './lib/process.mjs';
 import { restSecret, startServer } from './lib/server.mjs';
-import { assertNothingLost, byPassword, bySecret, messagesPerFlow, startEchoPeer, uclient } from './lib/turnutils.mjs';
+import { assertNothingLost, byPassword, bySecret, messagesPerFlow, neverSilent, startEchoPeer, uclient } from './lib/turnutils.mjs';
 
 const oneMinuteMs = 60_000;
 
@@ -104,7 +104,9 @@ describe('turnutils_uclient, with a peer on loopback that echoes', { timeout: on
   before(explained(async () => {
     peer = await startEchoPeer();
     // The peer is on loopback, which the server reaches for nobody unless told so.
-    server = await startServer({ users: usersOf(echoCases), allowPeers: ['127.0.0.0/8', '::1/128'], tls: true });
+    server = await startServer({
+      users: usersOf(echoCases), allowPeers: ['127.0.0.0/8', '::1/128'], tls: true, options: neverSilent,
+    });
   }));
   after(async () => {
     peer?.stop();
@@ -156,7 +158,7 @@ describe('turnutils_uclient, between two relays of the same server', { timeout: 
   let server;
   before(explained(async () => {
     // Without allowPeers: two relays of this server may meet even on loopback, and nobody else.
-    server = await startServer({ users: [...usersOf(pairCases), 'outsider'], tls: true });
+    server = await startServer({ users: [...usersOf(pairCases), 'outsider'], tls: true, options: neverSilent });
   }));
   after(() => server?.discard());
 

@@ -29,15 +29,16 @@ def need(program):
 class Server:
     """`turnpike serve` with the configuration in a file, on loopback. Its relays are peers of one another."""
 
-    def __init__(self, config):
+    def __init__(self, config, *settings):
         self.config = config
+        self.settings = settings
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
 
     def __enter__(self):
         settings = [f"listen.udp=127.0.0.1:{self.port}", f"listen.tcp=127.0.0.1:{self.port}", "metrics.listen=",
-                    "relay.ports=22000-22099", f"control.socket={self.config.parent}/control.sock"]
+                    "relay.ports=22000-22099", f"control.socket={self.config.parent}/control.sock", *self.settings]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
             systemd.bind(str(self.config.parent / "notify"))
             systemd.settimeout(30)

@@ -16,6 +16,10 @@ import { until, within } from './until.mjs';
 
 export const messagesPerFlow = 20;
 
+/// For servers that are to refuse turnutils_uclient: it asks on until it gets an error it likes, and
+/// waits for ever once it is not answered (docs/adr/0045-brute-force.md).
+export const neverSilent = ['--set', 'auth.max_failures_per_minute=0'];
+
 /// The flags for a static user, and for the name in a credential made from the shared secret.
 export const byPassword = (user) => ['-u', user, '-w', staticPassword];
 export const bySecret = (name, secret) => ['-u', name, '-W', secret];
