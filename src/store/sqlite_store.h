@@ -85,22 +85,26 @@ class SqliteStore final : public Store {
   };
 
   /// Another process has sealed everything with another key: thrown by seal() and unseal(), caught
-  /// by alone(). Seen from outside only when it happens twice within one call.
+  /// by alone(). Seen from outside only when it happens again and again within one call.
   struct KeyChanged : StoreFailure {
     KeyChanged() : StoreFailure{Fault::unavailable, "the store gets another key; try again"} {}
   };
 
-  /// Runs `code` alone, and gives its answer or what it throws. Twice when the key has changed.
+  static constexpr int key_changes_max = 20;  // within one call
+
+  /// Runs `code` alone, and gives its answer or what it throws. Again when the key has changed.
   template <class Code>
   auto alone(const Code& code) {
     const std::lock_guard lock{mutex_};
     return caught([&] {
-      try {
-        return code();
-      } catch (const KeyChanged&) {
+      for (int changes = 0;; ++changes) {
+        try {
+          return code();
+        } catch (const KeyChanged&) {
+          if (changes == key_changes_max) throw;
+        }
         seal_ = find_seal(*database_, key_file_);
       }
-      return code();
     });
   }
   /// The same in one transaction.
