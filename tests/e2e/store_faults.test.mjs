@@ -1,4 +1,4 @@
-// A store that is locked, or on a full disk, under a running server: calls and users go on.
+// A store on a full disk under a running server: calls and users go on.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -7,21 +7,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { explained } from './lib/logs.mjs';
-import { run, start } from './lib/process.mjs';
+import { run } from './lib/process.mjs';
 import { mintRestCredential, startServer } from './lib/server.mjs';
 import { relayBetween, TurnClient } from './lib/turn_client.mjs';
-import { until } from './lib/until.mjs';
 
 const password = 'a password that nobody guesses';
-
-/// Takes SQLite's write lock and keeps it until it is killed.
-const lockProgram = `
-import sqlite3, sys, time
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute('BEGIN IMMEDIATE')
-print('locked', flush=True)
-time.sleep(300)
-`;
 
 describe('A server whose store', { timeout: 60_000 }, () => {
   const its = {};
@@ -58,29 +48,6 @@ describe('A server whose store', { timeout: 60_000 }, () => {
       request.on('error', reject).end(JSON.stringify({ name, password }));
     });
   }
-
-  it('is locked by another process finds stored users while a writer waits [X02]', explained(async () => {
-    const store = path.join(its.directory, 'turnpike.db');
-    await startWithStore(store);
-    assert.equal(await addUser('dora'), 201);
-    const locker = start('locker', 'python3', ['-c', lockProgram, store]);
-    try {
-      await until('the store to be locked', () => locker.log.text.includes('locked\n'));
-      const order = [];
-      const writing = addUser('boots').then((status) => order.push(status));
-      const client = await allocate({ username: 'dora', credential: password });
-      order.push('dora');
-      its.clients.push(client);
-      assert.equal(await relayBetween(...its.clients.slice(0, 2), 'meanwhile'), 'meanwhile');
-      await writing;
-      assert.deepEqual(order, ['dora', 503]);
-    } finally {
-      locker.kill('SIGKILL');
-      await locker.ended;
-    }
-    assert.equal(await addUser('boots'), 201);
-    await its.server.stop();
-  }));
 
   it('is on a full disk refuses changes until there is room, and relays [X01]', explained(async (context) => {
     const disk = mkdtempSync(path.join(tmpdir(), 'turnpike-small-disk-'));
