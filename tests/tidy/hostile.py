@@ -10,8 +10,8 @@ test stands in its row. A row without tests says why, beginning with one of EXCU
 
 import re
 import sys
-import tempfile
-from pathlib import Path
+
+import checker
 
 TABLE = "docs/hostile.md"
 
@@ -140,26 +140,16 @@ FINE = [
 ]
 
 
-def check_tree(files):
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        for name, text in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        return findings(root)
-
-
 def self_test():
     clean = clean_tree()
     failures = [f"a clean tree was refused: {line}" for change in FINE
-                for line in check_tree(change(clean))]
+                for line in checker.check_tree(findings, change(clean))]
     for change, expected in MISTAKES:
-        found = check_tree(change(clean))
+        found = checker.check_tree(findings, change(clean))
         if not found or expected not in found[0]:
             failures.append(f"expected {expected!r}, got {found[:3]}")
     empty = dict(clean, **{"tests/turn/all_test.cpp": UNTAGGED})
-    if len(check_tree(empty)) != len(all_ids()):
+    if len(checker.check_tree(findings, empty)) != len(all_ids()):
         failures.append("tests without ids passed")
     for failure in failures:
         print(failure)
@@ -167,18 +157,5 @@ def self_test():
     return 1 if failures else 0
 
 
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    if len(arguments) != 1:
-        print(__doc__)
-        return 2
-    found = findings(Path(arguments[0]))
-    for line in found:
-        print(line)
-    print(f"hostile: {len(found)} findings")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main("hostile", __doc__, findings, self_test, sys.argv[1:]))

@@ -10,8 +10,8 @@ files is taste and not looked at.
 
 import re
 import sys
-import tempfile
-from pathlib import Path
+
+import checker
 
 # Which modules a module may include, besides itself. main.cpp is the executable: it may include all.
 MAY_INCLUDE = {
@@ -212,22 +212,12 @@ MISTAKES = [
 ]
 
 
-def check_tree(files):
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        for name, text in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        return findings(root)
-
-
 def self_test():
-    failures = [f"a clean tree was refused: {line}" for line in check_tree(CLEAN)]
-    if not check_tree({}):
+    failures = [f"a clean tree was refused: {line}" for line in checker.check_tree(findings, CLEAN)]
+    if not checker.check_tree(findings, {}):
         failures.append("an empty tree passed")
     for name, text, expected in MISTAKES:
-        found = check_tree({**CLEAN, name: text})
+        found = checker.check_tree(findings, {**CLEAN, name: text})
         if len(found) != 1 or expected not in found[0]:
             failures.append(f"{name}: expected one finding with {expected!r}, got {found}")
     for failure in failures:
@@ -236,18 +226,5 @@ def self_test():
     return 1 if failures else 0
 
 
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    if len(arguments) != 1:
-        print(__doc__)
-        return 2
-    found = findings(Path(arguments[0]))
-    for line in found:
-        print(line)
-    print(f"tidy: {len(found)} findings")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main("tidy", __doc__, findings, self_test, sys.argv[1:]))
