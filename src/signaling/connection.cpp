@@ -17,9 +17,11 @@ constexpr std::size_t frame_header_bytes = 10;
 }  // namespace
 
 HttpConnection::HttpConnection(const Site& site, const ConnectionLimits& limits, Instant instant)
-    : site_(site), limits_(limits), parser_(limits.http), deadline_(instant + limits.head_timeout) {
-  phase_ = RequestParser::Waiting::head;
-}
+    : site_(site),
+      limits_(limits),
+      parser_(limits.http),
+      deadline_(instant + limits.head_timeout),
+      phase_(RequestParser::Waiting::head) {}
 
 void HttpConnection::receive(ByteView bytes, Now now, std::vector<ConnectionEvent>& events) {
   switch (state_) {
