@@ -2,6 +2,8 @@
 // last address, so that a slip in a prefix length shows.
 #include "turn/peer_policy.h"
 
+#include <set>
+
 #include "base/seeded_random.h"
 #include "catch.h"
 #include "turn/spelled.h"
@@ -385,6 +387,44 @@ TEST_CASE("6to4 and Teredo sources are not served, others are", "[turn][P07][rfc
        {"10.0.0.1", "127.0.0.1", "::1", "2001:db8::1", "32.1.0.0", "32.2.0.0"}) {
     CHECK_FALSE(is_forbidden_source(ip(source)));
   }
+}
+
+// --- M08: who gets no answer ---------------------------------------------------------------------
+
+TEST_CASE("the ports of reflectors are those of HOSTILE.md and no others", "[turn][M08]") {
+  const std::set<int> reflectors{0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 5353, 11211};
+  for (int port = 0; port <= 0xffff; ++port) {
+    const bool is_one = is_reflector_port(static_cast<std::uint16_t>(port));
+    if (is_one != reflectors.contains(port)) FAIL_CHECK("port " << port);
+  }
+}
+
+TEST_CASE("whoever would make a loop or an amplifier of us gets no answer", "[turn][P07][M08]") {
+  LiveRelays live{{ip("192.0.2.1")}};
+  live.insert(endpoint("192.0.2.1:50000"), {});
+  live.insert(endpoint("192.0.2.1:50001"), {}, PeerTransport::tcp);
+  struct Row {
+    std::string_view client;
+    bool over_udp;  // whether it is one over each of the transports
+    bool over_dtls;
+    bool over_streams;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"198.51.100.7:40000", false, false, false},
+      {"[2002::1]:40000", true, true, true},  // a tunnel
+      {"[2001::1]:40000", true, true, true},
+      {"192.0.2.1:50000", true, true, false},  // a relay of ours
+      {"192.0.2.1:50001", false, false, false},
+      {"192.0.2.1:50002", false, false, false},
+      {"198.51.100.7:53", true, false, false},  // a handshake shows that it is no reflector
+      {"198.51.100.7:54", false, false, false},
+  }));
+  CAPTURE(row.client);
+  const Endpoint client = endpoint(row.client);
+  CHECK(is_unanswerable(client, Transport::udp, live) == row.over_udp);
+  CHECK(is_unanswerable(client, Transport::dtls, live) == row.over_dtls);
+  CHECK(is_unanswerable(client, Transport::tcp, live) == row.over_streams);
+  CHECK(is_unanswerable(client, Transport::tls, live) == row.over_streams);
 }
 
 // --- Ports ---------------------------------------------------------------------------------------
