@@ -186,8 +186,8 @@ IpAddress with_last_four(std::string_view prefix, const IpAddress& inner) {
 IpAddress in_6to4(const IpAddress& inner) {
   return address_of(Family::ipv6, (Number{0x2002} << 112) | (number_of(inner) << 80) | 1);
 }
-IpAddress in_teredo(const IpAddress& inner) {
-  return with_last_four("2001:0:4136:e378:8000:63bf::", IpAddress::v4(~load_be32(inner.bytes())));
+IpAddress in_teredo(std::string_view prefix, const IpAddress& inner) {
+  return with_last_four(prefix, IpAddress::v4(~load_be32(inner.bytes())));
 }
 
 struct Embedding {
@@ -203,8 +203,13 @@ const std::vector<Embedding> embeddings{
     {"NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b::", a); }, true},
     {"local NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b:1:2:3:4::", a); },
      true},
+    {"local NAT64, its last network",
+     [](const IpAddress& a) { return with_last_four("64:ff9b:1:ffff:ffff:ffff::", a); }, true},
     {"6to4", in_6to4, false},
-    {"Teredo", in_teredo, false},
+    {"Teredo", [](const IpAddress& a) { return in_teredo("2001:0:4136:e378:8000:63bf::", a); },
+     false},
+    {"Teredo, its last server",
+     [](const IpAddress& a) { return in_teredo("2001:0:ffff:ffff:8000:63bf::", a); }, false},
     {"ISATAP", [](const IpAddress& a) { return with_last_four("2a00:1450:4001:81b:0:5efe::", a); },
      true},
     {"ISATAP, global",
@@ -342,7 +347,10 @@ TEST_CASE("what the operator denies, and this host, are denied inside IPv6 as we
 TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn][P05]") {
   for (const std::string_view plain :
        {"8.8.8.8", "2606:4700::10.0.0.1", "2a00::5eff:10.0.0.1", "2a00::100:5efe:10.0.0.1",
-        "2003:a00:1::", "64:ff9c::10.0.0.1"}) {
+        "2003:a00:1::", "64:ff9c::10.0.0.1",
+        // next to what does
+        "::1:10.0.0.1", "::fffe:10.0.0.1", "::ffff:1:10.0.0.1", "64:ff9b::1:10.0.0.1",
+        "64:ff9b:0:1::10.0.0.1", "64:ff9b:2::10.0.0.1", "2001:1::10.0.0.1"}) {
     CAPTURE(plain);
     CHECK_FALSE(embedded_ipv4(ip(plain)));
   }
