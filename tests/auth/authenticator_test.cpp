@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <ostream>
+#include <utility>
 
 #include "base/hex.h"
 #include "catch.h"
@@ -69,6 +70,7 @@ class Desk {
   bool with_integrity = true;
   bool sign_sha1 = false;  // with a named algorithm: MESSAGE-INTEGRITY all the same
   Endpoint from = home;
+  std::string owner;  // who has an allocation on this five-tuple
   Now now{Instant{} + 1'000'000s, wall};
 
   void log_in() {
@@ -85,7 +87,7 @@ class Desk {
   std::optional<Denial> denial(ExpiryRule expiry = ExpiryRule::enforce) {
     const Bytes request = build();
     const auto message = stun::MessageView::parse(request).value();
-    const auto verdict = authenticator_.check(message, from, now, expiry);
+    const auto verdict = authenticator_.check(message, from, now, expiry, owner);
     if (const auto* no = std::get_if<Denial>(&verdict)) return *no;
     const auto& principal = std::get<Principal>(verdict);
     known_as = principal.username;
@@ -183,7 +185,9 @@ TEST_CASE("denials are answered with 400, 401 or 438", "[auth][rfc8489-9.2.4]") 
   CHECK(code(Denial::no_credentials) == 401);
   CHECK(code(Denial::unknown_user) == 401);
   CHECK(code(Denial::expired_user) == 401);
+  CHECK(code(Denial::revoked_user) == 401);
   CHECK(code(Denial::wrong_password) == 401);
+  CHECK(code(Denial::throttled) == 401);
   CHECK(code(Denial::stale_nonce) == 438);
   CHECK(code(Denial::incomplete) == 400);
   CHECK(code(Denial::oversized) == 400);
@@ -248,6 +252,21 @@ TEST_CASE("anonymity is offered only where every user has a name in the book",
   CHECK(Desk{with_secret}.nonce.starts_with("obMatJos2gAAB"));
   with_secret.static_users = false;
   CHECK(Desk{with_secret}.nonce.starts_with("obMatJos2gAAB"));
+  CHECK(Desk{{.static_users = false}}.nonce.starts_with("obMatJos2gAAB"));
+  CHECK(Desk{{.asks_for_users = true}}.nonce.starts_with("obMatJos2gAAB"));
+}
+
+TEST_CASE("with another book anonymity is offered as suits that one", "[auth][c15]") {
+  const CredentialBook with_secret{credentials({.secrets = {{"one", "north"}}})};
+  const CredentialBook names_only{credentials({})};
+  Desk desk;
+  desk.authenticator().use(with_secret);
+  desk.log_in();
+  CHECK(desk.nonce.starts_with("obMatJos2gAAB"));
+  desk.authenticator().use(names_only);
+  desk.log_in();
+  CHECK(desk.nonce.starts_with("obMatJos2wAAD"));
+  CHECK(desk.passes());
 }
 
 // --- What is missing or too long -----------------------------------------------------------------
@@ -341,6 +360,101 @@ TEST_CASE("the nonce is looked at after the integrity", "[auth][rfc8489-9.2.4][c
   desk.username = "alice";
   desk.password = "wonderland";
   desk.log_in();
+  CHECK(desk.passes());
+}
+
+// --- Guessing (docs/adr/0045) --------------------------------------------------------------------
+
+namespace {
+
+/// Nine wrong passwords: one less than is too many in a minute.
+void guess_nine_times(Desk& desk) {
+  const std::string right = std::exchange(desk.password, "guess");
+  for (int i = 0; i < 9; ++i) CHECK(desk.denial() == Denial::wrong_password);
+  desk.password = right;
+}
+
+void guess_ten_times(Desk& desk) {
+  guess_nine_times(desk);
+  const std::string right = std::exchange(desk.password, "guess");
+  CHECK(desk.denial() == Denial::wrong_password);
+  desk.password = right;
+}
+
+}  // namespace
+
+TEST_CASE("who has guessed ten times gets no answer for a minute, not even to what is right",
+          "[auth][A09]") {
+  Desk desk;
+  guess_ten_times(desk);
+  CHECK(desk.denial() == Denial::throttled);
+  SECTION("then he does") {
+    desk.now.instant += 60s;
+    CHECK(desk.passes());
+  }
+  SECTION("as another user he does") {
+    desk.username = "nobody";
+    CHECK(desk.denial() == Denial::unknown_user);
+  }
+  SECTION("others do") {
+    desk.from.address = IpAddress::v4(0xc6336408);
+    desk.log_in();
+    CHECK(desk.passes());
+  }
+}
+
+TEST_CASE("the right password in time takes the count back", "[auth][A09]") {
+  Desk desk;
+  for (int round = 0; round < 3; ++round) {
+    guess_nine_times(desk);
+    CHECK(desk.passes());
+  }
+}
+
+TEST_CASE("guessing at who does not exist is counted as well, by either name", "[auth][A09]") {
+  Desk desk;
+  desk.with_userhash = GENERATE(false, true);
+  desk.with_username = !desk.with_userhash;
+  desk.username = "nobody";
+  for (int i = 0; i < 10; ++i) CHECK(desk.denial() == Denial::unknown_user);
+  CHECK(desk.denial() == Denial::throttled);
+}
+
+TEST_CASE("what is only too old is not guessed", "[auth][A09]") {
+  Desk desk{{.secrets = {{"n", "north"}}}};
+  mint(desk, -1000s, "carol", "north");
+  for (int i = 0; i < 12; ++i) CHECK(desk.denial() == Denial::expired_user);
+}
+
+TEST_CASE("guesses with a nonce of somebody else's silence nobody", "[auth][A09]") {
+  Desk desk;
+  const std::string own = std::exchange(desk.nonce, "obMatJos2wAADAAAAAAAAAAAAAAAA");
+  guess_ten_times(desk);
+  // From here on the nonce is looked at first, so that nothing is learnt of the password.
+  CHECK(desk.denial() == Denial::stale_nonce);
+  desk.password = "guess";
+  CHECK(desk.denial() == Denial::stale_nonce);
+  desk.nonce = own;
+  CHECK(desk.denial() == Denial::wrong_password);
+  desk.password = "wonderland";
+  CHECK(desk.passes());
+}
+
+TEST_CASE("who has an allocation is neither counted nor silenced on its five-tuple",
+          "[auth][A09]") {
+  Desk desk;
+  SECTION("not counted") {
+    desk.owner = "alice";
+    guess_nine_times(desk);
+    guess_nine_times(desk);
+    desk.owner.clear();
+  }
+  SECTION("not silenced") {
+    guess_ten_times(desk);
+    desk.owner = "bob";
+    CHECK(desk.denial() == Denial::throttled);
+    desk.owner = "alice";
+  }
   CHECK(desk.passes());
 }
 
@@ -509,13 +623,26 @@ TEST_CASE("without secrets a time-limited name is an unknown user", "[auth][c78]
 }
 
 TEST_CASE("a static user whose name looks time-limited never expires", "[auth][c78]") {
-  CredentialSettings settings;
   Wish wish = with_secrets();
+  wish.user = "1700000000:alice";
   Desk desk{wish};
-  CHECK(desk.passes());  // alice, beside the secrets
-  CHECK(desk.account == "alice");
+  desk.username = wish.user;
+  CHECK(desk.passes());
+  CHECK(desk.account == wish.user);
   mint(desk, -1000s, "alice", "north");
   CHECK(desk.denial() == Denial::expired_user);
+}
+
+TEST_CASE("a time-limited user may change the algorithm from request to request", "[auth][c78]") {
+  Desk desk{with_secrets()};
+  mint(desk, 3600s, "carol", GENERATE(as<std::string>{}, "north", "south"));
+  for (int i = 0; i < 2; ++i) {
+    for (const auto algorithm : {PasswordAlgorithm::md5, PasswordAlgorithm::sha256}) {
+      desk.named = algorithm;
+      CHECK(desk.passes());
+      CHECK(desk.is_signed_by_our_key);
+    }
+  }
 }
 
 TEST_CASE("a denial for unknown and expired users comes whatever their integrity is",

@@ -43,6 +43,7 @@ TEST_CASE("a nonce is short text that can stand in quotes", "[auth][rfc8489-14.1
     const Nonce nonce = issuer.issue(alice, start + seconds{i});
     CHECK(nonce.text().size() == 29);
     CHECK(nonce.text().find_first_of("\"\\ \r\n") == std::string_view::npos);
+    CHECK(nonce.text().find('=') == std::string_view::npos);  // no character is padding
   }
 }
 

@@ -1,6 +1,7 @@
 #include "turn/ledger.h"
 
 #include <set>
+#include <stdexcept>
 #include <thread>
 
 #include "base/seeded_random.h"
@@ -36,6 +37,34 @@ Limits quota(std::uint32_t per_user, std::uint32_t total) {
   limits.max_allocations = total;
   return limits;
 }
+
+const BandwidthLimit second_for_1000_bytes{8000};
+
+/// Relays `bytes` for `account`, which has an allocation.
+void relay(Ledger& ledger, std::string_view account, std::size_t bytes, Instant now) {
+  ledger.bandwidth_of(account).add(second_for_1000_bytes, bytes, now);
+}
+
+/// Is anything kept of `account`? (Who asks for what is not there gets an exception.)
+bool is_remembered(Ledger& ledger, std::string_view account) {
+  try {
+    static_cast<void>(ledger.bandwidth_of(account));
+    return true;
+  } catch (const std::out_of_range&) {
+    return false;
+  }
+}
+
+/// Gives out the numbers it was made with, one after the other.
+class Listed final : public Random {
+ public:
+  explicit Listed(std::vector<std::uint64_t> numbers) : numbers_(std::move(numbers)) {}
+  void fill(MutableByteView out) override { store_be64(out, numbers_.at(next_++)); }
+
+ private:
+  std::vector<std::uint64_t> numbers_;
+  std::size_t next_ = 0;
+};
 
 }  // namespace
 
@@ -272,11 +301,13 @@ TEST_CASE("ports and reservations are conserved whatever happens", "[turn][Q10]"
 
 TEST_CASE("behind a 1:1 NAT TCP relays are reached inside and known by the outside",
           "[turn][rfc6062]") {
-  const auto bind = GENERATE(as<std::string>{}, "10.0.0.5", "0.0.0.0");
-  const std::string inside = bind == "0.0.0.0" ? "127.0.0.1" : bind;
-  Ledger ledger{
-      {{ip("127.0.0.1"), ip("127.0.0.1")}, {ip(bind), ip("203.0.113.10")}}, small_range, {}};
-  const Endpoint relayed{ip("203.0.113.10"), 50001};
+  const auto [bind, inside, outside] = GENERATE(table<std::string, std::string, std::string>({
+      {"10.0.0.5", "10.0.0.5", "203.0.113.10"},
+      {"0.0.0.0", "127.0.0.1", "203.0.113.10"},
+      {"::", "::1", "2001:db8::10"},
+  }));
+  Ledger ledger{{plain("127.0.0.1"), {ip(bind), ip(outside)}}, small_range, {}};
+  const Endpoint relayed{ip(outside), 50001};
   const Endpoint reached{ip(inside), 50001};
 
   CHECK(ledger.reached_at(relayed) == relayed);  // nobody's: it goes where it says
@@ -386,6 +417,158 @@ TEST_CASE("the ledger lets a user's own quota hold instead of that for all", "[t
   CHECK(ledger.charge("dave", {}, 1) == Charge::accepted);
   CHECK(ledger.charge("dave", {}, 1) == Charge::user_is_full);
   CHECK(ledger.charge("dave") == Charge::accepted);
+}
+
+TEST_CASE("of several full quotas the user's is told, then the network's, then the server's",
+          "[turn][Q02]") {
+  const NetworkId office = network_of(ip("198.51.100.7"));
+  Limits limits = quota(1, 1);
+  limits.max_allocations_per_network = 1;
+  Ledger ledger{{}, small_range, limits};
+  REQUIRE(ledger.charge("alice", office) == Charge::accepted);
+  CHECK(ledger.charge("alice", office) == Charge::user_is_full);
+  CHECK(ledger.charge("bob", office) == Charge::network_is_full);
+  CHECK(ledger.charge("bob") == Charge::server_is_full);
+  CHECK(ledger.allocations_of("alice") == 1);
+  CHECK(ledger.allocations_of("bob") == 0);
+}
+
+TEST_CASE("a network without a limit is counted and never full", "[turn][Q02]") {
+  Limits limits = quota(0, 0);
+  limits.max_allocations_per_network = 0;
+  Ledger ledger{{}, small_range, limits};
+  const NetworkId office = network_of(ip("198.51.100.7"));
+  for (int i = 0; i < 3; ++i) CHECK(ledger.charge("alice", office) == Charge::accepted);
+  CHECK(ledger.allocations_from(office) == 3);
+  for (int i = 0; i < 3; ++i) ledger.release("alice", office);
+  CHECK(ledger.allocations_from(office) == 0);
+}
+
+TEST_CASE("other limits hold from the moment they are set", "[turn][Q02]") {
+  Ledger ledger{{}, small_range, quota(1, 0)};
+  CHECK(ledger.max_allocations() == 0);
+  CHECK(ledger.charge("alice") == Charge::accepted);
+  CHECK(ledger.charge("alice") == Charge::user_is_full);
+  ledger.set_limits(quota(2, 2));
+  CHECK(ledger.max_allocations() == 2);
+  CHECK(ledger.charge("alice") == Charge::accepted);
+  CHECK(ledger.charge("bob") == Charge::server_is_full);
+  ledger.set_limits(quota(1, 1));  // and nobody loses what he has
+  CHECK(ledger.allocations_of("alice") == 2);
+  CHECK(ledger.allocations() == 2);
+}
+
+// --- Reservations --------------------------------------------------------------------------------
+
+TEST_CASE("an account may reserve as many ports as it may have allocations",
+          "[turn][rfc8656-7.2][Q09]") {
+  const Limits limits = quota(2, 0);
+  const Instant end = after(limits.reservation_lifetime);
+  Ledger ledger{plain_addresses({"192.0.2.1"}), small_range, limits};
+  SeededRandom random{1};
+  for (int i = 0; i < 2; ++i) {
+    CHECK(ledger.may_reserve("alice", std::nullopt, after(0s)));
+    const auto pair = ledger.take_port(0, PortWish::even_and_next, random, after(0s)).value();
+    const PortLease next{0, static_cast<std::uint16_t>(pair.port + 1)};
+    static_cast<void>(ledger.reserve(next, "alice", random, after(0s)));
+  }
+  CHECK_FALSE(ledger.may_reserve("alice", std::nullopt, after(0s)));
+  CHECK(ledger.may_reserve("bob", std::nullopt, after(0s)));
+  // A limit of the user's own holds instead.
+  CHECK_FALSE(ledger.may_reserve("alice", 2, after(0s)));
+  CHECK(ledger.may_reserve("alice", 3, after(0s)));
+  CHECK(ledger.may_reserve("alice", 0, after(0s)));
+  // What has run out does not count.
+  CHECK_FALSE(ledger.may_reserve("alice", std::nullopt, end - 1ns));
+  CHECK(ledger.may_reserve("alice", std::nullopt, end));
+}
+
+TEST_CASE("without a quota an account may reserve what there is", "[turn][rfc8656-7.2]") {
+  Ledger ledger{plain_addresses({"192.0.2.1"}), small_range, quota(0, 0)};
+  SeededRandom random{1};
+  const auto pair = ledger.take_port(0, PortWish::even_and_next, random, after(0s)).value();
+  static_cast<void>(ledger.reserve(pair, "alice", random, after(0s)));
+  CHECK(ledger.may_reserve("alice", std::nullopt, after(0s)));
+  CHECK_FALSE(ledger.may_reserve("alice", 1, after(0s)));
+}
+
+TEST_CASE("no two reservations share a token, not even when chance has it so",
+          "[turn][rfc8656-7.2]") {
+  Ledger ledger{plain_addresses({"192.0.2.1"}), small_range, Limits{}};
+  SeededRandom ports{1};
+  const auto first = ledger.take_port(0, PortWish::any, ports, after(0s)).value();
+  const auto second = ledger.take_port(0, PortWish::any, ports, after(0s)).value();
+  Listed tokens{{7, 7, 7, 8}};
+  CHECK(ledger.reserve(first, "alice", tokens, after(0s)) == 7);
+  CHECK(ledger.reserve(second, "bob", tokens, after(0s)) == 8);
+  CHECK(ledger.redeem(7, "alice", after(1s)).value().port == first.port);
+  CHECK(ledger.redeem(8, "bob", after(1s)).value().port == second.port);
+}
+
+// --- What an account owes ------------------------------------------------------------------------
+
+TEST_CASE("who deletes an allocation and makes another still owes what he has relayed",
+          "[turn][Q08]") {
+  Ledger ledger{{}, small_range, Limits{}};
+  REQUIRE(ledger.charge("alice", {}, {}, after(0s)) == Charge::accepted);
+  relay(ledger, "alice", 10'000, after(0s));
+  ledger.release("alice", {}, after(1s));
+  CHECK(ledger.allocations_of("alice") == 0);
+
+  REQUIRE(ledger.charge("alice", {}, {}, after(2s)) == Charge::accepted);
+  CHECK_FALSE(ledger.bandwidth_of("alice").is_paid(after(10s) - 1ns));
+  CHECK(ledger.bandwidth_of("alice").is_paid(after(10s)));
+}
+
+TEST_CASE("an account is forgotten when it has neither allocations nor debts", "[turn][Q10]") {
+  Ledger ledger{{}, small_range, Limits{}};
+  REQUIRE(ledger.charge("alice", {}, {}, after(0s)) == Charge::accepted);
+  REQUIRE(ledger.charge("alice", {}, {}, after(0s)) == Charge::accepted);
+  relay(ledger, "alice", 10'000, after(0s));
+  const auto somebody_comes = [&](Instant now) {
+    REQUIRE(ledger.charge("bob", {}, {}, now) == Charge::accepted);
+  };
+
+  SECTION("at once where it owes nothing") {
+    ledger.release("alice", {}, after(10s));
+    CHECK(is_remembered(ledger, "alice"));
+    ledger.release("alice", {}, after(10s));
+    CHECK_FALSE(is_remembered(ledger, "alice"));
+  }
+  SECTION("else when it has paid") {
+    ledger.release("alice", {}, after(1s));
+    ledger.release("alice", {}, after(1s));
+    somebody_comes(after(10s) - 1ns);
+    CHECK(is_remembered(ledger, "alice"));
+    somebody_comes(after(10s));
+    CHECK_FALSE(is_remembered(ledger, "alice"));
+  }
+  SECTION("and when it has come and gone in debt more than once") {
+    ledger.release("alice", {}, after(1s));
+    ledger.release("alice", {}, after(1s));
+    REQUIRE(ledger.charge("alice", {}, {}, after(2s)) == Charge::accepted);
+    ledger.release("alice", {}, after(3s));
+    somebody_comes(after(10s) - 1ns);
+    CHECK(is_remembered(ledger, "alice"));
+    somebody_comes(after(10s));
+    CHECK_FALSE(is_remembered(ledger, "alice"));
+  }
+}
+
+TEST_CASE("an account in debt that comes back and pays stays for as long as it has an allocation",
+          "[turn][Q08]") {
+  Ledger ledger{{}, small_range, Limits{}};
+  REQUIRE(ledger.charge("alice", {}, {}, after(0s)) == Charge::accepted);
+  relay(ledger, "alice", 10'000, after(0s));
+  ledger.release("alice", {}, after(1s));
+  REQUIRE(ledger.charge("alice", {}, {}, after(2s)) == Charge::accepted);
+
+  REQUIRE(ledger.charge("bob", {}, {}, after(20s)) == Charge::accepted);
+  CHECK(ledger.allocations_of("alice") == 1);
+  REQUIRE(is_remembered(ledger, "alice"));
+  ledger.release("alice", {}, after(21s));
+  CHECK(ledger.allocations() == 1);
+  CHECK_FALSE(is_remembered(ledger, "alice"));
 }
 
 }  // namespace turnpike::turn

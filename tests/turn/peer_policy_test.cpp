@@ -2,6 +2,8 @@
 // last address, so that a slip in a prefix length shows.
 #include "turn/peer_policy.h"
 
+#include <set>
+
 #include "base/seeded_random.h"
 #include "catch.h"
 #include "turn/spelled.h"
@@ -184,8 +186,8 @@ IpAddress with_last_four(std::string_view prefix, const IpAddress& inner) {
 IpAddress in_6to4(const IpAddress& inner) {
   return address_of(Family::ipv6, (Number{0x2002} << 112) | (number_of(inner) << 80) | 1);
 }
-IpAddress in_teredo(const IpAddress& inner) {
-  return with_last_four("2001:0:4136:e378:8000:63bf::", IpAddress::v4(~load_be32(inner.bytes())));
+IpAddress in_teredo(std::string_view prefix, const IpAddress& inner) {
+  return with_last_four(prefix, IpAddress::v4(~load_be32(inner.bytes())));
 }
 
 struct Embedding {
@@ -201,8 +203,13 @@ const std::vector<Embedding> embeddings{
     {"NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b::", a); }, true},
     {"local NAT64", [](const IpAddress& a) { return with_last_four("64:ff9b:1:2:3:4::", a); },
      true},
+    {"local NAT64, its last network",
+     [](const IpAddress& a) { return with_last_four("64:ff9b:1:ffff:ffff:ffff::", a); }, true},
     {"6to4", in_6to4, false},
-    {"Teredo", in_teredo, false},
+    {"Teredo", [](const IpAddress& a) { return in_teredo("2001:0:4136:e378:8000:63bf::", a); },
+     false},
+    {"Teredo, its last server",
+     [](const IpAddress& a) { return in_teredo("2001:0:ffff:ffff:8000:63bf::", a); }, false},
     {"ISATAP", [](const IpAddress& a) { return with_last_four("2a00:1450:4001:81b:0:5efe::", a); },
      true},
     {"ISATAP, global",
@@ -340,7 +347,10 @@ TEST_CASE("what the operator denies, and this host, are denied inside IPv6 as we
 TEST_CASE("addresses that embed nothing are not taken for such that do", "[turn][P05]") {
   for (const std::string_view plain :
        {"8.8.8.8", "2606:4700::10.0.0.1", "2a00::5eff:10.0.0.1", "2a00::100:5efe:10.0.0.1",
-        "2003:a00:1::", "64:ff9c::10.0.0.1"}) {
+        "2003:a00:1::", "64:ff9c::10.0.0.1",
+        // next to what does
+        "::1:10.0.0.1", "::fffe:10.0.0.1", "::ffff:1:10.0.0.1", "64:ff9b::1:10.0.0.1",
+        "64:ff9b:0:1::10.0.0.1", "64:ff9b:2::10.0.0.1", "2001:1::10.0.0.1"}) {
     CAPTURE(plain);
     CHECK_FALSE(embedded_ipv4(ip(plain)));
   }
@@ -385,6 +395,44 @@ TEST_CASE("6to4 and Teredo sources are not served, others are", "[turn][P07][rfc
        {"10.0.0.1", "127.0.0.1", "::1", "2001:db8::1", "32.1.0.0", "32.2.0.0"}) {
     CHECK_FALSE(is_forbidden_source(ip(source)));
   }
+}
+
+// --- M08: who gets no answer ---------------------------------------------------------------------
+
+TEST_CASE("the ports of reflectors are those of HOSTILE.md and no others", "[turn][M08]") {
+  const std::set<int> reflectors{0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 5353, 11211};
+  for (int port = 0; port <= 0xffff; ++port) {
+    const bool is_one = is_reflector_port(static_cast<std::uint16_t>(port));
+    if (is_one != reflectors.contains(port)) FAIL_CHECK("port " << port);
+  }
+}
+
+TEST_CASE("whoever would make a loop or an amplifier of us gets no answer", "[turn][P07][M08]") {
+  LiveRelays live{{ip("192.0.2.1")}};
+  live.insert(endpoint("192.0.2.1:50000"), {});
+  live.insert(endpoint("192.0.2.1:50001"), {}, PeerTransport::tcp);
+  struct Row {
+    std::string_view client;
+    bool over_udp;  // whether it is one over each of the transports
+    bool over_dtls;
+    bool over_streams;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"198.51.100.7:40000", false, false, false},
+      {"[2002::1]:40000", true, true, true},  // a tunnel
+      {"[2001::1]:40000", true, true, true},
+      {"192.0.2.1:50000", true, true, false},  // a relay of ours
+      {"192.0.2.1:50001", false, false, false},
+      {"192.0.2.1:50002", false, false, false},
+      {"198.51.100.7:53", true, false, false},  // a handshake shows that it is no reflector
+      {"198.51.100.7:54", false, false, false},
+  }));
+  CAPTURE(row.client);
+  const Endpoint client = endpoint(row.client);
+  CHECK(is_unanswerable(client, Transport::udp, live) == row.over_udp);
+  CHECK(is_unanswerable(client, Transport::dtls, live) == row.over_dtls);
+  CHECK(is_unanswerable(client, Transport::tcp, live) == row.over_streams);
+  CHECK(is_unanswerable(client, Transport::tls, live) == row.over_streams);
 }
 
 // --- Ports ---------------------------------------------------------------------------------------

@@ -170,6 +170,15 @@ TEST_CASE("ports are spread over the range and cannot be guessed from the last",
   }
 }
 
+TEST_CASE("any port may be the first that is given out", "[turn][rfc6056][A14]") {
+  Ports first;
+  SeededRandom random{11};
+  for (int i = 0; i < 3000; ++i) {
+    first.insert(PortPool{{50048, 50303}}.take_any(random).value());  // four words of the bitmap
+  }
+  CHECK(first == all_of({50048, 50303}));
+}
+
 TEST_CASE("even ports and pairs are spread as well", "[turn][rfc6056]") {
   SeededRandom random{10};
   PortPool even{{49152, 65535}};

@@ -70,6 +70,23 @@ TEST_CASE("a forgotten user's number is used again without mixing names up", "[t
   CHECK(users.size() == 3);
 }
 
+TEST_CASE("a forgotten user's bandwidth is not the next one's", "[turn]") {
+  UserTable users;
+  SharedBandwidthMeter meter;
+  const UserId alice = users.acquire("alice", "alice");
+  users.bandwidth(alice) = {BandwidthLimit{8000}, &meter};
+  CHECK(users.acquire("alice", "alice") == alice);
+  CHECK(users.bandwidth(alice).meter == &meter);
+  users.release(alice);
+  CHECK(users.bandwidth(alice).meter == &meter);
+  users.release(alice);
+
+  const UserId bob = users.acquire("bob", "bob");
+  REQUIRE(bob == alice);
+  CHECK_FALSE(users.bandwidth(bob).own);
+  CHECK(users.bandwidth(bob).meter == nullptr);
+}
+
 TEST_CASE("names are bytes: empty, long, and with a NUL inside", "[turn]") {
   UserTable users;
   const std::string with_nul{"a\0b", 3};
