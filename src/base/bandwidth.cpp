@@ -1,9 +1,12 @@
 #include "base/bandwidth.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace turnpike {
 namespace {
+
+constexpr double bits_and_ns = 8.0 * 1e9;  // bits of a byte, nanoseconds of a second
 
 /// Up to when all is paid for with `bytes` more.
 Instant paid_until_with(Instant paid_until, const BandwidthLimit& limit, std::size_t bytes,
@@ -26,11 +29,16 @@ Instant instant(Instant::rep since) { return Instant{nanoseconds{since}}; }
 
 BandwidthLimit::BandwidthLimit(std::uint64_t bits_per_second) {
   if (bits_per_second == 0) return;
-  constexpr double bits_per_byte = 8;
   constexpr std::size_t least_burst_bytes = 64 * 1024;
   constexpr nanoseconds least_burst = milliseconds{250};
-  ns_per_byte_ = bits_per_byte * 1e9 / static_cast<double>(bits_per_second);
+  ns_per_byte_ = bits_and_ns / static_cast<double>(bits_per_second);
   burst_ = std::max(least_burst, cost_of(least_burst_bytes));
+}
+
+std::uint64_t BandwidthLimit::bits_per_second() const {
+  if (is_none()) return 0;
+  constexpr double most = 9e18;
+  return static_cast<std::uint64_t>(std::llround(std::min(most, bits_and_ns / ns_per_byte_)));
 }
 
 bool BandwidthMeter::has_room(const BandwidthLimit& limit, std::size_t bytes, Instant now) const {

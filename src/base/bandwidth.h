@@ -27,6 +27,8 @@ class BandwidthLimit {
   }
   /// How long what may come at once takes at this rate.
   [[nodiscard]] nanoseconds burst() const { return burst_; }
+  /// What it was made of; beyond 2^51 rounded.
+  [[nodiscard]] std::uint64_t bits_per_second() const;
 
  private:
   double ns_per_byte_ = 0;
@@ -37,12 +39,18 @@ class BandwidthLimit {
 /// call; limits that are none let everything pass and are not asked about.
 class BandwidthMeter {
  public:
+  BandwidthMeter() = default;
+  /// One that goes on for another, which said paid_until().
+  explicit BandwidthMeter(Instant paid_until) : paid_until_(paid_until) {}
+
   /// Would `bytes` pass?
   [[nodiscard]] bool has_room(const BandwidthLimit& limit, std::size_t bytes, Instant now) const;
   /// Counts `bytes` that pass, whether or not there is room.
   void add(const BandwidthLimit& limit, std::size_t bytes, Instant now);
   /// When there is room again for a first byte; nothing: now.
   [[nodiscard]] std::optional<Instant> room_at(const BandwidthLimit& limit, Instant now) const;
+  /// Up to when all that has passed is paid for.
+  [[nodiscard]] Instant paid_until() const { return paid_until_; }
 
  private:
   Instant paid_until_{};
@@ -59,8 +67,13 @@ class SharedBandwidthMeter {
   void add(const BandwidthLimit& limit, std::size_t bytes, Instant now);
   [[nodiscard]] std::optional<Instant> room_at(const BandwidthLimit& limit, Instant now) const;
   /// Is it as good as new?
-  [[nodiscard]] bool is_paid(Instant now) const {
-    return paid_until_.load(std::memory_order_relaxed) <= now.time_since_epoch().count();
+  [[nodiscard]] bool is_paid(Instant now) const { return paid_until() <= now; }
+  [[nodiscard]] Instant paid_until() const {
+    return Instant{nanoseconds{paid_until_.load(std::memory_order_relaxed)}};
+  }
+  /// Goes on for another one, which said paid_until(). Before anything has passed.
+  void go_on(Instant paid_until) {
+    paid_until_.store(paid_until.time_since_epoch().count(), std::memory_order_relaxed);
   }
 
  private:

@@ -23,6 +23,11 @@ void DeadlineQueue::clear(Id id) {
   if (id < positions_.size() && positions_[id] != absent) remove_at(positions_[id]);
 }
 
+std::optional<Instant> DeadlineQueue::of(Id id) const {
+  if (id >= positions_.size() || positions_[id] == absent) return std::nullopt;
+  return heap_[positions_[id]].deadline;
+}
+
 std::optional<Instant> DeadlineQueue::next() const {
   if (heap_.empty()) return std::nullopt;
   return heap_.front().deadline;

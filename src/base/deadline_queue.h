@@ -21,6 +21,8 @@ class DeadlineQueue {
   void set(Id id, Instant deadline);
   /// Forgets the deadline of `id`; no effect when it has none.
   void clear(Id id);
+  /// The deadline of `id`; nothing when it has none.
+  [[nodiscard]] std::optional<Instant> of(Id id) const;
   /// The earliest deadline of all.
   [[nodiscard]] std::optional<Instant> next() const;
   /// Takes out the earliest id whose deadline is at or before `now`.

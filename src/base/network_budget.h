@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -14,6 +15,17 @@ namespace turnpike {
 /// Fills evenly with tokens and holds those of some seconds; full at the first use.
 class TokenBucket {
  public:
+  /// Tokens, and the moment up to which it was filled.
+  struct Content {
+    double tokens;
+    Instant filled_at;
+  };
+
+  TokenBucket() = default;
+  /// One that goes on for another, which said content().
+  explicit TokenBucket(const Content& content)
+      : filled_at_(content.filled_at), tokens_(content.tokens), in_use_(true) {}
+
   /// Takes one token; false when there is none. `per_second`: not 0.
   [[nodiscard]] bool spend(std::uint32_t per_second, Instant now) {
     return spend(1, per_second, 1, now);
@@ -22,6 +34,11 @@ class TokenBucket {
   /// comes in so many seconds.
   [[nodiscard]] bool spend(std::uint32_t tokens, std::uint32_t per_second, std::uint32_t held_s,
                            Instant now);
+  /// Nothing: it has not been used, and is full.
+  [[nodiscard]] std::optional<Content> content() const {
+    if (!in_use_) return std::nullopt;
+    return Content{tokens_, filled_at_};
+  }
 
  private:
   Instant filled_at_{};

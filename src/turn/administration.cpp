@@ -94,15 +94,16 @@ bool Server::may_have_connected(const Endpoint& peer) const {
   return true;
 }
 
+bool Server::may_be_connected(const PeerConnection& connection) const {
+  return connection.is_of_peer ? may_have_connected(connection.peer)
+                               : policy_->check(connection.peer, PeerTransport::tcp).has_value();
+}
+
 void Server::recheck_connections(Allocation& allocation, Effects& effects) {
   const std::vector<std::uint32_t> slots = allocation.peer_connections;
   for (const std::uint32_t slot : slots) {
     PeerConnection& connection = connections_.at(slot);
-    const Endpoint& peer = connection.peer;
-    const bool is_allowed = connection.is_of_peer
-                                ? may_have_connected(peer)
-                                : policy_->check(peer, PeerTransport::tcp).has_value();
-    if (is_allowed) continue;
+    if (may_be_connected(connection)) continue;
     effects.close(connection.id());
     if (connection.state == PeerConnection::State::connecting) {
       fail_connect(connection, effects);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "turn/saved_state.h"
+
 namespace turnpike::turn {
 
 Allocation* AllocationTable::find(const FiveTuple& tuple) {
@@ -78,6 +80,29 @@ void AllocationTable::destroy(Allocation& allocation) {
   }
   free_.push_back(allocation.slot);
   allocation = std::move(fresh);
+}
+
+void AllocationTable::restore_slots(const SavedServer& saved) {
+  TURNPIKE_ASSERT(slots_.empty());
+  for (const SavedSlot& slot : saved.slots) {
+    auto& relays = slots_.emplace_back().relay_pair;
+    for (std::size_t i = 0; i < relays.size(); ++i) {
+      relays[i].generation = slot.generations[i];
+    }
+  }
+  free_ = saved.free_slots;
+  last_serial_ = saved.last_serial;
+}
+
+Allocation& AllocationTable::restore(std::uint32_t slot, const SavedAllocation& saved) {
+  Allocation& allocation = slots_.at(slot);
+  allocation.slot = slot;
+  allocation.serial = saved.serial;
+  allocation.flow = saved.flow;
+  allocation.in_use = true;
+  allocation.has_client = false;
+  if (saved.has_client && find(saved.flow.tuple) == nullptr) set_flow(allocation, saved.flow);
+  return allocation;
 }
 
 RelayId AllocationTable::relay_id(const Allocation& allocation, Family family) {

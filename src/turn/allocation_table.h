@@ -9,6 +9,9 @@
 
 namespace turnpike::turn {
 
+struct SavedServer;
+struct SavedAllocation;
+
 /// Allocations in numbered slots; a slot's address does not change while the table lives.
 class AllocationTable {
  public:
@@ -48,6 +51,17 @@ class AllocationTable {
   /// IPv4 or IPv6: which of its allocation's relays this is.
   [[nodiscard]] static Family family_of(RelayId relay);
   [[nodiscard]] std::size_t size() const { return slots_.size() - free_.size(); }
+
+  // ---- snapshots (snapshot.h) ----
+  /// Where those that are to come will be; the last one is taken next.
+  [[nodiscard]] const std::vector<std::uint32_t>& free_slots() const { return free_; }
+  [[nodiscard]] std::uint64_t last_serial() const { return last_serial_; }
+  /// An empty table gets the slots of a saved one. Those that are not free there are to be given to
+  /// restore() at once.
+  void restore_slots(const SavedServer& saved);
+  /// A saved allocation stands in its slot again, its client's flow in the table if it has one and
+  /// nobody else has that five-tuple.
+  Allocation& restore(std::uint32_t slot, const SavedAllocation& saved);
 
  private:
   /// Marks the entries of next flows in `by_flow_`.

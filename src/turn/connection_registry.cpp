@@ -13,6 +13,18 @@ std::uint32_t ConnectionRegistry::add(const ConnectionOwner& owner, std::string_
   }
 }
 
+bool ConnectionRegistry::add_again(std::uint32_t number, const ConnectionOwner& owner,
+                                   std::string_view username, const Endpoint& server) {
+  const std::lock_guard lock{mutex_};
+  return pending_.try_emplace(number, Pending{owner, std::string{username}, server}).second;
+}
+
+bool ConnectionRegistry::holds(std::uint32_t number, const ConnectionOwner& owner) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = pending_.find(number);
+  return found != pending_.end() && found->second.owner == owner;
+}
+
 Result<ConnectionOwner, stun::ErrorCode> ConnectionRegistry::claim(std::uint32_t number,
                                                                    std::string_view username,
                                                                    const Endpoint& server) {

@@ -31,6 +31,11 @@ class ConnectionRegistry {
   /// CONNECTION-ID: random, so that nobody guesses the ones of others.
   [[nodiscard]] std::uint32_t add(const ConnectionOwner& owner, std::string_view username,
                                   const Endpoint& server, Random& random);
+  /// Registers a connection again, under the number it had. False when that stands for another one.
+  [[nodiscard]] bool add_again(std::uint32_t number, const ConnectionOwner& owner,
+                               std::string_view username, const Endpoint& server);
+  /// Does `number` still stand for `owner`?
+  [[nodiscard]] bool holds(std::uint32_t number, const ConnectionOwner& owner) const;
   /// Takes a connection out for the user who binds it; works once. Error: 400 for a number that is
   /// not pending, or pending at another address of this server (§4.3: the client uses the one of
   /// its control connection); 441 for another user. The connection stays for its owner then.

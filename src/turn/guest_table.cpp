@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "turn/saved_state.h"
+
 namespace turnpike::turn {
 
 std::optional<WorkerId> GuestTable::home_of(const FiveTuple& tuple) const {
@@ -18,15 +20,7 @@ const ClientFlow* GuestTable::flow_of(const FiveTuple& tuple, WorkerId home) con
 bool GuestTable::insert(const ClientFlow& flow, WorkerId home, Instant expires) {
   erase(flow.tuple);  // it may have been on the way out
   if (by_tuple_.size() >= capacity_) return false;
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(guests_.size()));
-    guests_.emplace_back();
-  }
-  const std::uint32_t slot = free_.back();
-  free_.pop_back();
-  guests_[slot] = {flow, home, expires};
-  by_tuple_.insert(flow.tuple, slot);
-  deadlines_.set(slot, expires);
+  put({flow, home, expires});
   return true;
 }
 
@@ -58,6 +52,36 @@ void GuestTable::erase(const FiveTuple& tuple) {
 
 void GuestTable::drop_expired(Instant now) {
   while (const auto slot = deadlines_.pop_due(now)) erase_slot(*slot);
+}
+
+std::vector<SavedGuest> GuestTable::save() const {
+  std::vector<SavedGuest> saved;
+  for (std::uint32_t slot = 0; slot < guests_.size(); ++slot) {
+    const auto expires = deadlines_.of(slot);
+    if (!expires) continue;  // an empty slot
+    const Guest& guest = guests_[slot];
+    saved.push_back({guest.flow, guest.home, guest.is_leaving, *expires});
+  }
+  return saved;
+}
+
+bool GuestTable::restore(const SavedGuest& saved) {
+  if (find(saved.flow.tuple)) return false;
+  put({saved.flow, saved.home, saved.expires, saved.is_leaving});
+  if (saved.is_leaving) ++leaving_;
+  return true;
+}
+
+void GuestTable::put(const Guest& guest) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(guests_.size()));
+    guests_.emplace_back();
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  guests_[slot] = guest;
+  by_tuple_.insert(guest.flow.tuple, slot);
+  deadlines_.set(slot, guest.expires);
 }
 
 std::optional<std::uint32_t> GuestTable::find(const FiveTuple& tuple) const {

@@ -11,6 +11,8 @@
 
 namespace turnpike::turn {
 
+struct SavedGuest;
+
 /// Five-tuples of clients that have moved here, and the workers that have their allocations. At
 /// most `capacity` of them, and each for a limited time.
 class GuestTable {
@@ -41,6 +43,13 @@ class GuestTable {
   /// When drop_expired() has something to do.
   [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
 
+  // ---- snapshots (snapshot.h) ----
+  /// All of them, also those on the way out.
+  [[nodiscard]] std::vector<SavedGuest> save() const;
+  /// Takes one in whom another table had saved, beyond `capacity` too. False when the five-tuple is
+  /// another guest's.
+  bool restore(const SavedGuest& saved);
+
  private:
   struct Guest {
     ClientFlow flow;
@@ -50,6 +59,8 @@ class GuestTable {
   };
 
   [[nodiscard]] std::optional<std::uint32_t> find(const FiveTuple& tuple) const;
+  /// With guest.expires as its deadline.
+  void put(const Guest& guest);
   void erase_slot(std::uint32_t slot);
 
   std::vector<Guest> guests_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "turn/saved_state.h"
+
 namespace turnpike::turn {
 namespace {
 
@@ -161,10 +163,14 @@ Charge Ledger::charge(std::string_view account, NetworkId network,
   if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
     return Charge::server_is_full;
   }
+  count(account, network);
+  return Charge::accepted;
+}
+
+void Ledger::count(std::string_view account, NetworkId network) {
   ++accounts_[std::string{account}].allocations;
   if (network != NetworkId::uncounted) ++allocations_from_[network];
   ++allocations_;
-  return Charge::accepted;
 }
 
 void Ledger::release(std::string_view account, NetworkId network, Instant now) {
@@ -240,6 +246,58 @@ void Ledger::drop_expired_reservations(Instant now) {
     pools_.at(it->second.lease.address).give_back(it->second.lease.port);
     it = reservations_.erase(it);
   }
+}
+
+// ---- snapshots ----
+
+SavedLedger Ledger::save() const {
+  const std::lock_guard lock{mutex_};
+  SavedLedger saved;
+  saved.addresses = addresses_;
+  for (const auto& [token, held] : reservations_) {
+    saved.reservations.push_back(
+        {token, held.lease.address, held.lease.port, held.account, held.expires});
+  }
+  for (const auto& [name, account] : accounts_) {
+    const Instant paid_until = account.bandwidth.paid_until();
+    if (paid_until > Instant{}) saved.accounts.push_back({name, paid_until});
+  }
+  std::sort(saved.accounts.begin(), saved.accounts.end(),
+            [](const SavedAccount& a, const SavedAccount& b) { return a.name < b.name; });
+  saved.paid_until = bandwidth_.paid_until();
+  return saved;
+}
+
+std::optional<PortLease> Ledger::take_again(const RelayAddress& address, std::uint16_t port) {
+  const std::lock_guard lock{mutex_};
+  const auto found = std::find(addresses_.begin(), addresses_.end(), address);
+  if (found == addresses_.end()) return std::nullopt;
+  const auto number = static_cast<std::uint16_t>(found - addresses_.begin());
+  if (!pools_.at(number).take(port)) return std::nullopt;
+  return PortLease{number, port};
+}
+
+void Ledger::charge_again(std::string_view account, NetworkId network) {
+  const std::lock_guard lock{mutex_};
+  count(account, network);
+}
+
+void Ledger::restore(const SavedLedger& saved) {
+  for (const SavedReservation& each : saved.reservations) {
+    const auto lease = take_again(saved.addresses.at(each.address), each.port);
+    if (!lease) continue;
+    const std::lock_guard lock{mutex_};
+    const bool is_new =
+        reservations_.emplace(each.token, Reservation{*lease, each.account, each.expires}).second;
+    if (!is_new) pools_.at(lease->address).give_back(lease->port);
+  }
+  const std::lock_guard lock{mutex_};
+  for (const SavedAccount& each : saved.accounts) {
+    Account& account = accounts_[each.name];
+    account.bandwidth.go_on(each.paid_until);
+    if (account.allocations == 0) indebted_.push_back(each.name);
+  }
+  bandwidth_.go_on(saved.paid_until);
 }
 
 }  // namespace turnpike::turn

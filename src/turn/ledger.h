@@ -21,6 +21,8 @@
 
 namespace turnpike::turn {
 
+struct SavedLedger;
+
 /// An address that relay sockets are bound to, and what peers see of it (1:1 NAT).
 struct RelayAddress {
   IpAddress bind;
@@ -129,6 +131,20 @@ class Ledger {
   [[nodiscard]] LiveRelays& live_relays() { return live_; }
   [[nodiscard]] const LiveRelays& live_relays() const { return live_; }
 
+  // ---- snapshots (snapshot.h) ----
+  /// Addresses, reservations and debts. Ports and quotas follow from the allocations, which the
+  /// servers have.
+  [[nodiscard]] SavedLedger save() const;
+  /// Port `port` of the saved `address`, as it was before; nothing when it is none of ours any
+  /// more, or taken.
+  [[nodiscard]] std::optional<PortLease> take_again(const RelayAddress& address,
+                                                    std::uint16_t port);
+  /// Counts an allocation that was accepted before, beyond all limits.
+  void charge_again(std::string_view account, NetworkId network);
+  /// Takes back what was saved, except for reservations of ports that are not to be had. Comes when
+  /// all allocations have been charged again.
+  void restore(const SavedLedger& saved);
+
  private:
   struct Account {
     std::uint32_t allocations = 0;
@@ -143,6 +159,7 @@ class Ledger {
   // with mutex_ held
   void drop_expired_reservations(Instant now);
   void forget_settled_accounts(Instant now);
+  void count(std::string_view account, NetworkId network);
   [[nodiscard]] std::uint32_t count_of(std::string_view account) const;
   [[nodiscard]] std::uint32_t count_from(NetworkId network) const;
 

@@ -1,5 +1,8 @@
 #include "turn/peer_connection.h"
 
+#include "base/assert.h"
+#include "turn/saved_state.h"
+
 namespace turnpike::turn {
 
 PeerConnection* PeerConnectionTable::find(PeerConnectionId id) {
@@ -28,6 +31,17 @@ void PeerConnectionTable::destroy(PeerConnection& connection) {
   connection.slot = slot;
   connection.generation = next_generation;
   free_.push_back(slot);
+}
+
+void PeerConnectionTable::restore_slots(const SavedServer& saved) {
+  TURNPIKE_ASSERT(slots_.empty());
+  for (const SavedConnectionSlot& slot : saved.connections) {
+    const auto number = static_cast<std::uint32_t>(slots_.size());
+    PeerConnection& connection = slots_.emplace_back();
+    connection.slot = number;
+    connection.generation = slot.generation;
+  }
+  free_ = saved.free_connections;
 }
 
 }  // namespace turnpike::turn

@@ -12,6 +12,8 @@
 
 namespace turnpike::turn {
 
+struct SavedServer;
+
 /// What a Connect that waits for its peer needs for its answer.
 struct PendingConnect {
   stun::TransactionId transaction;
@@ -47,6 +49,7 @@ class PeerConnectionTable {
   /// Null when the connection is gone.
   [[nodiscard]] PeerConnection* find(PeerConnectionId id);
   [[nodiscard]] PeerConnection& at(std::uint32_t slot) { return slots_[slot]; }
+  [[nodiscard]] const PeerConnection& at(std::uint32_t slot) const { return slots_[slot]; }
 
   /// A fresh connection; the caller gives it a state at once.
   PeerConnection& create(std::uint32_t allocation, const Endpoint& peer);
@@ -54,6 +57,17 @@ class PeerConnectionTable {
   void destroy(PeerConnection& connection);
 
   [[nodiscard]] std::size_t size() const { return slots_.size() - free_.size(); }
+
+  // ---- snapshots (snapshot.h) ----
+  /// Slots in use or not; each is less than this.
+  [[nodiscard]] std::uint32_t slot_count() const {
+    return static_cast<std::uint32_t>(slots_.size());
+  }
+  /// Where those that are to come will be; the last one is taken next.
+  [[nodiscard]] const std::vector<std::uint32_t>& free_slots() const { return free_; }
+  /// An empty table gets the slots of a saved one. Those that are not free there are to be filled
+  /// or given to destroy() at once.
+  void restore_slots(const SavedServer& saved);
 
  private:
   std::deque<PeerConnection> slots_;

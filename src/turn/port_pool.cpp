@@ -25,6 +25,14 @@ std::optional<std::uint16_t> PortPool::take_pair(Random& random) {
   return take(Wish::pair, random);
 }
 
+bool PortPool::take(std::uint16_t port) {
+  if (!range_.contains(port)) return false;
+  const std::uint64_t word = words_.at(port / 64U - first_word_);
+  const bool is_free = (word >> (port % 64) & 1) != 0;
+  if (is_free) set_free(port, false);
+  return is_free;
+}
+
 void PortPool::give_back(std::uint16_t port) {
   TURNPIKE_ASSERT(range_.contains(port));
   set_free(port, true);

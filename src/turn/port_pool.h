@@ -21,6 +21,8 @@ class PortPool {
   [[nodiscard]] std::optional<std::uint16_t> take_even(Random& random);
   /// A random even port N such that N and N+1 are free; takes both (EVEN-PORT with R=1).
   [[nodiscard]] std::optional<std::uint16_t> take_pair(Random& random);
+  /// This very port; false when it is none of the range, or taken.
+  [[nodiscard]] bool take(std::uint16_t port);
   /// Gives a taken port back.
   void give_back(std::uint16_t port);
 

@@ -19,6 +19,38 @@ void add(std::array<Total, Size>& totals, const std::array<Some, Size>& some) {
   for (std::size_t i = 0; i < Size; ++i) add(totals[i], some[i]);
 }
 
+// Numbers one by one, in the order in which they stand.
+template <class Visit>
+void visit_each(const RelaxedCounter& counter, Visit&& visit) {
+  visit(counter);
+}
+template <class Visit>
+void visit_each(RelaxedCounter& counter, Visit&& visit) {
+  visit(counter);
+}
+template <class Volume, class Visit>
+requires requires(Volume& v) { v.packets; }
+void visit_each(Volume& volume, Visit&& visit) {
+  visit(volume.packets);
+  visit(volume.bytes);
+}
+template <class Array, class Visit>
+requires requires(Array& a) { a.begin(); }
+void visit_each(Array& counters, Visit&& visit) {
+  for (auto& each : counters) visit_each(each, visit);
+}
+
+template <class Counters, class Visit>
+void visit_growing(Counters& counters, Visit&& visit) {
+  visit_each(counters.requests, visit);
+  visit_each(counters.opened, visit);
+  visit_each(counters.closed, visit);
+  visit_each(counters.durations, visit);
+  visit_each(counters.duration_seconds, visit);
+  visit_each(counters.relayed, visit);
+  visit_each(counters.quota_rejections, visit);
+}
+
 }  // namespace
 
 std::string_view to_string(RelayDirection direction) {
@@ -89,6 +121,18 @@ RelayTotals& operator+=(RelayTotals& totals, const RelayCounters& some) {
   add(totals.relayed, some.relayed);
   add(totals.quota_rejections, some.quota_rejections);
   return totals;
+}
+
+std::vector<std::uint64_t> growing_values(const RelayCounters& counters) {
+  std::vector<std::uint64_t> values;
+  visit_growing(counters, [&](const RelaxedCounter& each) { values.push_back(each.value()); });
+  return values;
+}
+
+void add_growing_values(RelayCounters& counters, std::span<const std::uint64_t> values) {
+  std::size_t next = 0;
+  visit_growing(counters, [&](RelaxedCounter& each) { each += values[next++]; });
+  TURNPIKE_ASSERT(next == values.size());
 }
 
 }  // namespace turnpike::turn

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "base/relaxed_counter.h"
@@ -100,5 +102,10 @@ using RelayCounters = BasicRelayCounters<RelaxedCounter>;
 using RelayTotals = BasicRelayCounters<std::uint64_t>;
 
 RelayTotals& operator+=(RelayTotals& totals, const RelayCounters& some);
+
+/// All that only ever grows, in one row: not `relays`.
+[[nodiscard]] std::vector<std::uint64_t> growing_values(const RelayCounters& counters);
+/// Adds what growing_values() has given. Precondition: as many as it gives.
+void add_growing_values(RelayCounters& counters, std::span<const std::uint64_t> values);
 
 }  // namespace turnpike::turn

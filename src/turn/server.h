@@ -26,6 +26,12 @@
 
 namespace turnpike::turn {
 
+struct SavedAllocation;
+struct SavedConnection;
+struct SavedRelay;
+struct SavedServer;
+struct SavedUser;
+
 /// What an Allocate without REQUESTED-ADDRESS-FAMILY gets.
 enum class AddressFamilyRule : std::uint8_t {
   strict,         ///< IPv4, as RFC 8656 §7.2 says
@@ -188,6 +194,19 @@ class Server {
   std::size_t end_all_of(std::string_view user, CloseReason reason, Now now, Effects& effects);
   /// Ends all there are.
   void end_all(CloseReason reason, Now now, Effects& effects);
+
+  // ---- snapshots (snapshot.h) ----
+  [[nodiscard]] WorkerId worker() const { return settings_.worker; }
+  /// What take_snapshot() writes of this server.
+  [[nodiscard]] SavedServer save() const;
+  /// The first half of restore_snapshot(): allocations and their relays. `addresses`: those that
+  /// their relays are numbered by. Precondition: there are none yet.
+  void restore_allocations(const SavedServer& saved, std::span<const RelayAddress> addresses,
+                           Now now, Effects& effects);
+  /// The second half, when the relays of all servers are known, which may be peers: who is
+  /// permitted and connected. And the guests.
+  void restore_peers(const SavedServer& saved, Effects& effects);
+
   /// From any thread.
   [[nodiscard]] const RelayCounters& counters() const { return counters_; }
 
@@ -292,6 +311,7 @@ class Server {
   // administration.cpp
   void recheck_permissions(Allocation& allocation, Instant now);
   [[nodiscard]] bool may_have_connected(const Endpoint& peer) const;
+  [[nodiscard]] bool may_be_connected(const PeerConnection& connection) const;
   void recheck_connections(Allocation& allocation, Effects& effects);
   [[nodiscard]] AllocationView view_of(const Allocation& allocation) const;
   [[nodiscard]] AllocationRecord record_of(const Allocation& allocation, Instant now) const;
@@ -320,6 +340,20 @@ class Server {
   [[nodiscard]] bool spend_bandwidth(Allocation& allocation, std::size_t bytes, Instant now);
   [[nodiscard]] std::optional<Instant> overdraw_bandwidth(Allocation& allocation, std::size_t bytes,
                                                           Instant now);
+
+  // server_snapshot.cpp
+  void save_allocations(SavedServer& saved) const;
+  [[nodiscard]] SavedAllocation saved_allocation(const Allocation& allocation,
+                                                 std::uint32_t user) const;
+  void save_connections(SavedServer& saved) const;
+  [[nodiscard]] SavedConnection saved_connection(const PeerConnection& connection) const;
+  void restore_allocation(std::uint32_t slot, const SavedAllocation& saved, const SavedUser& user,
+                          std::span<const RelayAddress> addresses, Now now, Effects& effects);
+  [[nodiscard]] bool may_go_on(const Allocation& allocation, const SavedAllocation& saved) const;
+  void restore_relay(Allocation& allocation, Family family, const SavedRelay& saved,
+                     const RelayAddress& address, bool is_kept, Effects& effects);
+  void restore_peers_of(Allocation& allocation, const SavedAllocation& saved);
+  [[nodiscard]] bool restore_connection(PeerConnection& connection, const SavedConnection& saved);
 
   // redirect.cpp
   [[nodiscard]] stun::ErrorCode put_no_room(stun::MessageBuilder& response, const FiveTuple& client,

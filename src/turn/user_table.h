@@ -40,6 +40,7 @@ class UserTable {
   [[nodiscard]] UserBandwidth& bandwidth(UserId id) {
     return users_.at(static_cast<std::uint32_t>(id)).bandwidth;
   }
+  [[nodiscard]] const UserBandwidth& bandwidth(UserId id) const { return at(id).bandwidth; }
   [[nodiscard]] std::size_t size() const { return ids_.size(); }
 
  private:

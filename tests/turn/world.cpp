@@ -379,12 +379,16 @@ Endpoint Client::relayed(Family family) const {
 World::World(WorldSettings settings)
     : settings_(std::move(settings)),
       server_random_(settings_.seed),
-      client_random_(settings_.seed + 1),
-      ledger_(settings_.relays, settings_.ports, settings_.limits) {
+      client_random_(settings_.seed + 1) {
   books_.emplace_back(settings_.credentials);
-  policies_.emplace_back(settings_.policy, ledger_.live_relays());
+  start();
+}
+
+void World::start() {
+  ledger_ = std::make_unique<turn::Ledger>(settings_.relays, settings_.ports, settings_.limits);
+  policies_.emplace_back(settings_.policy, ledger_->live_relays());
   for (std::size_t i = 0; i < settings_.workers; ++i) {
-    servers_.emplace_back(server_settings(settings_, i), books_.back(), policies_.back(), ledger_,
+    servers_.emplace_back(server_settings(settings_, i), books_.back(), policies_.back(), *ledger_,
                           server_random_);
   }
 }
@@ -430,6 +434,39 @@ void World::advance(nanoseconds duration) {
   worker_ = 0;
   elapsed_ = target;
 }
+
+Bytes World::snapshot() const {
+  std::vector<const turn::Server*> servers;
+  for (const turn::Server& server : servers_) servers.push_back(&server);
+  return turn::take_snapshot(servers, *ledger_);
+}
+
+std::optional<turn::SnapshotError> World::restart_from(const Bytes& snapshot) {
+  const SeededRandom random = server_random_;  // what those that go on would draw next
+  servers_.clear();
+  policies_.clear();
+  start();
+  server_random_ = random;
+
+  std::deque<turn::Effects> wanted(servers_.size());
+  std::vector<turn::Heir> heirs;
+  for (std::size_t i = 0; i < servers_.size(); ++i) heirs.push_back({servers_[i], wanted[i]});
+  const Bytes exact = snapshot;  // on the heap, so that ASan sees a read past the end
+  const auto error = turn::restore_snapshot(exact, heirs, *ledger_, now());
+  for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
+    effects_ = std::move(wanted[worker_]);
+    carry_out();
+  }
+  worker_ = 0;
+  // What was asked for is opened now, and nobody waits for it any more.
+  for (const turn::OpenRelay& open : std::exchange(held_, {})) {
+    answer_open(open, std::nullopt);
+    carry_out();
+  }
+  return error;
+}
+
+void World::restart() { CHECK(restart_from(snapshot()) == std::nullopt); }
 
 std::optional<Instant> World::next_deadline() const {
   std::optional<Instant> earliest;
@@ -569,7 +606,8 @@ void World::carry_out(const turn::AllocationClosed& closed) {
 }
 
 void World::use_policy(const turn::PeerPolicy::Settings& settings) {
-  policies_.emplace_back(settings, ledger_.live_relays());
+  settings_.policy = settings;
+  policies_.emplace_back(settings, ledger_->live_relays());
   for (worker_ = 0; worker_ < servers_.size(); ++worker_) {
     server(worker_).use_policy(policies_.back());
     server(worker_).recheck_peers(now(), effects_);
@@ -584,7 +622,8 @@ void World::use_credentials(const auth::CredentialSettings& settings) {
 }
 
 void World::set_limits(const turn::Limits& limits) {
-  ledger_.set_limits(limits);
+  settings_.limits = limits;
+  ledger_->set_limits(limits);
   for (turn::Server& server : servers_) server.set_limits(limits);
 }
 
@@ -830,14 +869,14 @@ std::size_t World::unread() const {
 Balance World::balance() {
   std::size_t open = 0;
   for (const Socket& socket : sockets_) open += socket.is_open ? 1 : 0;
-  Balance balance{ledger_.free_ports(), ledger_.allocations(), 0, open};
+  Balance balance{ledger_->free_ports(), ledger_->allocations(), 0, open};
   for (const turn::Server& server : servers_) {
     balance.allocations += server.allocation_count();
     balance.connections += server.peer_connection_count();
     balance.guests += server.guest_count();
   }
   balance.peers = peers_.size();
-  balance.pending = ledger_.connections().size();
+  balance.pending = ledger_->connections().size();
   return balance;
 }
 

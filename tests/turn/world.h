@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <ostream>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/seeded_random.h"
 #include "stun/builder.h"
 #include "turn/server.h"
+#include "turn/snapshot.h"
 
 namespace turnpike::turn {
 
@@ -275,6 +277,15 @@ class World {
   /// Somebody sets the wall clock forward, or back.
   void set_wall_clock(seconds by) { wall_clock_error_ += by; }
 
+  // ---- snapshots ----
+  [[nodiscard]] Bytes snapshot() const;
+  /// Fresh servers in place of the ones that are there, which go on from `snapshot`; the shell
+  /// keeps its sockets. An error: they have nothing.
+  std::optional<turn::SnapshotError> restart_from(const Bytes& snapshot);
+  /// From what the servers are like now. Clients, peers and their connections do not notice, except
+  /// who waits for a relay or for a peer.
+  void restart();
+
   // ---- peers ----
   /// A datagram from `peer` to the relayed address of `to`, also when its socket is closed by now.
   Reason peer_sends(std::string_view peer, const Client& to, std::string_view payload);
@@ -345,7 +356,7 @@ class World {
 
   [[nodiscard]] Balance balance();
   [[nodiscard]] std::size_t unread() const;
-  [[nodiscard]] turn::Ledger& ledger() { return ledger_; }
+  [[nodiscard]] turn::Ledger& ledger() { return *ledger_; }
   [[nodiscard]] turn::Server& server(std::size_t worker = 0) { return servers_.at(worker); }
   /// How many of a guest's datagrams have gone to the worker with its allocation.
   [[nodiscard]] std::size_t sent_home() const { return sent_home_; }
@@ -359,6 +370,7 @@ class World {
   [[nodiscard]] turn::ListenerId listener_of(const Endpoint& server) const;
 
  private:
+  void start();
   void carry_out();
   void answer_open(const turn::OpenRelay& relay, std::optional<turn::RelayOpenError> error);
   void carry_out(const turn::SendToClient& send);
@@ -382,7 +394,7 @@ class World {
   SeededRandom server_random_;
   SeededRandom client_random_;
   std::deque<auth::CredentialBook> books_;  // the last one is in use
-  turn::Ledger ledger_;
+  std::unique_ptr<turn::Ledger> ledger_;
   std::deque<turn::PeerPolicy> policies_;  // the last one is in use
   std::deque<turn::Server> servers_;       // by WorkerId
   std::size_t worker_ = 0;                 // whose turn it is
