@@ -182,7 +182,7 @@ void Ledger::release(std::string_view account, NetworkId network, Instant now) {
     if (found->second.bandwidth.is_paid(now)) {
       accounts_.erase(found);
     } else {
-      indebted_.emplace_back(account);
+      indebted_.emplace(account);
     }
   }
   --allocations_;
@@ -295,7 +295,7 @@ void Ledger::restore(const SavedLedger& saved) {
   for (const SavedAccount& each : saved.accounts) {
     Account& account = accounts_[each.name];
     account.bandwidth.go_on(each.paid_until);
-    if (account.allocations == 0) indebted_.push_back(each.name);
+    if (account.allocations == 0) indebted_.insert(each.name);
   }
   bandwidth_.go_on(saved.paid_until);
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -173,7 +174,7 @@ class Ledger {
   std::vector<PortPool> pools_;  // one per address
   std::map<std::uint64_t, Reservation> reservations_;
   std::unordered_map<std::string, Account> accounts_;  // of those who have allocations, or are
-  std::vector<std::string> indebted_;                  // here: who had, and relayed up to the limit
+  std::set<std::string> indebted_;                     // here: who had, and relayed up to the limit
   std::unordered_map<NetworkId, std::uint32_t> allocations_from_;
   std::size_t allocations_ = 0;
 };
