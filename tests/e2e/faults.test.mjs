@@ -5,7 +5,9 @@ import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { on, once } from 'node:events';
 import net from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
+import {
+  existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -14,7 +16,7 @@ import { explained } from './lib/logs.mjs';
 import { freePort } from './lib/ports.mjs';
 import { run } from './lib/process.mjs';
 import { ask } from './lib/rooms.mjs';
-import { mintRestCredential, startServer } from './lib/server.mjs';
+import { mintRestCredential, startServer, turnpike } from './lib/server.mjs';
 import { encode, messageType } from './lib/stun.mjs';
 import { payloadOf, relayBetween, TurnClient } from './lib/turn_client.mjs';
 import { until, within } from './lib/until.mjs';
@@ -286,6 +288,91 @@ describe('A server whose name server is slow', { timeout: 60_000 }, () => {
     } finally {
       for (const client of clients) client.discard();
       await server.discard();
+    }
+  }));
+});
+
+/// A control group of its own for the memory of one process, of whichever version there is.
+class MemoryGroup {
+  static #kinds = [
+    { top: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes', inUse: 'memory.usage_in_bytes', prefix: 'total_', none: '-1' },
+    { top: '/sys/fs/cgroup', limit: 'memory.max', inUse: 'memory.current', prefix: '', none: 'max' },
+  ];
+
+  /// Undefined where none can be made.
+  static make() {
+    const kind = MemoryGroup.#kinds.find(({ top }) => existsSync(path.join(top, 'cgroup.procs')));
+    const folder = kind && path.join(kind.top, `turnpike-e2e-${process.pid}`);
+    try {
+      mkdirSync(folder);
+    } catch {
+      return undefined;
+    }
+    if (existsSync(path.join(folder, kind.limit))) return new MemoryGroup(kind, folder);
+    rmdirSync(folder);
+    return undefined;
+  }
+
+  constructor(kind, folder) {
+    Object.assign(this, kind, { folder });
+  }
+
+  /// Writes a program to `file` that is `program` in this group.
+  wrap(program, file) {
+    const procs = path.join(this.folder, 'cgroup.procs');
+    writeFileSync(file, `#!/bin/sh\necho $$ > ${procs} && exec ${program} "$@"\n`, { mode: 0o700 });
+    return file;
+  }
+
+  /// What is held, but for pages of files.
+  held() {
+    const read = (name) => readFileSync(path.join(this.folder, name), 'utf8');
+    const pages = (kind) => Number(read('memory.stat').match(new RegExp(`^${this.prefix}${kind}_file (\\d+)`, 'm'))[1]);
+    return Number(read(this.inUse)) - pages('active') - pages('inactive');
+  }
+
+  /// So that `share` of the limit is held now; nothing: no limit.
+  setLimit(share) {
+    const limit = share ? `${Math.round(this.held() / share)}` : this.none;
+    writeFileSync(path.join(this.folder, this.limit), limit);
+  }
+
+  remove() {
+    rmdirSync(this.folder);
+  }
+}
+
+describe('A server whose memory runs out', { timeout: 60_000 }, () => {
+  it('[X13] lets nobody in, says so, keeps its calls, and goes on when there is more', explained(async (context) => {
+    const group = MemoryGroup.make();
+    if (!group) {
+      context?.skip('no right to make control groups');
+      return;
+    }
+    const directory = mkdtempSync(path.join(tmpdir(), 'turnpike-memory-'));
+    const metricsListen = `127.0.0.1:${await freePort()}`;
+    const server = await startServer({ binary: group.wrap(turnpike(), path.join(directory, 'turnpike')), metricsListen });
+    const allocate = () => TurnClient.allocate(server.port, mintRestCredential('carol'));
+    const clients = [await allocate(), await allocate()];
+    try {
+      const ready = async () => (await ask(`http://${metricsListen}`, { path: '/readyz' })).body.toString();
+      assert.equal(await ready(), 'ready\n');
+      assert.equal(await relayBetween(...clients, 'before'), 'before');
+      group.setLimit(0.92);
+      await until('it to notice', async () => (await ready()).startsWith('memory: '));
+      await assert.rejects(allocate(), /508/);
+      assert.equal(await relayBetween(...clients, 'meanwhile'), 'meanwhile');
+      group.setLimit();
+      await until('it to notice', async () => (await ready()) === 'ready\n');
+      await (await allocate()).end();
+      assert.match(server.process.log.text, /"event":"memory_short"[^]*"event":"memory_enough"/);
+      await server.stop();
+    } finally {
+      for (const client of clients) client.discard();
+      await server.discard();
+      await server.process.ended;
+      group.remove();
+      rmSync(directory, { recursive: true, force: true });
     }
   }));
 });
