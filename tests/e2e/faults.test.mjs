@@ -6,7 +6,7 @@ import dgram from 'node:dgram';
 import { on, once } from 'node:events';
 import net from 'node:net';
 import {
-  existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync,
+  closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -372,6 +372,33 @@ describe('A server whose memory runs out', { timeout: 60_000 }, () => {
       await server.discard();
       await server.process.ended;
       group.remove();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }));
+});
+
+describe('A server whose log nobody reads', { timeout: 60_000 }, () => {
+  it('[X01] goes on, and ends when it is told to', explained(async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'turnpike-log-'));
+    const log = path.join(directory, 'log');
+    execFileSync('mkfifo', [log]);
+    const pipe = openSync(log, 'r+'); // open, so that writers do not wait for a reader; never read
+    const program = path.join(directory, 'turnpike');
+    writeFileSync(program, `#!/bin/sh\nexec ${turnpike()} "$@" 2> ${log}\n`, { mode: 0o700 });
+    const server = await startServer({ binary: program, workers: 1 });
+    const allocate = (name) => TurnClient.allocate(server.port, mintRestCredential(name));
+    const clients = [await allocate('alice'), await allocate('bob')];
+    try {
+      // Two lines each, of some 250 bytes: more than the 64 KiB that a pipe holds.
+      for (let i = 0; i < 300; i += 1) await (await allocate('carol')).end();
+      assert.equal(await relayBetween(...clients, 'meanwhile'), 'meanwhile');
+      server.process.kill('SIGTERM');
+      const end = await within(10_000, 'the server to end', server.process.ended);
+      assert.deepEqual(end, { code: 0, signal: null });
+    } finally {
+      for (const client of clients) client.discard();
+      await server.discard();
+      closeSync(pipe);
       rmSync(directory, { recursive: true, force: true });
     }
   }));
