@@ -36,6 +36,7 @@ struct Authenticator::Claim {
   bool is_time_limited = false;
   const UserAnswer* answer = nullptr;  // of a user who is not in the book
   bool is_wanted = false;              // nothing is known of the user yet
+  FailureLimit::Suspects suspects{};   // whom a failure counts against
 };
 
 void Principal::sign(stun::MessageBuilder& response) const {
@@ -100,6 +101,7 @@ std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::Mes
   Claim claim;
   if (const auto denial = read_claim(request, claim)) return *denial;
   if (const auto denial = read_algorithm(request, claim)) return *denial;
+  claim.suspects = failures_.suspects(client.address, claim.name);
   const bool is_owner = !owner.empty() && claim.username == owner;
   if (!is_owner) {
     if (const auto denial = check_failures(claim, client, now.instant)) return *denial;
@@ -117,7 +119,7 @@ std::variant<Principal, Denial, UserWanted> Authenticator::check(const stun::Mes
   if (account_denial) return *account_denial;
   if (key == nullptr) return Denial::wrong_password;
   if (!nonces_.is_valid(claim.nonce, client, now.instant)) return Denial::stale_nonce;
-  failures_.forget(failures_.suspect(client.address, claim.name, true));
+  failures_.forget(claim.suspects.with_own_nonce);
 
   const auto integrity =
       claim.algorithm_was_explicit ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
@@ -184,19 +186,16 @@ std::optional<Denial> Authenticator::read_algorithm(const stun::MessageView& req
 /// nobody: their only consequence is that the nonce is looked at first, and 438 tells nothing.
 std::optional<Denial> Authenticator::check_failures(const Claim& claim, const Endpoint& client,
                                                     Instant now) const {
-  const auto suspect = [&](bool has_own_nonce) {
-    return failures_.suspect(client.address, claim.name, has_own_nonce);
-  };
-  if (failures_.is_reached(suspect(true), now)) return Denial::throttled;
-  if (failures_.is_reached(suspect(false), now) && !nonces_.is_valid(claim.nonce, client, now)) {
-    return Denial::stale_nonce;
-  }
+  const auto& [with_own_nonce, without] = claim.suspects;
+  if (failures_.is_reached(with_own_nonce, now)) return Denial::throttled;
+  const bool is_doubtful = failures_.is_reached(without, now);
+  if (is_doubtful && !nonces_.is_valid(claim.nonce, client, now)) return Denial::stale_nonce;
   return std::nullopt;
 }
 
 void Authenticator::count_failure(const Claim& claim, const Endpoint& client, Instant now) {
   const bool has_own_nonce = nonces_.is_valid(claim.nonce, client, now);
-  failures_.count(failures_.suspect(client.address, claim.name, has_own_nonce), now);
+  failures_.count(has_own_nonce ? claim.suspects.with_own_nonce : claim.suspects.without, now);
 }
 
 /// Whose the name is: a user's in the book, a time-limited one, or one to ask for, in this order.

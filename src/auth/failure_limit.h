@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -19,15 +20,19 @@ class FailureLimit {
   struct Suspect {
     std::uint64_t hash;
   };
+  /// What was sent with a nonce of ours is counted apart from the rest: only that was surely sent
+  /// from there.
+  struct Suspects {
+    Suspect with_own_nonce;
+    Suspect without;
+  };
   static constexpr seconds period{60};
 
   /// `max_failures` in a period; 0: no limit.
   FailureLimit(std::uint32_t max_failures, HashSeed seed);
 
-  /// The user of the name `name`, as the request has it, at the /32 (IPv4) or /64 (IPv6) of
-  /// `source`. What was sent with a nonce of ours is counted apart from the rest: only that was
-  /// surely sent from there.
-  [[nodiscard]] Suspect suspect(const IpAddress& source, ByteView name, bool has_own_nonce) const;
+  /// The user of the name `name`, as the request has it, at subscriber_of(`source`).
+  [[nodiscard]] Suspects suspects(const IpAddress& source, ByteView name) const;
 
   /// True for a period from the last failure there may be. O(1).
   [[nodiscard]] bool is_reached(Suspect suspect, Instant now) const;
@@ -44,7 +49,12 @@ class FailureLimit {
   static constexpr std::size_t ways = 4;
   static constexpr std::size_t sets = 4096;
 
-  [[nodiscard]] const Entry* find(Suspect suspect) const;
+  /// Where the entries are that a suspect's may be among.
+  [[nodiscard]] static std::size_t set_of(Suspect suspect) { return suspect.hash % sets * ways; }
+  /// Where the suspect's entry is; nothing when there is none.
+  [[nodiscard]] std::optional<std::size_t> find(Suspect suspect) const;
+  /// The entry of its set that is worth the least.
+  [[nodiscard]] Entry& cheapest(Suspect suspect, Instant now);
   [[nodiscard]] static bool is_over(const Entry& entry, Instant now) {
     return entry.failures == 0 || entry.since + period <= now;
   }

@@ -174,4 +174,12 @@ IpAddress unmapped(const IpAddress& address) {
   return IpAddress::from_bytes(Family::ipv4, bytes.subspan(12));
 }
 
+IpAddress subscriber_of(const IpAddress& address) {
+  if (address.family() == Family::ipv4) return address;
+  constexpr std::size_t prefix_bytes = 8;
+  std::array<std::uint8_t, 16> bytes{};
+  copy_bytes(address.bytes().first(prefix_bytes), bytes);
+  return IpAddress::from_bytes(Family::ipv6, bytes);
+}
+
 }  // namespace turnpike

@@ -128,4 +128,8 @@ struct FiveTuple {
 /// `address` with IPv4-mapped IPv6 (::ffff:a.b.c.d) turned into the IPv4 address it stands for.
 [[nodiscard]] IpAddress unmapped(const IpAddress& address);
 
+/// Whom a bound for each address holds for: IPv4 addresses as they are, and of IPv6 the /64, since
+/// one host may have all of it. Its lower 8 bytes are zero.
+[[nodiscard]] IpAddress subscriber_of(const IpAddress& address);
+
 }  // namespace turnpike

@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "net/clock.h"
 #include "server/log_budget.h"
@@ -215,6 +217,13 @@ bool stderr_is_journal() {
   return stream == fmt::format("{}:{}", status.st_dev, status.st_ino);
 }
 
+/// Nothing is logged from now on.
+void close_log() {
+  if (is_logged(LogLevel::warn))
+    write_suppressed(warnings().budget.take_suppressed(Instant::max()));
+  open_log() = {};
+}
+
 }  // namespace
 
 LogStyle log_style(LogFormat format, bool is_terminal, bool is_journal) {
@@ -236,10 +245,21 @@ Log::Log(const Config::Log& config) {
 }
 
 Log::~Log() {
-  if (is_logged(LogLevel::warn))
-    write_suppressed(warnings().budget.take_suppressed(Instant::max()));
-  open_log() = {};
+  if (!is_open_) return;
+  close_log();
   spdlog::shutdown();  // waits until the queue is written
+}
+
+bool Log::finish(milliseconds patience) {
+  is_open_ = false;
+  close_log();
+  std::promise<void> promise;
+  const std::future<void> written = promise.get_future();
+  std::thread{[promise = std::move(promise)]() mutable {
+    spdlog::shutdown();
+    promise.set_value();
+  }}.detach();
+  return written.wait_for(patience) == std::future_status::ready;
 }
 
 void Log::queue_lines() {

@@ -55,7 +55,7 @@ enum class LogStyle : std::uint8_t {
 /// else.
 [[nodiscard]] LogStyle log_style(LogFormat format, bool is_terminal, bool is_journal);
 
-/// Starts the log, and with the last line written out ends it again. One at a time, made by main()
+/// Starts the log, and ends it again when all lines are written. One at a time, made by main()
 /// before there are threads. Without one, log_event() does nothing.
 ///
 /// At first lines are written at once, for there are no threads yet, as the sandbox wants it.
@@ -70,6 +70,12 @@ class Log {
   /// stopped must not stop the relay. When the queue is full the oldest lines are lost. Call it
   /// before there are other threads.
   void queue_lines();
+  /// Ends the log. False when lines are left after `patience`, for nobody reads them: the thread
+  /// that writes them cannot be ended then, and the process must, without destroying anything.
+  [[nodiscard]] bool finish(milliseconds patience);
+
+ private:
+  bool is_open_ = true;
 };
 
 /// Events below `level` are not written from now on. Any thread.

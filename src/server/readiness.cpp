@@ -17,6 +17,9 @@ Readiness readiness_of(const Condition& condition) {
   Readiness found;
   if (condition.is_draining) found.reasons.emplace_back("draining");
   if (condition.capacity.is_full()) found.reasons.emplace_back("full");
+  if (condition.capacity.is_short_of_memory) {
+    found.reasons.emplace_back("memory: nearly all that this process may have is in use");
+  }
 
   const SourceHealth& sources = condition.sources;
   if (!sources.store_answers && sources.store_is_needed) {

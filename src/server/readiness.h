@@ -13,6 +13,7 @@ struct Capacity {
   std::uint64_t max_allocations = 0;  ///< 0: as many as there are ports
   std::uint64_t ports = 0;
   std::uint64_t free_ports = 0;
+  bool is_short_of_memory = false;  ///< nobody is let in until there is more again
 
   [[nodiscard]] bool is_full() const {
     return free_ports == 0 || (max_allocations > 0 && allocations >= max_allocations);

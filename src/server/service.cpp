@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <system_error>
 
 #include "net/clock.h"
@@ -163,11 +164,9 @@ class Heartbeat {
   Instant next_check_{};
 };
 
-}  // namespace
-
-int run(const Config& configured, const ServeOptions& options) {
-  const StopSignals signals;  // before there are threads, which inherit the mask
-  Log log{configured.log};
+/// From the start to the end, but for the log's. The exit code.
+int serve(const Config& configured, const ServeOptions& options, const StopSignals& signals,
+          Log& log) {
   const LastRefusedCalls last;
   raise_descriptor_limit();
   const Config config = with_secret_for_rooms(configured);
@@ -217,6 +216,17 @@ int run(const Config& configured, const ServeOptions& options) {
     log_event(LogLevel::error, "start_failed", {{"reason", error.what()}});
     return exit_unavailable;
   }
+}
+
+}  // namespace
+
+int run(const Config& configured, const ServeOptions& options) {
+  const StopSignals signals;  // before there are threads, which inherit the mask
+  Log log{configured.log};
+  const int code = serve(configured, options, signals, log);
+  constexpr seconds patience{2};
+  if (!log.finish(patience)) std::_Exit(code);
+  return code;
 }
 
 }  // namespace turnpike::server

@@ -145,7 +145,20 @@ void Service::load_certificate() {
 void Service::on_time() {
   refresh_certificate();
   credentials_->on_time(net::read_clock().wall);
+  look_at_memory();
   log_suppressed();
+}
+
+/// Who is there keeps what he has; without that the kernel would end everybody's calls.
+void Service::look_at_memory() {
+  const bool is_short = memory_.is_short();
+  if (is_short == ledger_.is_closed()) return;
+  ledger_.set_closed(is_short);
+  if (is_short) {
+    log_event(LogLevel::warn, "memory_short");
+  } else {
+    log_event(LogLevel::info, "memory_enough");
+  }
 }
 
 /// The workers change over in their next turn.

@@ -13,6 +13,7 @@
 #include "server/credentials.h"
 #include "server/listening.h"
 #include "server/log.h"
+#include "server/memory_watch.h"
 #include "server/pulse.h"
 #include "server/reload.h"
 #include "server/reload_desk.h"
@@ -48,8 +49,8 @@ class Service {
   /// True while some of them are still there.
   [[nodiscard]] bool is_draining() const;
   void stop();
-  /// Call it about once a second: takes renewed certificate files into use, and has secrets begin
-  /// and end.
+  /// Call it about once a second: takes renewed certificate files into use, has secrets begin and
+  /// end, and lets nobody in while memory is short.
   void on_time();
   /// Takes up what can be taken up of `wanted`, all of it or nothing.
   ReloadReport reload(const Config& wanted);
@@ -68,6 +69,7 @@ class Service {
   void add_dtls_counters(std::vector<LogField>& fields) const;
   void load_certificate();
   void refresh_certificate();
+  void look_at_memory();
   void open_store();
   void open_credential_store();
   void settle_usage() const;
@@ -106,6 +108,7 @@ class Service {
   std::atomic<int> reload_succeeded_{-1};  // the last one; -1: there was none
   WallTime started_ = net::read_clock().wall;
   ProcessReader process_;  // the thread of the rooms'
+  MemoryWatch memory_;     // the main thread's
   Pulse pulse_;
 };
 

@@ -38,7 +38,7 @@ void Service::log_start() const {
 Capacity Service::capacity() const {
   const std::uint64_t ports_each = config_.relay.ports.last - config_.relay.ports.first + 1U;
   return {ledger_.allocations(), ledger_.max_allocations(), ports_each * relay_addresses_.size(),
-          ledger_.free_ports()};
+          ledger_.free_ports(), ledger_.is_closed()};
 }
 
 ReasonTotals Service::reason_totals() const {

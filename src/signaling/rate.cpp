@@ -24,8 +24,7 @@ JoinBudget::JoinBudget(std::uint32_t per_minute, HashSeed seed)
       table_(per_minute == 0 ? 0 : buckets) {}
 
 std::size_t JoinBudget::bucket_of(const IpAddress& source) const {
-  const std::size_t prefix_bytes = source.family() == Family::ipv4 ? 4 : 8;
-  return hash_bytes(source.bytes().first(prefix_bytes), seed_) % buckets;
+  return hash_of(subscriber_of(source), seed_) % buckets;
 }
 
 bool JoinBudget::spend(const IpAddress& source, Instant now) {

@@ -16,14 +16,6 @@ constexpr std::string_view files = "resources/upload_images/";
 constexpr std::uint32_t counsel_parties = 2;
 constexpr std::size_t max_origin_bytes = 256;
 
-/// Whom a bound for addresses holds for: one IPv4 address, or a /64.
-IpAddress network_of(const IpAddress& address) {
-  if (address.family() == Family::ipv4) return address;
-  std::array<std::uint8_t, 16> bytes{};
-  copy_bytes(address.bytes().first(8), bytes);
-  return IpAddress::from_bytes(Family::ipv6, bytes);
-}
-
 /// In the address, since such clients have no other place for it.
 std::string token_of(const Request& request) {
   auto token = query_value(request.query, "token");
@@ -73,7 +65,7 @@ void RelayDoor::on_asked(ConnectionId id, const Asked& asked, Now now) {
     return doors_.respond(id, no_such_thing(), now);
   }
   if (!asked.may_open) return doors_.respond(id, answer_get(*path, now), now);
-  const auto sockets = sockets_of_network_.find(network_of(doors_.address_of(id)));
+  const auto sockets = sockets_of_network_.find(subscriber_of(doors_.address_of(id)));
   if (sockets != sockets_of_network_.end() &&
       sockets->second >= settings_.max_sockets_per_address) {
     return doors_.respond(id, text_response(429, "There are too many from your address."), now);
@@ -104,7 +96,7 @@ std::optional<ErrorCode> RelayDoor::enter(ConnectionId id, const Request& reques
   const std::string origin{request.header("Origin").value_or("").substr(0, max_origin_bytes)};
   const auto entered = doors_.rooms().enter(id, {address, origin}, entry, now, doors_.effects());
   if (!entered) return entered.error();
-  Newcomer newcomer{std::move(entry.room), path->is_counsel, network_of(address)};
+  Newcomer newcomer{std::move(entry.room), path->is_counsel, subscriber_of(address)};
   ++sockets_of_network_[newcomer.network];
   if (entered->empty()) {
     newcomers_.emplace(id, std::move(newcomer));

@@ -15,14 +15,6 @@ constexpr std::size_t max_origin_bytes = 256;
 /// Of routes().
 constexpr std::size_t engineio_route = 1;
 
-/// What one household or host has: an IPv4 address, or a /64.
-IpAddress network_of(const IpAddress& address) {
-  if (address.family() == Family::ipv4) return address;
-  std::array<std::uint8_t, 16> bytes{};
-  copy_bytes(address.bytes().first(8), bytes);
-  return IpAddress::from_bytes(Family::ipv6, bytes);
-}
-
 }  // namespace
 
 SocketIoDoor::SocketIoDoor(Doors& doors, Random& random, Settings settings)
@@ -155,7 +147,7 @@ SocketIoDoor::Session* SocketIoDoor::session_on(ConnectionId id) const {
 
 bool SocketIoDoor::has_room_for(const IpAddress& address) const {
   if (sessions_.size() >= settings_.max_sessions) return false;
-  const auto known = sessions_of_.find(network_of(address));
+  const auto known = sessions_of_.find(subscriber_of(address));
   return settings_.max_sessions_per_address == 0 || known == sessions_of_.end() ||
          known->second < settings_.max_sessions_per_address;
 }
@@ -170,7 +162,7 @@ SocketIoDoor::Session& SocketIoDoor::add_session(ConnectionId id, const Request&
                     request.host};
   Session& session = sessions_.add(std::move(record));
   by_sid_.emplace(session.engine.sid(), &session);
-  ++sessions_of_[network_of(session.client.address)];
+  ++sessions_of_[subscriber_of(session.client.address)];
   return session;
 }
 
@@ -217,7 +209,7 @@ void SocketIoDoor::carry_out(const EngineIoAction& action, Now now) {
 void SocketIoDoor::erase(Session& session) {
   for (auto& [nsp, socket] : session.sockets) leave_all(socket);
   for (const ConnectionId id : session.connections) by_connection_.erase(id);
-  const auto count = sessions_of_.find(network_of(session.client.address));
+  const auto count = sessions_of_.find(subscriber_of(session.client.address));
   if (--count->second == 0) sessions_of_.erase(count);
   by_sid_.erase(session.engine.sid());
   deadlines_.clear(session.slot);

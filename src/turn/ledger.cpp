@@ -42,6 +42,16 @@ void Ledger::set_limits(const Limits& limits) {
   limits_ = limits;
 }
 
+void Ledger::set_closed(bool is_closed) {
+  const std::lock_guard lock{mutex_};
+  is_closed_ = is_closed;
+}
+
+bool Ledger::is_closed() const {
+  const std::lock_guard lock{mutex_};
+  return is_closed_;
+}
+
 std::optional<std::uint16_t> Ledger::choose_address(const IpAddress& server, Family family) const {
   std::optional<std::uint16_t> first;
   for (std::size_t i = 0; i < addresses_.size(); ++i) {
@@ -160,9 +170,8 @@ Charge Ledger::charge(std::string_view account, NetworkId network,
   if (user_max != 0 && count_of(account) >= user_max) return Charge::user_is_full;
   const std::uint32_t network_max = limits_.max_allocations_per_network;
   if (network_max != 0 && count_from(network) >= network_max) return Charge::network_is_full;
-  if (limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations) {
-    return Charge::server_is_full;
-  }
+  const bool is_full = limits_.max_allocations != 0 && allocations_ >= limits_.max_allocations;
+  if (is_closed_ || is_full) return Charge::server_is_full;
   count(account, network);
   return Charge::accepted;
 }
@@ -182,7 +191,7 @@ void Ledger::release(std::string_view account, NetworkId network, Instant now) {
     if (found->second.bandwidth.is_paid(now)) {
       accounts_.erase(found);
     } else {
-      indebted_.emplace_back(account);
+      indebted_.emplace(account);
     }
   }
   --allocations_;
@@ -295,7 +304,7 @@ void Ledger::restore(const SavedLedger& saved) {
   for (const SavedAccount& each : saved.accounts) {
     Account& account = accounts_[each.name];
     account.bandwidth.go_on(each.paid_until);
-    if (account.allocations == 0) indebted_.push_back(each.name);
+    if (account.allocations == 0) indebted_.insert(each.name);
   }
   bandwidth_.go_on(saved.paid_until);
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -61,6 +62,10 @@ class Ledger {
   Ledger(std::vector<RelayAddress> addresses, PortRange ports, const Limits& limits);
   /// From now on; what is there already stays, be it more than that.
   void set_limits(const Limits& limits);
+  /// True: no allocation is accepted, as when there are as many as there may be. What is there
+  /// stays.
+  void set_closed(bool is_closed);
+  [[nodiscard]] bool is_closed() const;
 
   // ---- addresses ----
   /// The relay address for a client that reached the server at `server`: that same address if it is
@@ -173,9 +178,10 @@ class Ledger {
   std::vector<PortPool> pools_;  // one per address
   std::map<std::uint64_t, Reservation> reservations_;
   std::unordered_map<std::string, Account> accounts_;  // of those who have allocations, or are
-  std::vector<std::string> indebted_;                  // here: who had, and relayed up to the limit
+  std::set<std::string> indebted_;                     // here: who had, and relayed up to the limit
   std::unordered_map<NetworkId, std::uint32_t> allocations_from_;
   std::size_t allocations_ = 0;
+  bool is_closed_ = false;
 };
 
 }  // namespace turnpike::turn

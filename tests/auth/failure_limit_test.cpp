@@ -20,7 +20,7 @@ class Counter {
 
   [[nodiscard]] FailureLimit::Suspect suspect(std::string_view source,
                                               std::string_view name) const {
-    return limit.suspect(address(source), bytes_of(name), true);
+    return limit.suspects(address(source), bytes_of(name)).with_own_nonce;
   }
   void fail(int times, std::string_view source, std::string_view name) {
     for (int i = 0; i < times; ++i) limit.count(suspect(source, name), now);
@@ -84,7 +84,7 @@ TEST_CASE("one IPv4 address or one IPv6 /64 is one source", "[auth][A09]") {
 
 TEST_CASE("failures without a nonce of ours are counted apart", "[auth][A09]") {
   Counter counter;
-  const auto unproven = counter.limit.suspect(address("198.51.100.7"), bytes_of("alice"), false);
+  const auto unproven = counter.limit.suspects(address("198.51.100.7"), bytes_of("alice")).without;
   for (int i = 0; i < 10; ++i) counter.limit.count(unproven, counter.now);
   CHECK(counter.limit.is_reached(unproven, counter.now));
   CHECK_FALSE(counter.is_silenced("198.51.100.7", "alice"));
@@ -114,13 +114,13 @@ TEST_CASE("which names share a place depends on the secret seed", "[auth][A09]")
   const FailureLimit one{10, HashSeed{1}};
   const FailureLimit other{10, HashSeed{2}};
   const IpAddress source = address("198.51.100.7");
-  CHECK(one.suspect(source, bytes_of("alice"), true).hash !=
-        other.suspect(source, bytes_of("alice"), true).hash);
+  CHECK(one.suspects(source, bytes_of("alice")).with_own_nonce.hash !=
+        other.suspects(source, bytes_of("alice")).with_own_nonce.hash);
 }
 
 TEST_CASE("no failures are counted where the limit is zero", "[auth][A09]") {
   FailureLimit limit{0, HashSeed{7}};
-  const auto alice = limit.suspect(address("198.51.100.7"), bytes_of("alice"), true);
+  const auto alice = limit.suspects(address("198.51.100.7"), bytes_of("alice")).with_own_nonce;
   for (int i = 0; i < 1000; ++i) limit.count(alice, Instant{} + 1s);
   CHECK_FALSE(limit.is_reached(alice, Instant{} + 1s));
   limit.forget(alice);

@@ -220,6 +220,20 @@ TEST_CASE("IPv4-mapped IPv6 addresses become the IPv4 address they stand for", "
   CHECK(unmapped(address(text)) == address(expected));
 }
 
+// --- subscriber_of -------------------------------------------------------------------------------
+
+TEST_CASE("one IPv4 address or one IPv6 /64 is one subscriber", "[base]") {
+  auto [text, expected] = GENERATE(table<std::string, std::string>({
+      {"192.0.2.1", "192.0.2.1"},
+      {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+      {"2001:db8:1:2::", "2001:db8:1:2::"},
+      {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff::"},
+      {"::1", "::"},
+  }));
+  CAPTURE(text);
+  CHECK(subscriber_of(address(text)) == address(expected));
+}
+
 // --- IpPrefix ------------------------------------------------------------------------------------
 
 TEST_CASE("prefixes are read and printed in CIDR notation", "[base]") {

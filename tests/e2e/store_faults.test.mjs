@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -37,9 +38,10 @@ describe('A server whose store', { timeout: 60_000 }, () => {
     rmSync(its.directory, { recursive: true, force: true });
   });
 
-  async function startWithStore(store) {
+  async function startWithStore(store, settings = {}) {
     its.socket = path.join(its.directory, 'control.sock');
     its.server = await startServer({
+      ...settings,
       options: ['--set', `control.socket=${its.socket}`, '--set', `store.url=sqlite:${store}`],
     });
     for (const name of ['alice', 'bob']) its.clients.push(await allocate(mintRestCredential(name)));
@@ -79,6 +81,23 @@ describe('A server whose store', { timeout: 60_000 }, () => {
       await locker.ended;
     }
     assert.equal(await addUser('boots'), 201);
+    await its.server.stop();
+  }));
+
+  it('is damaged under it keeps calls, and whom it has let in before [X03]', explained(async () => {
+    const store = path.join(its.directory, 'turnpike.db');
+    await startWithStore(store, { workers: 1 }); // each remembers whom it has let in
+    for (const name of ['dora', 'boots']) assert.equal(await addUser(name), 201);
+    its.clients.push(await allocate({ username: 'dora', credential: password }));
+    for (const file of readdirSync(its.directory).filter((name) => name.startsWith('turnpike.db'))) {
+      const at = path.join(its.directory, file);
+      writeFileSync(at, randomBytes(statSync(at).size), { flag: 'r+' });
+    }
+    its.clients.push(await allocate({ username: 'dora', credential: password }));
+    assert.equal(await relayBetween(...its.clients.slice(-2), 'meanwhile'), 'meanwhile');
+    await assert.rejects(allocate({ username: 'boots', credential: password }));
+    assert.equal(await addUser('benny'), 503);
+    assert.equal(await relayBetween(...its.clients.slice(0, 2), 'later'), 'later');
     await its.server.stop();
   }));
 

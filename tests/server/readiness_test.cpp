@@ -32,6 +32,13 @@ TEST_CASE("a server that drains or is full is not ready, and says both", "[serve
   CHECK(readiness_of(condition).text() == "full");
 }
 
+TEST_CASE("a server that is short of memory is not ready", "[server][X13]") {
+  Condition condition = well();
+  condition.capacity.is_short_of_memory = true;
+  CHECK(readiness_of(condition).text() ==
+        "memory: nearly all that this process may have is in use");
+}
+
 TEST_CASE("a store that cannot be read matters when users are asked for there", "[server]") {
   Condition condition = well();
   condition.sources.store_answers = false;

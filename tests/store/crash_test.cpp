@@ -36,12 +36,17 @@ class Writer {
   Writer(const Location& location, std::uint32_t first) {
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe");
+    // Catch2 has a handler of its own, in which a child that is interrupted before it has put that
+    // away would report a failed test.
+    sigset_t interrupt;
+    ::sigemptyset(&interrupt);
+    ::sigaddset(&interrupt, SIGINT);
+    ::sigprocmask(SIG_BLOCK, &interrupt, nullptr);
     child_ = ::fork();
+    if (child_ == 0) ::signal(SIGINT, SIG_DFL);
+    ::sigprocmask(SIG_UNBLOCK, &interrupt, nullptr);
     if (child_ < 0) throw std::runtime_error("fork");
-    if (child_ == 0) {
-      ::signal(SIGINT, SIG_DFL);  // Catch2 has a handler of its own
-      write_until_the_end(location, first, ends[1]);
-    }
+    if (child_ == 0) write_until_the_end(location, first, ends[1]);
     ::close(ends[1]);
     reports_ = ends[0];
   }

@@ -8,7 +8,8 @@
 //
 //   OUTCOME   ENOSPC … the call fails with that error, for getaddrinfo EAI_AGAIN …
 //             partial  it does a part: one datagram of a batch, half of the bytes
-//             offset=S clock_gettime, gettimeofday and time tell wall time + S seconds
+//             offset=S clock_gettime, gettimeofday and time tell wall time + S seconds;
+//                      as a rule for "boottime", clock_gettime tells CLOCK_BOOTTIME + S seconds
 //             late     nothing but the delay
 //   every=N   only each N-th call; after=N: not the first N; times=N: not more than N of them
 //   delay=MS  before anything else
@@ -31,6 +32,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -215,6 +217,11 @@ ssize_t sendto(int descriptor, const void *bytes, size_t count, int flags,
   return REAL(sendto)(descriptor, bytes, count, flags, to, size);
 }
 
+ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags) {
+  struct rule rule;
+  return fails("sendmsg", descriptor, &rule) ? -1 : REAL(sendmsg)(descriptor, message, flags);
+}
+
 int sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, int flags) {
   struct rule rule;
   if (fails("sendmmsg", descriptor, &rule)) return -1;
@@ -312,18 +319,28 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   return REAL(getaddrinfo)(host, service, hints, addresses);
 }
 
-/// Seconds to be added to wall time.
-static time_t wall_offset(void) {
+/// Seconds to be added to the clock that rules for `call` set.
+static time_t offset_of(const char *call) {
   struct rule rule;
-  return is_struck("clock_gettime", -1, &rule) && rule.outcome == outcome_offset
-             ? (time_t)rule.number
-             : 0;
+  return is_struck(call, -1, &rule) && rule.outcome == outcome_offset ? (time_t)rule.number : 0;
 }
+
+/// Seconds to be added to wall time.
+static time_t wall_offset(void) { return offset_of("clock_gettime"); }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
   const int result = REAL(clock_gettime)(clock, time);
   if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += wall_offset();
+  if (result == 0 && clock == CLOCK_BOOTTIME) time->tv_sec += offset_of("boottime");
   return result;
+}
+
+/// A moment of the clock that is told is an earlier one of the kernel's.
+int timerfd_settime(int timer, int flags, const struct itimerspec *at, struct itimerspec *before) {
+  struct itimerspec earlier = *at;
+  if ((flags & TFD_TIMER_ABSTIME) != 0) earlier.it_value.tv_sec -= offset_of("boottime");
+  if (earlier.it_value.tv_sec < 0) earlier.it_value = (struct timespec){0, 1};  // long ago: at once
+  return REAL(timerfd_settime)(timer, flags, &earlier, before);
 }
 
 int gettimeofday(struct timeval *restrict time, void *restrict zone) {

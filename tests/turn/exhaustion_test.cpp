@@ -71,6 +71,23 @@ TEST_CASE("three thousand connections one after the other never have more than t
   CHECK(world.balance() == before);
 }
 
+TEST_CASE("a user in debt who comes again and again is in debt once", "[turn][Q08]") {
+  turn::Ledger ledger{{}, PortRange{50000, 50001}, turn::Limits{}};
+  const Instant now = Instant{} + 1000s;
+  const auto come = [&](int times, std::size_t bytes) {
+    for (int i = 0; i < times; ++i) {
+      REQUIRE(ledger.charge("alice", {}, {}, now) == turn::Charge::accepted);
+      ledger.bandwidth_of("alice").add(BandwidthLimit{8'000}, bytes, now);
+      ledger.release("alice", {}, now);
+    }
+  };
+  come(1, 1'000'000);
+  come(100, 0);
+  const std::size_t heap_before = heap_bytes();
+  come(1000, 0);
+  CHECK(heap_bytes() <= heap_before);
+}
+
 TEST_CASE("sixty-four thousand ports of a permitted peer cost nothing", "[turn][Q07]") {
   World world;
   auto alice = world.client("198.51.100.7:4000");

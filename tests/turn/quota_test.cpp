@@ -67,6 +67,23 @@ TEST_CASE("the clients of one network may have exactly as many allocations as th
   CHECK(third.allocate().code() == ok);
 }
 
+TEST_CASE("a closed ledger lets nobody in, and who is there goes on", "[turn][X13]") {
+  World world;
+  auto alice = world.client("198.51.100.7:4000");
+  REQUIRE(alice.allocate(with_even_port(true)).code() == ok);
+  REQUIRE(alice.permit("8.8.8.8").code() == ok);
+  const Balance before = world.balance();
+  world.ledger().set_closed(true);
+  auto bob = world.client("198.51.100.8:4000").is("bob", "builder");
+  CHECK(bob.allocate().code() == 508);
+  CHECK(rejections(world, QuotaScope::total) == 1);
+  CHECK(world.balance() == before);
+  CHECK(alice.refresh().code() == ok);
+  CHECK(alice.send("8.8.8.8:5000", "hi") == Reason::relayed_to_peer);
+  world.ledger().set_closed(false);
+  CHECK(bob.allocate().code() == ok);
+}
+
 TEST_CASE("a user's own quota holds instead of that for all", "[turn][Q02]") {
   WorldSettings settings;
   settings.asks_for_users = true;

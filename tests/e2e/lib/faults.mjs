@@ -65,6 +65,17 @@ export function cpuSeconds(pid) {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
+/// How much of a processor a process uses while `work` is being done.
+export async function shareOfProcessor(pid, work) {
+  const begin = performance.now();
+  const before = cpuSeconds(pid);
+  await work();
+  return (cpuSeconds(pid) - before) / ((performance.now() - begin) / 1000);
+}
+
+/// How many descriptors a process has open.
+export const descriptorsOf = (pid) => readdirSync(`/proc/${pid}/fd`).length;
+
 /// Stops a process. The signal alone only asks for it: each thread stops when it gets to know.
 export async function suspend(process) {
   const tasks = `/proc/${process.pid}/task`;

@@ -36,7 +36,7 @@ export class TurnClient {
 
   async #exchange(message) {
     const received = once(this.socket, 'message');
-    this.socket.send(message, this.port, '127.0.0.1');
+    await this.send(message);
     return decode((await within(5_000, 'an answer from the relay', received))[0]);
   }
 
@@ -60,20 +60,40 @@ export class TurnClient {
     ]);
   }
 
+  /// Lifetime 0 ends the allocation.
+  refresh(lifetimeS) {
+    const lifetime = Buffer.alloc(4);
+    lifetime.writeUInt32BE(lifetimeS);
+    return this.#request(messageType.refreshRequest, () => [[attributeType.lifetime, lifetime]]);
+  }
+
+  /// Resolves once the kernel has the datagram.
   sendTo(peer, payload) {
     const transactionId = randomBytes(12);
     const attributes = [
       [attributeType.xorPeerAddress, xorValue(peer, transactionId)],
       [attributeType.data, Buffer.from(payload)],
     ];
-    const type = messageType.sendIndication;
-    this.socket.send(encode({ type, attributes, transactionId }), this.port, '127.0.0.1');
+    return this.send(encode({ type: messageType.sendIndication, attributes, transactionId }));
+  }
+
+  /// The same for any datagram to the server.
+  send(datagram) {
+    return new Promise((resolve, reject) => {
+      this.socket.send(datagram, this.port, '127.0.0.1', (error) => (error ? reject(error) : resolve()));
+    });
   }
 
   /// The payload of the next datagram from a peer.
   async receive() {
     const [bytes] = await within(5_000, 'a datagram through the relay', once(this.socket, 'message'));
     return payloadOf(bytes);
+  }
+
+  /// Ends the allocation and goes.
+  async end() {
+    await this.refresh(0);
+    this.discard();
   }
 
   /// A second time, too.
@@ -91,6 +111,6 @@ export const payloadOf = (indication) => decode(indication).attributes.get(attri
 export async function relayBetween(from, to, payload) {
   await Promise.all([from.permit(to.relayed), to.permit(from.relayed)]);
   const arrival = to.receive();
-  from.sendTo(to.relayed, payload);
+  await from.sendTo(to.relayed, payload);
   return arrival;
 }
