@@ -11,7 +11,7 @@ import { until } from '../../tests/e2e/lib/until.mjs';
 
 export const user = 'bench';
 export const password = 'benchmarks-only-not-a-password';
-const realm = 'bench.turnpike.test';
+const usualRealm = 'bench.turnpike.test';
 // Room for the largest case. Nobody else should be relaying on a machine that measures.
 const relayPorts = { first: 20_000, last: 65_535 };
 
@@ -19,10 +19,18 @@ const relayPorts = { first: 20_000, last: 65_535 };
 let portsTaken = (process.pid % 400) * 16;
 const nextPorts = () => 10_000 + (portsTaken += 4) % 10_000;
 
+/// Where a server with metrics has them.
+export const metricsPort = (port) => port + 1;
+
 const coturn = process.env.COTURN ?? 'turnserver';
 
-/// Everybody here is one user, and comes from few networks: what limits one is off.
-async function turnpikeArguments(directory, { port, tlsPort, workers = 1, batchUs = 0, binary }) {
+/// Who measures the relay comes from few networks: what limits one is off.
+const noLimits = ['challenge_rate = 0', 'tcp_connections_per_address = 0', 'handshake_rate = 0', 'handshake_rate_total = 0'];
+
+/// Everybody here is one user.
+async function turnpikeArguments(directory, {
+  port, tlsPort, workers = 1, batchUs = 0, binary, realm = usualRealm, limits = noLimits, hasMetrics = false, set = [],
+}) {
   const { certificate, key } = await localCertificate();
   const config = path.join(directory, 'turnpike.toml');
   const quoted = JSON.stringify;
@@ -33,19 +41,20 @@ async function turnpikeArguments(directory, { port, tlsPort, workers = 1, batchU
     `dtls = ["127.0.0.1:${tlsPort}"]`,
     '[relay]', `ports = "${relayPorts.first}-${relayPorts.last}"`, `batch_us = ${batchUs}`,
     'max_allocations_per_user = 0', 'max_allocations_per_network = 0',
-    '[limits]', 'challenge_rate = 0', 'tcp_connections_per_address = 0', 'handshake_rate = 0',
-    'handshake_rate_total = 0',
+    '[limits]', ...limits,
     '[signaling]', 'enabled = false',
-    '[metrics]', 'listen = ""',
+    '[metrics]', `listen = "${hasMetrics ? `127.0.0.1:${metricsPort(port)}` : ''}"`,
     '[control]', 'socket = ""',
     '[log]', 'level = "warn"',
     '[auth]', `users = [{ name = "${user}", password = "${password}" }]`, '',
   ].join('\n'), { mode: 0o600 });
-  return [binary, 'serve', '--config', config, '--insecure-allow-peers', '127.0.0.0/8'];
+  return [
+    binary, 'serve', '--config', config, '--insecure-allow-peers', '127.0.0.0/8', ...set.flatMap((each) => ['--set', each]),
+  ];
 }
 
 /// One relay thread, no log, nothing that is not needed; a static user, whose key coturn keeps.
-async function coturnArguments(directory, { port, tlsPort }) {
+async function coturnArguments(directory, { port, tlsPort, realm = usualRealm }) {
   const { certificate, key } = await localCertificate();
   const config = path.join(directory, 'turnserver.conf');
   await writeFile(config, [
@@ -69,6 +78,11 @@ const answersForwarder = (endpoint) =>
 /// By name: what to run and when it is ready.
 export const contenders = {
   turnpike: { makeArguments: turnpikeArguments, answers: answersBinding },
+  /// With the limits that a configuration has unless it says otherwise.
+  'turnpike-limited': {
+    makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, limits: [], hasMetrics: true }),
+    answers: answersBinding,
+  },
   'turnpike-batched': {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, batchUs: 100 }),
     answers: answersBinding,
@@ -82,13 +96,13 @@ export const contenders = {
   'forwarder-gro': { makeArguments: forwarderArguments(true), answers: answersForwarder, flags: ['--against', 'forwarder'] },
 };
 
-/// Starts one on `cores`, and returns when it answers.
-export async function startContender(name, { cores, binary, forwarder }) {
+/// Starts one on `cores`, and returns when it answers. `set` are further keys of our configuration.
+export async function startContender(name, { cores, binary, forwarder, realm, set }) {
   const { makeArguments, answers, flags = [] } = contenders[name];
   const directory = await mkdtemp(path.join(tmpdir(), `turnpike-bench-${name}-`));
   const port = nextPorts();
   const tlsPort = port + 2;
-  const options = { port, tlsPort, binary, forwarder };
+  const options = { port, tlsPort, binary, forwarder, realm, set };
   const server = start(name, 'taskset', ['-c', cores.join(','), ...(await makeArguments(directory, options))]);
   async function stop() {
     server.kill('SIGKILL');

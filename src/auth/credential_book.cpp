@@ -1,6 +1,7 @@
 #include "auth/credential_book.h"
 
 #include <algorithm>
+#include <array>
 
 #include "auth/opaque_string.h"
 
@@ -15,16 +16,15 @@ std::string normalised(const std::string& text) { return opaque_string(text).val
 
 CredentialBook::CredentialBook(const CredentialSettings& settings)
     : realm_(normalised(settings.realm)), algorithms_(settings.algorithms) {
-  for (const Secret& secret : settings.secrets) {
-    secrets_.push_back(secret_bytes(bytes_of(secret.value)));
-  }
+  secrets_.reserve(settings.secrets.size());
+  for (const Secret& secret : settings.secrets) secrets_.emplace_back(bytes_of(secret.value));
   for (const StaticUser& user : settings.users) {
     const std::string name = normalised(user.name);
     const std::string password = normalised(user.password);
     UserKeys keys;
     for (const stun::PasswordAlgorithm algorithm : algorithms_) {
       auto& key = algorithm == stun::PasswordAlgorithm::md5 ? keys.md5 : keys.sha256;
-      key.emplace(ByteView{long_term_key(algorithm, name, realm_, password)});
+      key.emplace(integrity_key(algorithm, name, realm_, password));
     }
     const Sha256Digest hash = userhash(name, realm_);
     usernames_by_hash_.emplace(text_of(hash), name);
@@ -54,8 +54,13 @@ bool CredentialBook::is_revoked(std::string_view username, std::string_view acco
 
 stun::IntegrityKey CredentialBook::time_limited_key(std::size_t index, std::string_view username,
                                                     stun::PasswordAlgorithm algorithm) const {
-  const std::string password = time_limited_password(text_of(secrets_.at(index)), username);
-  return stun::IntegrityKey{long_term_key(algorithm, username, realm_, password)};
+  // As time_limited_password(), and without the heap: strangers say what the username is.
+  std::array<char, 28> password{};
+  base64_encode_into(secrets_.at(index).mac({bytes_of(username)}), password);
+  const stun::IntegrityKey key =
+      integrity_key(algorithm, username, realm_, {password.data(), password.size()});
+  wipe({reinterpret_cast<std::uint8_t*>(password.data()), password.size()});
+  return key;
 }
 
 std::optional<std::string_view> CredentialBook::username_of(ByteView hash) const {

@@ -92,7 +92,8 @@ class CredentialBook {
 
   std::string realm_;
   std::vector<stun::PasswordAlgorithm> algorithms_;
-  std::vector<SecretBytes> secrets_;
+  /// Secrets made ready for MACs, in memory for secrets.
+  std::vector<HmacSha1Key, SecretAllocator<HmacSha1Key>> secrets_;
   TextMap<UserKeys> users_;
   TextMap<WallTime> revoked_usernames_;  // until when
   TextMap<WallTime> revoked_accounts_;

@@ -22,23 +22,33 @@ bool is_base64url(char letter) {
          (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
 }
 
+/// What `use` makes of the key. No heap here: a server derives keys of names that strangers say.
+template <class Use>
+auto with_key(stun::PasswordAlgorithm algorithm, std::string_view username, std::string_view realm,
+              std::string_view password, Use&& use) {
+  const ByteView colon = bytes_of(":");
+  const std::initializer_list<ByteView> parts{bytes_of(username), colon, bytes_of(realm), colon,
+                                              bytes_of(password)};
+  if (algorithm == stun::PasswordAlgorithm::md5) {
+    const Md5Digest key = md5(parts);
+    return use(ByteView{key});
+  }
+  const Sha256Digest key = sha256(parts);
+  return use(ByteView{key});
+}
+
 }  // namespace
 
 LongTermKey long_term_key(stun::PasswordAlgorithm algorithm, std::string_view username,
                           std::string_view realm, std::string_view password) {
-  std::string text;
-  text.reserve(username.size() + realm.size() + password.size() + 2);
-  text.append(username).append(":").append(realm).append(":").append(password);
-  LongTermKey key;
-  if (algorithm == stun::PasswordAlgorithm::md5) {
-    const Md5Digest digest = md5(bytes_of(text));
-    key.assign(digest.begin(), digest.end());
-  } else {
-    const Sha256Digest digest = sha256(bytes_of(text));
-    key.assign(digest.begin(), digest.end());
-  }
-  wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-  return key;
+  return with_key(algorithm, username, realm, password,
+                  [](ByteView key) { return LongTermKey(key.begin(), key.end()); });
+}
+
+stun::IntegrityKey integrity_key(stun::PasswordAlgorithm algorithm, std::string_view username,
+                                 std::string_view realm, std::string_view password) {
+  return with_key(algorithm, username, realm, password,
+                  [](ByteView key) { return stun::IntegrityKey{key}; });
 }
 
 Sha256Digest userhash(std::string_view username, std::string_view realm) {

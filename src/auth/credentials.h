@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/time.h"
+#include "stun/integrity.h"
 #include "stun/registry.h"
 
 namespace turnpike::auth {
@@ -23,6 +24,11 @@ using LongTermKey = std::vector<std::uint8_t>;
 [[nodiscard]] LongTermKey long_term_key(stun::PasswordAlgorithm algorithm,
                                         std::string_view username, std::string_view realm,
                                         std::string_view password);
+
+/// The same key made ready for MACs.
+[[nodiscard]] stun::IntegrityKey integrity_key(stun::PasswordAlgorithm algorithm,
+                                               std::string_view username, std::string_view realm,
+                                               std::string_view password);
 
 /// USERHASH = SHA-256(username ":" realm), RFC 8489 §14.4. Both normalised by opaque_string().
 [[nodiscard]] Sha256Digest userhash(std::string_view username, std::string_view realm);

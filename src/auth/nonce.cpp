@@ -39,10 +39,10 @@ Nonce NonceIssuer::issue(const Endpoint& client, Instant now) const {
 // possible one; for a nonce older than 18 hours that guess is wrong, and so is the MAC.
 bool NonceIssuer::is_valid(std::string_view nonce, const Endpoint& client, Instant now) const {
   if (nonce.size() != nonce_bytes) return false;
-  const auto tail = base64_decode(nonce.substr(nonce_cookie_bytes));
-  if (!tail) return false;
+  std::array<std::uint8_t, time_bytes + tag_bytes> tail{};
+  if (!base64_decode_into(nonce.substr(nonce_cookie_bytes), tail)) return false;
   const std::uint64_t now_s = whole_seconds(now);
-  const auto age_s = static_cast<std::uint16_t>(now_s - load_be16(*tail));
+  const auto age_s = static_cast<std::uint16_t>(now_s - load_be16(tail));
   if (age_s > lifetime_s_ || age_s > now_s) return false;
   const Nonce expected = make(client, now_s - age_s);
   return equal_in_constant_time(bytes_of(expected.text()), bytes_of(nonce));

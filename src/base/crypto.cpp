@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/md5.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -13,6 +14,14 @@
 
 namespace turnpike {
 namespace {
+
+struct Md5 {
+  using State = MD5_CTX;
+  using Digest = Md5Digest;
+  static void init(State& s) { MD5_Init(&s); }
+  static void update(State& s, ByteView b) { MD5_Update(&s, b.data(), b.size()); }
+  static void final(State& s, Digest& d) { MD5_Final(d.data(), &s); }
+};
 
 struct Sha1 {
   using State = SHA_CTX;
@@ -29,6 +38,17 @@ struct Sha256 {
   static void update(State& s, ByteView b) { SHA256_Update(&s, b.data(), b.size()); }
   static void final(State& s, Digest& d) { SHA256_Final(d.data(), &s); }
 };
+
+template <class Hash>
+typename Hash::Digest digest_of(std::initializer_list<ByteView> parts) {
+  typename Hash::State state;
+  typename Hash::Digest digest;
+  Hash::init(state);
+  for (const ByteView part : parts) Hash::update(state, part);
+  Hash::final(state, digest);
+  OPENSSL_cleanse(&state, sizeof state);  // the parts may be a password
+  return digest;
+}
 
 constexpr std::size_t block_bytes = 64;  // of both hashes (RFC 2104 §2)
 
@@ -60,12 +80,7 @@ template <class Hash>
 void store_pads(ByteView key, MutableByteView inner, MutableByteView outer) {
   std::array<std::uint8_t, block_bytes> block{};
   if (key.size() > block_bytes) {
-    typename Hash::State state;
-    typename Hash::Digest digest;
-    Hash::init(state);
-    Hash::update(state, key);
-    Hash::final(state, digest);
-    copy_bytes(digest, block);
+    copy_bytes(digest_of<Hash>({key}), block);
   } else {
     copy_bytes(key, block);
   }
@@ -143,12 +158,9 @@ class Siv {
 
 }  // namespace
 
-Md5Digest md5(ByteView input) {
-  Md5Digest digest{};
-  const int ok = EVP_Digest(input.data(), input.size(), digest.data(), nullptr, EVP_md5(), nullptr);
-  TURNPIKE_ASSERT(ok == 1);
-  return digest;
-}
+Md5Digest md5(ByteView input) { return md5({input}); }
+
+Md5Digest md5(std::initializer_list<ByteView> parts) { return digest_of<Md5>(parts); }
 
 Sha1Digest sha1(ByteView input) {
   Sha1Digest digest{};
@@ -156,11 +168,9 @@ Sha1Digest sha1(ByteView input) {
   return digest;
 }
 
-Sha256Digest sha256(ByteView input) {
-  Sha256Digest digest{};
-  SHA256(input.data(), input.size(), digest.data());
-  return digest;
-}
+Sha256Digest sha256(ByteView input) { return sha256({input}); }
+
+Sha256Digest sha256(std::initializer_list<ByteView> parts) { return digest_of<Sha256>(parts); }
 
 std::uint32_t crc32(ByteView first, ByteView second) {
   const std::uint32_t state = crc_continue(crc32_table, 0xffffffff, first);
@@ -207,6 +217,14 @@ std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
   // EVP_DecodeBlock forgives blanks and stray bits; only the canonical spelling is accepted here.
   if (base64_encode(bytes) != text) return std::nullopt;
   return bytes;
+}
+
+bool base64_decode_into(std::string_view text, MutableByteView out) {
+  TURNPIKE_ASSERT(out.size() % 3 == 0);
+  if (text.size() != out.size() / 3 * 4) return false;
+  const int written =
+      EVP_DecodeBlock(out.data(), bytes_of(text).data(), static_cast<int>(text.size()));
+  return written == static_cast<int>(out.size());
 }
 
 HmacSha1Key::HmacSha1Key(ByteView key) {

@@ -20,9 +20,12 @@ using Sha1Digest = std::array<std::uint8_t, 20>;
 using Sha256Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Md5Digest md5(ByteView input);
+/// Of `parts` as if they stood one after another.
+[[nodiscard]] Md5Digest md5(std::initializer_list<ByteView> parts);
 /// Only where a protocol fixes it (RFC 6455 §4.2.2): SHA-1 resists no collisions.
 [[nodiscard]] Sha1Digest sha1(ByteView input);
 [[nodiscard]] Sha256Digest sha256(ByteView input);
+[[nodiscard]] Sha256Digest sha256(std::initializer_list<ByteView> parts);
 
 /// CRC-32 as FINGERPRINT uses it (ITU V.42, RFC 8489 §14.7), before the XOR.
 [[nodiscard]] std::uint32_t crc32(ByteView first, ByteView second = {});
@@ -42,6 +45,10 @@ void wipe(MutableByteView secret);
 void base64_encode_into(ByteView input, std::span<char> out);
 /// Nothing when `text` is not canonical padded base64.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
+/// Decodes base64 without padding into `out`, which the text fills exactly. False, and nothing of
+/// use in `out`, when it does not. Forgives what base64_decode() does not: not for texts that must
+/// have one spelling. Precondition: the size of `out` is a multiple of three.
+[[nodiscard]] bool base64_decode_into(std::string_view text, MutableByteView out);
 
 /// An HMAC-SHA1 key with both pads already hashed: a MAC costs no key schedule. A copy is a copy of
 /// its bytes, which are wiped when it goes.

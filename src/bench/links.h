@@ -66,8 +66,8 @@ struct LinkOptions {
 /// Links over options.transport. Throws BenchFailure.
 [[nodiscard]] std::unique_ptr<Links> open_links(const LinkOptions& options);
 
-/// The address of number `index` in `prefix`, which is IPv4; its first and last are left out, and
-/// what is beyond its end begins again.
+/// The address of number `index` in `prefix`, which is IPv4; what is beyond its end begins again.
+/// One of each /24 comes before the second of any. The first and last of each are left out.
 [[nodiscard]] IpAddress address_in(const IpPrefix& prefix, std::size_t index);
 [[nodiscard]] std::size_t addresses_in(const IpPrefix& prefix);
 

@@ -55,6 +55,8 @@ struct Plan {
   std::size_t train = 1;  ///< packets of a flow that leave together
   Rate rate = RateMax{};
   nanoseconds duration{seconds{5}};
+  /// Each allocation is refreshed and its peer bound again so often; nothing: never.
+  std::optional<nanoseconds> refresh_every;
   /// RateMax: trains on their way at once; binding and churn: requests. 0: what seems right.
   std::size_t in_flight = 0;
   std::optional<IpPrefix> clients_from;
@@ -71,6 +73,14 @@ struct ServerUsage {
   std::optional<nanoseconds> set_up_cpu{};  ///< idle: for making the allocations
 };
 
+/// Refreshes of allocations and of their permissions and channels.
+struct UpkeepCounts {
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;      ///< refused, or not answered in spite of retransmissions
+  std::uint64_t sent_again = 0;  ///< requests
+  std::string failure{};         ///< the first
+};
+
 struct Report {
   Plan plan;
   nanoseconds elapsed{0};  ///< of the measurement
@@ -80,7 +90,8 @@ struct Report {
   std::uint64_t retransmissions = 0;
   std::uint64_t failures = 0;  ///< binding, churn: not completed
   std::uint64_t left_out = 0;  ///< packets that the load was too late to send
-  LatencyHistogram latency;    ///< of packets or, for binding and churn, of transactions
+  std::optional<UpkeepCounts> upkeep;
+  LatencyHistogram latency;  ///< of packets or, for binding and churn, of transactions
   std::optional<ServerUsage> server;
   nanoseconds own_cpu{0};
   nanoseconds own_waited{0};  ///< the load was ready and something else had its core

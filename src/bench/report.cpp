@@ -125,6 +125,12 @@ Json packets_json(const Report& report) {
           {"bits_per_second", 8 * per_second(packets.bytes, report.elapsed)}};
 }
 
+Json upkeep_json(const UpkeepCounts& upkeep) {
+  Json json{{"done", upkeep.done}, {"failed", upkeep.failed}, {"sent_again", upkeep.sent_again}};
+  if (!upkeep.failure.empty()) json["failure"] = upkeep.failure;
+  return json;
+}
+
 Json search_json(const RateSearch& search) {
   Json trials = Json::array();
   for (const RateTrial& trial : search.trials()) {
@@ -172,6 +178,14 @@ std::string packets_text(const Report& report) {
     text +=
         line("NOTE", fmt::format("the load was too slow to send {} packets more", report.left_out));
   }
+  return text;
+}
+
+std::string upkeep_text(const UpkeepCounts& upkeep) {
+  std::string text =
+      line("upkeep", fmt::format("{} allocations kept, {} not; {} requests sent again", upkeep.done,
+                                 upkeep.failed, upkeep.sent_again));
+  if (!upkeep.failure.empty()) text += line("NOTE", "the first that was not: " + upkeep.failure);
   return text;
 }
 
@@ -265,6 +279,7 @@ std::string to_text(const Report& report) {
   std::string text = line("measured", what_text(report.plan));
   if (report.search) text += search_text(*report.search);
   if (relays_packets(report.plan.mode)) text += packets_text(report);
+  if (report.upkeep) text += upkeep_text(*report.upkeep);
   if (report.plan.mode == Mode::binding || report.plan.mode == Mode::churn) {
     text += transactions_text(report);
   }
@@ -293,6 +308,7 @@ std::string to_json(const Report& report) {
                             {"per_second", per_second(report.transactions, report.elapsed)}};
   }
   if (report.latency.count() > 0) json["latency_us"] = latency_json(report.latency);
+  if (report.upkeep) json["upkeep"] = upkeep_json(*report.upkeep);
   if (report.search) json["search"] = search_json(*report.search);
   if (report.server) json["server"] = server_json(report);
   json["load"] = {{"cpu_ns", report.own_cpu.count()}, {"waited_ns", report.own_waited.count()}};

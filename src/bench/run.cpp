@@ -216,16 +216,25 @@ void run_traffic(const Plan& plan, Random& random, Report& report) {
   if (plan.against == Against::forwarder) {
     const auto relays = ForwarderSetUp{plan, *links}.relays(plan.allocations, peers->local());
     done();
-    Traffic traffic{plan, make_flows(plan, relays, peers->local()), *links, *peers, spins};
+    Traffic traffic{plan, make_flows(plan, relays, peers->local()), *links, *peers, spins, nullptr};
     return measure_traffic(plan, traffic, report);
   }
   SetUp set_up{plan, plan.allocations, *links, random};
   set_up.allocate();
   const auto relays = set_up.relayed();
-  set_up.bind(peers_of(plan, relays, peers->local()));
+  const std::vector<Endpoint> bound = peers_of(plan, relays, peers->local());
+  set_up.bind(bound);
   done();
-  Traffic traffic{plan, make_flows(plan, relays, peers->local()), *links, *peers, spins};
+  std::optional<Upkeep> upkeep;
+  if (plan.refresh_every) {
+    upkeep.emplace(plan.framing, *plan.refresh_every, set_up.sessions(), bound, *links,
+                   net::read_clock().instant);
+  }
+  Traffic traffic{plan,   make_flows(plan, relays, peers->local()),
+                  *links, *peers,
+                  spins,  upkeep ? &*upkeep : nullptr};
   measure_traffic(plan, traffic, report);
+  if (upkeep) report.upkeep = upkeep->counts();
   set_up.remove();
 }
 

@@ -22,6 +22,8 @@ class SetUp final : private MessageSink {
   /// What the server does not confirm is left to expire.
   void remove();
 
+  /// By client.
+  [[nodiscard]] std::vector<TurnSession>& sessions() { return sessions_; }
   /// The relayed addresses, by client.
   [[nodiscard]] std::vector<Endpoint> relayed() const;
 

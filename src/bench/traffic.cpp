@@ -20,8 +20,13 @@ constexpr int reads_max = 4;
 }  // namespace
 
 Traffic::Traffic(const Plan& plan, const std::vector<FlowEnds>& flows, Links& links,
-                 UdpSocket& peers, bool spins)
-    : plan_(plan), links_(links), peers_(peers), spins_(spins), ledger_(flows.size()) {
+                 UdpSocket& peers, bool spins, Upkeep* upkeep)
+    : plan_(plan),
+      links_(links),
+      peers_(peers),
+      spins_(spins),
+      upkeep_(upkeep),
+      ledger_(flows.size()) {
   const bool pads = is_stream(plan.transport);
   flows_.reserve(flows.size());
   for (const FlowEnds& ends : flows) {
@@ -51,6 +56,7 @@ void Traffic::run(Pacer pacer, nanoseconds duration) {
     const bool has_received = turn(now);
     if (now >= next_tick) {
       links_.on_tick();
+      if (upkeep_ != nullptr) upkeep_->on_tick(now);
       next_tick = now + tick;
     }
     if (!has_sent && !has_received) wait(pacer.next());
@@ -122,7 +128,8 @@ bool Traffic::receive_from_peers() {
 }
 
 void Traffic::on_message(ByteView message, Instant now) {
-  if (const auto payload = payload_of(plan_.framing, message)) on_payload(*payload, now);
+  if (const auto payload = payload_of(plan_.framing, message)) return on_payload(*payload, now);
+  if (upkeep_ != nullptr) upkeep_->on_message(message, now);
 }
 
 void Traffic::on_payload(ByteView payload, Instant now) {

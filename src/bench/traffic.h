@@ -10,6 +10,7 @@
 #include "bench/pacer.h"
 #include "bench/plan.h"
 #include "bench/udp_socket.h"
+#include "bench/upkeep.h"
 
 namespace turnpike::bench {
 
@@ -23,9 +24,9 @@ struct FlowEnds {
 
 class Traffic final : private MessageSink {
  public:
-  /// `links` and `peers` outlive it.
+  /// `links` and `peers` outlive it, and so does `upkeep`; null: the allocations last without.
   Traffic(const Plan& plan, const std::vector<FlowEnds>& flows, Links& links, UdpSocket& peers,
-          bool spins);
+          bool spins, Upkeep* upkeep);
 
   /// Sends for `duration`, then waits for what is still on its way. Counts anew.
   void run(Pacer pacer, nanoseconds duration);
@@ -61,6 +62,7 @@ class Traffic final : private MessageSink {
   Links& links_;
   UdpSocket& peers_;
   bool spins_;
+  Upkeep* upkeep_;
   std::vector<Flow> flows_;
   std::size_t next_flow_ = 0;
   Ledger ledger_;

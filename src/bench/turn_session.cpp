@@ -40,6 +40,8 @@ void TurnSession::begin_bind(Framing framing, const Endpoint& peer, Instant now)
   begin(framing == Framing::channel ? Task::channel : Task::permission, now);
 }
 
+void TurnSession::begin_refresh(Instant now) { begin(Task::refresh, now); }
+
 void TurnSession::begin_delete(Instant now) { begin(Task::remove, now); }
 
 void TurnSession::begin(Task task, Instant now) {
@@ -59,6 +61,7 @@ stun::Method TurnSession::method() const {
       return stun::Method::create_permission;
     case Task::channel:
       return stun::Method::channel_bind;
+    case Task::refresh:
     case Task::remove:
       break;
   }

@@ -50,6 +50,8 @@ class TurnSession {
   void begin_allocate(bool is_stranger, Family family, Instant now);
   /// Makes what the framing needs to exchange data with `peer`: a channel, or a permission.
   void begin_bind(Framing framing, const Endpoint& peer, Instant now);
+  /// Keeps the allocation, for as long as the server lets it live without being told.
+  void begin_refresh(Instant now);
   /// Deletes the allocation.
   void begin_delete(Instant now);
 
@@ -72,7 +74,7 @@ class TurnSession {
   [[nodiscard]] const client::LongTermClient& user() const { return user_; }
 
  private:
-  enum class Task : std::uint8_t { binding, allocate, permission, channel, remove };
+  enum class Task : std::uint8_t { binding, allocate, permission, channel, refresh, remove };
 
   void begin(Task task, Instant now);
   void write_request(Instant now);

@@ -46,6 +46,7 @@ struct Options {
   std::size_t train = 1;
   std::string rate = "max";
   double seconds_wanted = 5;
+  double refresh_seconds = 0;  ///< 0: no refreshes
   std::size_t in_flight = 0;
   std::string framing = "channel";
   bool pair = false;
@@ -150,6 +151,10 @@ void put_user(const Options& options, const Io& io, Plan& plan) {
   plan.password = read_password(options.password, "--password", io);
 }
 
+nanoseconds duration_from(double count) {
+  return std::chrono::round<nanoseconds>(std::chrono::duration<double>{count});
+}
+
 /// What one train has on the wire to the server, at most.
 std::size_t train_bytes(const Plan& plan) {
   constexpr std::size_t envelope_max = 64;
@@ -171,6 +176,13 @@ void check(const Plan& plan) {
   }
   if (std::holds_alternative<bench::RateSearched>(plan.rate) && plan.duration > seconds{8}) {
     throw usage("--rate search: some 25 trials of more than 8 s would outlive the permissions");
+  }
+  if (plan.refresh_every && (!relays_packets(plan.mode) || plan.against == Against::forwarder)) {
+    throw usage("--refresh goes with the modes that relay packets, through a TURN server");
+  }
+  const bool lasts = plan.mode == Mode::binding || plan.mode == Mode::churn;
+  if (!lasts && !plan.refresh_every && plan.duration > seconds{240}) {
+    throw usage("--seconds: permissions last 300; more than 240 needs --refresh");
   }
   if (plan.against == Against::forwarder &&
       (plan.transport != Transport::udp || plan.pair || !relays_packets(plan.mode))) {
@@ -194,8 +206,8 @@ Plan plan_from(const Options& options, const Io& io) {
   plan.payload_bytes = options.payload_bytes;
   plan.train = options.train;
   plan.rate = rate_from(options.rate);
-  plan.duration =
-      std::chrono::round<nanoseconds>(std::chrono::duration<double>{options.seconds_wanted});
+  plan.duration = duration_from(options.seconds_wanted);
+  if (options.refresh_seconds > 0) plan.refresh_every = duration_from(options.refresh_seconds);
   plan.in_flight = options.in_flight;
   if (options.server_pid > 0) plan.server_process = options.server_pid;
   if (options.core >= 0) plan.core = static_cast<unsigned>(options.core);
@@ -269,7 +281,13 @@ void add_load_options(CLI::App& command, Options& options) {
   command
       .add_option("--seconds", options.seconds_wanted,
                   "How long to measure, with search each trial; default: 5")
-      ->check(CLI::Range(0.05, 240.0))
+      ->check(CLI::Range(0.05, 604'800.0))
+      ->type_name("S");
+  command
+      .add_option(
+          "--refresh", options.refresh_seconds,
+          "Meanwhile refresh each allocation, and bind its peer again, every so many seconds")
+      ->check(CLI::Range(0.1, 300.0))
       ->type_name("S");
   command
       .add_option("--in-flight", options.in_flight,

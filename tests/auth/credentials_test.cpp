@@ -25,6 +25,15 @@ TEST_CASE("the long-term key with SHA-256 hashes the same text", "[auth][rfc8489
   CHECK(long_term_key(PasswordAlgorithm::sha256, "user", "realm", "pass").size() == 32);
 }
 
+TEST_CASE("a key made ready for MACs is the same key", "[auth][rfc8489-9.2.2]") {
+  const auto algorithm = GENERATE(PasswordAlgorithm::md5, PasswordAlgorithm::sha256);
+  const stun::IntegrityKey made{long_term_key(algorithm, "user", "realm", "pass")};
+  const stun::IntegrityKey key = integrity_key(algorithm, "user", "realm", "pass");
+  const ByteView text = bytes_of("text");
+  CHECK(key.sha1.mac({text}) == made.sha1.mac({text}));
+  CHECK(key.sha256.mac({text}) == made.sha256.mac({text}));
+}
+
 TEST_CASE("the key of the sample request verifies it", "[auth][rfc5769-2.4][c26]") {
   const stun::Bytes bytes = stun::from_hex(stun::rfc5769_2_4_long_term_request);
   // U+00AD, which stands in the RFC's password, goes away in SASLprep, and OpaqueString refuses it.

@@ -66,6 +66,17 @@ TEST_CASE("CRC-32C agrees with the published check values", "[base]") {
   CHECK(crc32c({Bytes(32, 0xff)}) == 0x62a8ab43U);
 }
 
+TEST_CASE("the digest of parts is that of their concatenation", "[base]") {
+  const std::string text = "a text that is longer than one block of the hash, which has 64 bytes";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    CAPTURE(cut);
+    const ByteView first = bytes_of(text).first(cut);
+    const ByteView second = bytes_of(text).subspan(cut);
+    CHECK(md5({first, {}, second}) == md5(bytes_of(text)));
+    CHECK(sha256({first, {}, second}) == sha256(bytes_of(text)));
+  }
+}
+
 TEST_CASE("CRC-32 over two parts is that over their concatenation", "[base]") {
   const std::string_view text = "123456789";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
@@ -264,6 +275,17 @@ TEST_CASE("only canonical base64 is decoded", "[base][rfc4648-4]") {
   }));
   CAPTURE(text);
   CHECK_FALSE(base64_decode(text));
+}
+
+TEST_CASE("base64 in place fills what it is given, or says that it does not", "[base]") {
+  std::array<std::uint8_t, 6> bytes{};
+  CHECK(base64_decode_into("Zm9vYmFy", bytes));
+  CHECK(text_of(bytes) == "foobar");
+  for (const std::string_view text :
+       {"", "Zm9v", "Zm9vYmFyZm9v", "Zm9vYmF", "Zm9vYm-y", " Zm9vYmF", "Zm9vYm\xff\xff"}) {
+    CAPTURE(text);
+    CHECK_FALSE(base64_decode_into(text, bytes));
+  }
 }
 
 TEST_CASE("a NUL inside base64 is refused", "[base]") {

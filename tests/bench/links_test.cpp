@@ -68,6 +68,19 @@ TEST_CASE("the addresses of a prefix are used without its first and last", "[ben
   CHECK(bench::addresses_in(prefix("127.0.0.4/30")) == 2);
 }
 
+TEST_CASE("many clients are of many networks", "[bench]") {
+  CHECK(bench::addresses_in(prefix("127.1.0.0/16")) == 256 * 254);
+  CHECK(bench::address_in(prefix("127.1.0.0/16"), 0).to_string() == "127.1.0.1");
+  CHECK(bench::address_in(prefix("127.1.0.0/16"), 1).to_string() == "127.1.1.1");
+  CHECK(bench::address_in(prefix("127.1.0.0/16"), 256).to_string() == "127.1.0.2");
+  CHECK(bench::address_in(prefix("127.1.0.0/16"), 256 * 254 - 1).to_string() == "127.1.255.254");
+  CHECK(bench::address_in(prefix("127.1.0.0/16"), 256 * 254).to_string() == "127.1.0.1");
+  std::set<IpAddress> all;
+  for (std::size_t i = 0; i < 4 * 254; ++i)
+    all.insert(bench::address_in(prefix("127.1.4.0/22"), i));
+  CHECK(all.size() == 4 * 254);
+}
+
 TEST_CASE("clients over UDP have an address each, or the same one and a port each", "[bench]") {
   Server server;
   const auto from = GENERATE(std::optional<IpPrefix>{}, prefix("127.0.1.0/24"),

@@ -102,6 +102,19 @@ TEST_CASE("the report of idle allocations has what each takes", "[bench]") {
   CHECK(contains(bench::to_text(report), "2000 bytes resident an allocation"));
 }
 
+TEST_CASE("the report of kept allocations counts them", "[bench]") {
+  Report report = relayed();
+  report.upkeep = bench::UpkeepCounts{1000, 2, 3, "Refresh: 437 Allocation Mismatch"};
+  const auto parsed = json::parse(bench::to_json(report));
+  CHECK(parsed["upkeep"]["done"] == 1000);
+  CHECK(parsed["upkeep"]["failed"] == 2);
+  CHECK(parsed["upkeep"]["sent_again"] == 3);
+  CHECK(parsed["upkeep"]["failure"] == "Refresh: 437 Allocation Mismatch");
+  CHECK(contains(bench::to_text(report), "1000 allocations kept, 2 not; 3 requests sent again"));
+  CHECK(contains(bench::to_text(report), "437 Allocation Mismatch"));
+  CHECK_FALSE(json::parse(bench::to_json(relayed())).contains("upkeep"));
+}
+
 TEST_CASE("the report of a search has the rate that was found", "[bench]") {
   Report report = relayed();
   bench::RateSearch search{1000};

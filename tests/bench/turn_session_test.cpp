@@ -104,6 +104,17 @@ TEST_CASE("every transaction id carries the session's number and is another", "[
   CHECK(alice.request().transaction_id() != first);
 }
 
+TEST_CASE("a refresh says no lifetime, so that the server's holds", "[bench]") {
+  Client alice;
+  alice.allocate();
+  alice.session.begin_refresh(start);
+  CHECK(alice.request().method() == Method::refresh);
+  CHECK_FALSE(alice.request().has(AttributeType::lifetime));
+  CHECK(is_signed_by_alice(alice.request()));
+  CHECK(alice.take(succeed(alice.session.request())) == Step::done);
+  CHECK(alice.session.has_allocation());
+}
+
 TEST_CASE("a peer is bound by a channel or a permission, as the framing needs", "[bench]") {
   Client alice;
   alice.allocate();

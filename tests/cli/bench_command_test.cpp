@@ -90,4 +90,8 @@ TEST_CASE("bench refuses what does not go together", "[cli]") {
   CHECK(contains(refusal({"--mode", "binding", "--rate", "search"}), "--rate search goes with"));
   CHECK(contains(refusal({"--rate", "search", "--seconds", "9"}), "outlive the permissions"));
   CHECK(contains(refusal({"--against", "forwarder", "--transport", "tcp"}), "UDP alone"));
+  CHECK(contains(refusal({"--seconds", "241"}), "more than 240 needs --refresh"));
+  CHECK(contains(refusal({"--mode", "idle", "--seconds", "241"}), "more than 240 needs --refresh"));
+  CHECK(contains(refusal({"--mode", "churn", "--refresh", "30"}), "--refresh goes with the modes"));
+  CHECK(contains(refusal({"--against", "forwarder", "--refresh", "30"}), "through a TURN server"));
 }

@@ -105,6 +105,14 @@ describe('turnpike bench', { concurrency: 1 }, () => {
     }
   }));
 
+  it('allocations are kept while packets go on', explained(async () => {
+    const ran = await bench(server, { mode: 'echo', rate: 300, seconds: 0.6, refresh: 0.2 });
+    assertNothingLost(ran);
+    const { done, failed } = ran.report.upkeep;
+    assert.ok(done >= 4, `each once at least: ${done}`);
+    assert.equal(failed, 0);
+  }));
+
   it('a search ends with a rate and what it costs', explained(async () => {
     const { code, report, output } = await bench(server, { rate: 'search', seconds: 0.05 });
     assert.equal(code, 0, output);

@@ -1,0 +1,301 @@
+// script/bench flood: people at work, and what floods from strangers do to them.
+
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { fileWith } from '../tests/e2e/lib/conformance.mjs';
+import { openSlowConnections, startFlood } from '../tests/e2e/lib/floods.mjs';
+import { start } from '../tests/e2e/lib/process.mjs';
+import { answersBinding, encode, messageType } from '../tests/e2e/lib/stun.mjs';
+import { coturnVersion, password, startContender, user } from './lib/contenders.mjs';
+import { median, percent, replaceIn, shown, table } from './lib/figures.mjs';
+import { cases } from './lib/flood_cases.mjs';
+import { chooseCores, describeBuild, describeMachine } from './lib/machine.mjs';
+import { newcomers } from './lib/newcomers.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const binary = process.env.TURNPIKE_BINARY ?? path.join(root, 'build/release/turnpike');
+const load = process.env.TURNPIKE_LOAD ?? path.join(root, 'build/release/turnpike');
+const documentPath = path.join(root, 'docs/floods.md');
+const jsonPath = path.join(root, 'build/bench/flood.json');
+
+const people = { allocations: 200, rate: 5000 }; // echoes: the server relays each twice
+const headerBytes = 28; // of IPv4 and UDP
+const realm = 'turn.example'; // what a challenge weighs depends on it
+const marginS = 1; // a flood begins before the people are measured, and ends after
+/// Above this share of the time, others on the machine are part of what was measured.
+const quietEnough = 0.03;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', multiple: true, default: [] },
+      seconds: { type: 'string', default: '4' },
+      rounds: { type: 'string', default: '5' },
+      coturn: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    },
+  });
+  for (const name of values.only) {
+    if (!cases.some((one) => one.name === name)) throw new Error(`no case is called ${name}; --list shows them`);
+  }
+  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
+  if (!(seconds >= 0.5 && seconds <= 200) || !(rounds >= 1)) throw new Error('--seconds 0.5 to 200, --rounds 1 or more');
+  return { ...values, seconds, rounds };
+}
+
+// --- What is measured ----------------------------------------------------------------------------
+
+/// People get their processor before anybody else on the core, where that is allowed: what they wait for
+/// is the server.
+function firstOnTheCore() {
+  try {
+    execFileSync('chrt', ['-r', '1', 'true'], { stdio: 'ignore' });
+    return ['chrt', '-r', '1'];
+  } catch {
+    return [];
+  }
+}
+
+async function residentBytes(pid) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
+  return 1024 * Number(kilobytes);
+}
+
+/// Datagrams that found the server's receive buffer full.
+async function lostAtSocket({ port }) {
+  const inHex = port.toString(16).toUpperCase().padStart(4, '0');
+  const line = (await readFile('/proc/net/udp', 'utf8')).split('\n').find((text) => text.includes(`:${inHex} `));
+  return Number(line?.trim().split(/\s+/).at(-1) ?? 0);
+}
+
+/// The packets of people, to peers and back: the report of `turnpike bench`.
+async function atWork(server, { seconds, passwordFile, before }) {
+  const [command, ...args] = [
+    ...before, load, 'bench', `127.0.0.1:${server.port}`, '--user', user, '--password', passwordFile, '--mode', 'echo',
+    '--allocations', people.allocations, '--rate', people.rate, '--seconds', seconds, '--server-pid', server.pid,
+    '--output', 'json', ...server.flags,
+  ].map(String);
+  const run = start(`people of ${server.name}`, command, args);
+  const { code } = await run.ended;
+  if (code !== 0) throw new Error(`the load failed:\n${run.log.text}\n${server.log.text}`);
+  return JSON.parse(run.log.text.split('\n').findLast((line) => line.startsWith('{')));
+}
+
+/// How long a TCP connection with a Binding takes, for somebody with nothing bad in mind; milliseconds.
+function timeConnection(port, request) {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: '127.0.0.1', localAddress: '127.97.0.1' }, () => socket.write(request));
+    socket.once('error', reject);
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(performance.now() - startedAt);
+    });
+  });
+}
+
+async function timeConnections(port) {
+  const times = [];
+  for (let i = 0; i < 200; i += 1) times.push(await timeConnection(port, encode({ type: messageType.bindingRequest })));
+  return times.sort((a, b) => a - b)[Math.ceil(0.99 * times.length) - 1];
+}
+
+/// Begins the case's flood; `ended()` is what came of it.
+async function beginFlood(one, server, seconds) {
+  if (one.slow) {
+    const slow = await openSlowConnections(server.port, { count: one.slow });
+    const connectP99Ms = timeConnections(server.port);
+    return {
+      async ended() {
+        const p99 = await connectP99Ms;
+        slow.discard();
+        return { connectP99Ms: p99, perSecond: undefined };
+      },
+    };
+  }
+  const flood = await startFlood(one.flood, server, {
+    rate: one.rate, seconds: seconds + 2 * marginS + 1, before: ['nice', '-n', '5'],
+  });
+  return {
+    async ended() {
+      const { sent, begun, answers, answer_bytes: out, sent_bytes: into, seconds: took } = await flood.ended();
+      return {
+        perSecond: (sent ?? begun) / took,
+        amplification: into && (out + headerBytes * answers) / (into + headerBytes * sent),
+        payloadAmplification: into && out / into,
+      };
+    },
+  };
+}
+
+/// People and newcomers, with the case's flood or without any.
+async function measure(one, server, settings, withFlood) {
+  const before = { resident: await residentBytes(server.pid), lost: await lostAtSocket(server) };
+  const flood = withFlood && (await beginFlood(one, server, settings.seconds));
+  if (flood && !one.slow) await pause(1000 * marginS);
+  const arriving = newcomers(server.port, { user, password, seconds: settings.seconds });
+  const report = await atWork(server, settings);
+  const during = await residentBytes(server.pid);
+  const { came, served } = await arriving;
+  const flooded = flood ? await flood.ended() : {};
+  if (!(await answersBinding({ address: '127.0.0.1', port: server.port }, 2000))) throw new Error('the server has gone');
+  const { packets, latency_us: latency, server: usage, load: own } = report;
+  return {
+    loss: packets.lost / packets.sent,
+    perSecond: packets.relayed / report.seconds,
+    p50: latency.p50,
+    p99: latency.p99,
+    newcomers: served / came,
+    resident: Math.max(during, await residentBytes(server.pid)) - before.resident,
+    lostAtSocket: (await lostAtSocket(server)) - before.lost,
+    core: usage.cpu_share,
+    disturbed: Math.max(0, usage.waited_ns, own.waited_ns) / 1e9 / report.seconds,
+    flood: flooded,
+  };
+}
+
+/// Without and with in turns, so that what disturbs the machine disturbs both.
+async function measureCase(one, name, settings) {
+  const server = await startContender(name, { cores: [settings.cores.server], binary, realm });
+  const rounds = [];
+  try {
+    await measure(one, server, { ...settings, seconds: 0.5 }, true); // buffers and code are there after this
+    for (let i = 0; i < settings.rounds; i += 1) {
+      const without = await measure(one, server, settings, false);
+      rounds.push({ without, with: await measure(one, server, settings, true) });
+    }
+  } finally {
+    await server.stop();
+  }
+  return summary(one, name, rounds);
+}
+
+/// Microseconds; what a flood adds is told from neighbouring runs.
+const latency = (rounds, name) => ({
+  without: median(rounds.map((round) => round.without[name])),
+  with: median(rounds.map((round) => round.with[name])),
+  added: median(rounds.map((round) => round.with[name] - round.without[name])),
+  ratio: median(rounds.map((round) => round.with[name] / round.without[name])),
+});
+
+function summary(one, name, rounds) {
+  const of = (pick) => median(rounds.map(pick));
+  return {
+    case: one.name,
+    server: name,
+    flood: of((round) => round.with.flood.perSecond),
+    calls: of((round) => round.with.perSecond),
+    loss: { without: of((round) => round.without.loss), with: of((round) => round.with.loss) },
+    p50: latency(rounds, 'p50'),
+    p99: latency(rounds, 'p99'),
+    newcomers: of((round) => round.with.newcomers),
+    amplification: of((round) => round.with.flood.amplification),
+    payloadAmplification: of((round) => round.with.flood.payloadAmplification),
+    connectP99Ms: of((round) => round.with.flood.connectP99Ms),
+    // What one round adds is there in the next: the first tells all.
+    resident: Math.max(...rounds.map((round) => round.with.resident)),
+    lostAtSocket: of((round) => round.with.lostAtSocket),
+    core: { without: of((round) => round.without.core), with: of((round) => round.with.core) },
+    // With a flood the cores are busy with it: what others took is seen without.
+    disturbed: of((round) => round.without.disturbed),
+    rounds,
+  };
+}
+
+// --- Promises and tables -------------------------------------------------------------------------
+
+const kB = (bytes) => `${shown(bytes / 1024)} kB`;
+
+/// What has to be true of a case, as {text, holds}.
+function judge({ promises }, result) {
+  const bound = (value, most, text) => (most === undefined || value === undefined ? [] : [{ text, holds: value <= most }]);
+  return [
+    ...bound(result.loss.with, promises.loss, `loss ≤ ${percent(promises.loss)}`),
+    ...bound(result.p99.added / 1000, promises.addedP99Ms, `p99 ≤ +${promises.addedP99Ms} ms`),
+    ...bound(result.resident, promises.resident, `memory ≤ ${kB(promises.resident ?? 0)}`),
+    ...bound(1 - result.newcomers, promises.newcomers && 1 - promises.newcomers, `new ≥ ${percent(promises.newcomers)}`),
+    ...bound(result.amplification, promises.amplification, `out/in ≤ ${promises.amplification}`),
+    ...bound(result.connectP99Ms, promises.connectP99Ms, `TCP connect p99 ≤ ${promises.connectP99Ms} ms`),
+  ];
+}
+
+const ratio = (value) => (value === undefined ? '' : shown(value));
+const shownLatency = (us) => `${shown(us.without)} → ${shown(us.with)} (×${shown(us.ratio)})`;
+
+function cellsOf(one, result) {
+  const promised = result.server === 'coturn' ? [] : judge(one, result);
+  return [
+    `\`${one.name}\``, result.server === 'coturn' ? 'coturn' : 'turnpike',
+    result.flood === undefined ? `${one.slow} open` : shown(result.flood),
+    `${percent(result.loss.without)} → ${percent(result.loss.with)}`,
+    shownLatency(result.p50), shownLatency(result.p99),
+    percent(result.newcomers, 4), ratio(result.amplification), ratio(result.payloadAmplification),
+    kB(result.resident), `${percent(result.core.without, 2)} → ${percent(result.core.with, 2)}`,
+    [...promised.map(({ text, holds }) => (holds ? text : `**${text}**`)),
+      ...(result.connectP99Ms === undefined ? [] : [`(connect p99 ${shown(result.connectP99Ms)} ms)`])].join('; '),
+  ];
+}
+
+const columns = [
+  'case', 'server', 'flood /s', 'loss without → with', 'p50 µs', 'p99 µs', 'new clients served', 'bytes out/in', 'of payload',
+  'memory', 'core of the server', 'promised (missed in bold)',
+];
+
+function print(one, result) {
+  const [, , flood, loss, p50, p99, served, outIn, payload, memory, core] = cellsOf(one, result);
+  console.log(`\n${one.name} (${result.server}): ${one.title}`);
+  console.log(`  flood ${flood}/s; ${shown(result.calls)} packets/s of people: loss ${loss}, p50 ${p50} µs, p99 ${p99} µs`);
+  console.log(`  new clients ${served}, out/in ${outIn || '–'} (payload ${payload || '–'}), memory +${memory}, core ${core}, lost at the socket ${result.lostAtSocket}`);
+  if (result.disturbed > quietEnough) console.log(`  DISTURBED ${percent(result.disturbed, 2)}`);
+  if (result.server === 'coturn') return;
+  for (const { text, holds } of judge(one, result)) {
+    console.log(`  ${holds ? 'holds  ' : 'FINDING'} ${text}`);
+    if (!holds) process.exitCode = 1;
+  }
+}
+
+async function main() {
+  const wanted = options();
+  if (wanted.list) {
+    for (const { name, title } of cases) console.log(`${name.padEnd(22)} ${title}`);
+    return;
+  }
+  const version = wanted.coturn ? coturnVersion() : undefined;
+  if (wanted.coturn && !version) throw new Error('no coturn here: apt install coturn, or COTURN=path');
+  const cores = chooseCores();
+  const before = firstOnTheCore();
+  const head = [
+    `${describeBuild(binary)}${version ? `, coturn ${version}` : ''}`,
+    ...describeMachine().split('\n'),
+    `server on core ${cores.server}; people${before.length > 0 ? ' (ahead of the rest, by SCHED_RR)' : ''}, newcomers and flood on core ${cores.load}; medians of ${wanted.rounds} interleaved rounds of ${wanted.seconds} s`,
+    `\`script/bench ${['flood', ...process.argv.slice(2)].join(' ')}\`, ${new Date().toISOString().slice(0, 10)}`,
+  ];
+  console.log(`\n${head.join('\n')}`);
+  execFileSync('taskset', ['-cp', String(cores.load), String(process.pid)], { stdio: 'ignore' }); // children too
+  const settings = { ...wanted, cores, before, passwordFile: await fileWith(password) };
+
+  const results = [];
+  for (const one of cases.filter(({ name }) => wanted.only.length === 0 || wanted.only.includes(name))) {
+    for (const name of ['turnpike-limited', ...(version ? ['coturn'] : [])]) {
+      results.push([one, await measureCase(one, name, settings)]);
+      print(...results.at(-1));
+    }
+  }
+  const worst = Math.max(...results.map(([, { disturbed }]) => disturbed));
+  head.push(`others had the cores for ${percent(worst, 2)} of the time at worst${worst > quietEnough ? ': measure again on a quiet machine' : ''}`);
+  console.log(`\n${head.at(-1)}`);
+  await mkdir(path.dirname(jsonPath), { recursive: true });
+  await writeFile(jsonPath, `${JSON.stringify({ head, results: results.map(([, result]) => result) }, null, 1)}\n`);
+  if (wanted.only.length > 0) return;
+  const lines = [...head.map((line) => `- ${line}`), '', table(columns, results.map((pair) => cellsOf(...pair)), 2)];
+  await replaceIn(documentPath, 'floods', lines.join('\n'));
+  console.log(`written: ${path.relative(root, documentPath)}`);
+}
+
+await main();
