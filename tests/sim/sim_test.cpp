@@ -1,0 +1,70 @@
+// Random runs of the whole service, each from a seed (docs/simulation.md).
+#include <cinttypes>
+#include <cstdlib>
+
+#include "catch.h"
+#include "sim/simulation.h"
+
+using namespace turnpike;
+using namespace turnpike::sim;
+
+namespace {
+
+std::uint64_t number_in_environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 0);
+}
+
+/// Where a run has ended; what was wrong, if anything.
+struct Outcome {
+  std::uint64_t hash = 0;
+  Coverage coverage;
+  std::string violation;
+};
+
+Outcome run(const Settings& settings, bool is_verbose = false) {
+  Simulation simulation{settings, is_verbose};
+  Outcome outcome;
+  try {
+    simulation.run();
+  } catch (const std::exception& violation) {
+    outcome.violation = violation.what();
+  }
+  outcome.hash = simulation.hash();
+  outcome.coverage = simulation.coverage();
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("servers do in 500 random worlds what the RFCs say", "[sim]") {
+  const std::uint64_t first = number_in_environment("TURNPIKE_SIM_FIRST", 1);
+  const std::uint64_t count = number_in_environment("TURNPIKE_SIM_SEEDS", 500);
+  Coverage coverage;
+  unsigned failures = 0;
+  for (std::uint64_t seed = first; seed < first + count && failures < 5; ++seed) {
+    CAPTURE(seed);
+    const Outcome outcome = run(Settings::of(seed));
+    coverage.add(outcome.coverage);
+    if (outcome.violation.empty()) continue;
+    ++failures;
+    UNSCOPED_INFO(outcome.violation);
+  }
+  CHECK(failures == 0);
+  if (std::getenv("TURNPIKE_SIM_COVERAGE") == nullptr) return;
+  std::printf("%" PRIu64 " inputs\n", coverage.inputs);
+  for (std::size_t i = 0; i < turn::reason_count; ++i) {
+    const auto reason = static_cast<turn::Reason>(i);
+    std::printf("%9" PRIu64 "  %s\n", coverage.reasons.at(i),
+                std::string{to_string(reason)}.c_str());
+  }
+  for (const auto& [code, number] : coverage.codes) {
+    std::printf("%9" PRIu64 "  %d\n", number, code);
+  }
+}
+
+TEST_CASE("one seed, told event by event", "[.][sim-seed]") {
+  const Outcome outcome = run(Settings::of(number_in_environment("TURNPIKE_SEED", 1)), true);
+  INFO(outcome.violation);
+  CHECK(outcome.violation.empty());
+}
