@@ -43,15 +43,16 @@ Client::Client(Simulation& world, unsigned number) : world_(world), number_(numb
   algorithm_ = static_cast<Algorithm>(random.below(3));
   with_fingerprint_ = random.below(4) == 0;
   with_userhash_ = random.below(6) == 0;
-  sit_down(static_cast<std::uint16_t>(40000 + number));
+  sit_down(static_cast<std::uint16_t>(40000 + 1000 * number));
 }
 
 /// Takes an address of its own network, and the server's of the same family.
 void Client::sit_down(std::uint16_t port) {
   const bool is_v6 = number_ % 4 == 3;
-  const bool has_neighbours = number_ % 2 == 0;
-  const std::string v4 = has_neighbours ? "198.51.100." : "203.0.113.";
-  flow_.tuple.client.address = is_v6 ? ip("2001:db8:7::7") : ip(v4 + std::to_string(10 + number_));
+  // Some are behind one NAT, others at least in one network.
+  const std::string v4 =
+      number_ % 2 == 0 ? "198.51.100.10" : "203.0.113." + std::to_string(10 + number_);
+  flow_.tuple.client.address = ip(is_v6 ? "2001:db8:7::7" : v4);
   flow_.tuple.client.port = port;
   const bool is_second = number_ == 4;
   flow_.tuple.server = is_v6       ? at("[2001:db8::1]:3478")

@@ -65,6 +65,7 @@ class Client {
   // client_misdeeds.cpp
   void be_reckless();
   void be_malicious();
+  void guess();
   void put_something(stun::MessageBuilder& message);
 
   void sign(stun::MessageBuilder& message);

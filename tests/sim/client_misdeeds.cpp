@@ -108,7 +108,7 @@ void Client::be_malicious() {
     const bool is_possible = victim.tuple.transport == Transport::udp;
     if (is_possible) world_.transmit(victim, datagram);
   };
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0:
       return spoof(flow, bytes);
     case 1:
@@ -158,6 +158,8 @@ void Client::be_malicious() {
       if (peer.family() != relayed.family()) return;
       return world_.from_peer(peer, relayed, random.bytes(random.below(60)));
     }
+    case 8:
+      return guess();
     default:
       for (int i = 0; i < 10; ++i) {
         nonce_.clear();
@@ -165,6 +167,23 @@ void Client::be_malicious() {
       }
       return;
   }
+}
+
+/// One password after the other for a name that it knows, with its nonce or with a bad one.
+void Client::guess() {
+  if (nonce_.empty()) return allocate_plainly();
+  const std::size_t login = login_;
+  const std::string nonce = nonce_;
+  const auto& all = logins();
+  const auto wrong = std::find_if(all.begin(), all.end(), [&](const Login& each) {
+    return each.username == all[login].username && each.password != all[login].password;
+  });
+  if (wrong != all.end()) login_ = static_cast<std::size_t>(wrong - all.begin());
+  if (world_.random().below(3) == 0) nonce_.back() = nonce_.back() == 'A' ? 'B' : 'A';
+  for (int i = 0; i < 12; ++i) allocate_plainly();
+  transactions_.clear();
+  login_ = login;
+  nonce_ = nonce;
 }
 
 }  // namespace turnpike::sim

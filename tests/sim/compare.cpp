@@ -97,7 +97,7 @@ void Simulation::settle(WorkerId worker, const Verdict& verdict, const turn::Han
     say("worker " + std::to_string(static_cast<int>(worker)) + ": " +
         std::string{to_string(handled->reason)});
     compare_forward(worker, verdict, *handled, input);
-    settle_reason(worker, verdict, handled->reason);
+    settle_reason(verdict, handled->reason);
   }
   for (const auto& [flow, bytes] : wanted.sent) trace_.note(bytes);
   compare_response(worker, verdict, wanted);
@@ -107,8 +107,7 @@ void Simulation::settle(WorkerId worker, const Verdict& verdict, const turn::Han
 }
 
 /// Every datagram ends in one reason, and that says what has become of it.
-void Simulation::settle_reason(WorkerId worker, const Verdict& verdict, Reason reason) const {
-  static_cast<void>(worker);
+void Simulation::settle_reason(const Verdict& verdict, Reason reason) const {
   const std::string_view name = to_string(reason);
   const bool forwards =
       verdict.to_peer || verdict.to_client || verdict.to_neighbour || verdict.to_home;
@@ -144,20 +143,20 @@ void Simulation::compare_response(WorkerId worker, const Verdict& verdict, const
     return;
   }
   const Response& expected = *verdict.response;
-  if (wanted.sent.empty()) {
-    require(verdict.may_be_silent, "a response is missing");
-    return;
+  if (verdict.may_be_silent) {
+    require(model_.note_challenge(worker, expected.to.tuple.client.address, !wanted.sent.empty(),
+                                  now_),
+            "a challenge too many, or none");  // I-2
+  } else {
+    require(!wanted.sent.empty(), "a response is missing");
   }
+  if (wanted.sent.empty()) return;
   const auto& [flow, bytes] = wanted.sent.front();
   require(flow.tuple == expected.to.tuple, "the response goes to somebody else");
   require(flow.listener == expected.to.listener && flow.worker == expected.to.worker,
           "the response leaves from another socket");
   ++coverage_.codes[expected.code];
   if (expected.code == 500) return;  // of another protocol, RFC 3489
-  if (verdict.may_be_silent) {
-    require(model_.spend_challenge(flow.tuple.client.address, now_),
-            "a challenge too many");  // I-2
-  }
   const auto message = wire::read(bytes);
   if (!message) fail("a response that is none: " + hex(bytes));
   require(message->method == expected.method && message->id == expected.id,
@@ -172,7 +171,6 @@ void Simulation::compare_response(WorkerId worker, const Verdict& verdict, const
   }
   say("  " + std::to_string(code) + " to " + flow.tuple.client.to_string());
   compare_attributes(expected, *message);
-  static_cast<void>(worker);
 }
 
 void Simulation::compare_attributes(const Response& expected, const wire::Message& message) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -47,8 +48,7 @@ struct Response {
 /// What must come of one input, in full.
 struct Verdict {
   std::optional<Response> response{};
-  bool is_within_budget = true;  ///< false: the response must not come
-  bool may_be_silent = false;    ///< the response depends on a budget that others share
+  bool may_be_silent = false;  ///< the response depends on a budget that others share
 
   struct ToPeer {
     turn::RelayId via;
@@ -102,13 +102,14 @@ class Model {
   Verdict on_deadline(turn::WorkerId worker, Now now);
   void on_user_known(turn::WorkerId worker, const std::string& username, bool exists,
                      Instant until);
+  Verdict on_user_unanswered(turn::WorkerId worker, const turn::ClientFlow& flow);
 
   // ---- the operator ----
   void use_book(std::size_t variant);
   void forget_users() { answers_.clear(); }
   void use_policy(std::size_t variant) { policy_ = variant; }
   Verdict recheck_peers(turn::WorkerId worker, Instant now);
-  void set_limits(const turn::Limits& limits) { limits_ = limits; }
+  void set_limits(const turn::Limits& limits);
   void set_draining(bool is_draining) { is_draining_ = is_draining; }
   /// The allocation with that relayed address.
   Verdict end(const Endpoint& relayed, turn::CloseReason reason);
@@ -122,8 +123,10 @@ class Model {
   /// False when there has been such a token.
   [[nodiscard]] bool learn_token(std::uint64_t token, const FiveTuple& client);
   [[nodiscard]] bool learn_ticket(const Bytes& ticket, const FiveTuple& client);
-  /// A stranger was answered; false when its network has had its share.
-  [[nodiscard]] bool spend_challenge(const IpAddress& source, Instant now);
+  /// `worker` has answered a stranger at `source`, or has not; false when that is against the
+  /// budget of its network.
+  [[nodiscard]] bool note_challenge(turn::WorkerId worker, const IpAddress& source,
+                                    bool is_answered, Instant now);
 
   // ---- balances ----
   void sweep_reservations(Instant now);
@@ -209,8 +212,9 @@ class Model {
   };
   /// What authentication comes to.
   struct Identity {
-    enum class Kind : std::uint8_t { known, denied, no_such_login, asked };
+    enum class Kind : std::uint8_t { known, denied, no_such_login, asked, silenced };
     Kind kind = Kind::denied;
+    bool is_proven = false;  // the password was right
     int code = 0;
     std::string username{};
     std::string account{};
@@ -239,9 +243,15 @@ class Model {
   void forget_expired(Allocation& allocation, Instant now);
 
   // model_auth.cpp
-  [[nodiscard]] Identity identify(const Request& request, bool tolerates_expiry);
-  void judge_login(const Request& request, bool tolerates_expiry, Identity& identity,
-                   unsigned algorithm, bool is_explicit);
+  /// `owner`: who has an allocation on this five-tuple, if anybody.
+  [[nodiscard]] Identity identify(const Request& request, bool is_upkeep, const std::string& owner);
+  [[nodiscard]] static int find_flaw(const wire::Message& message);
+  [[nodiscard]] std::string name_in(const wire::Message& message) const;
+  void judge_login(const Request& request, bool is_upkeep, Identity& identity, unsigned algorithm);
+  /// By worker, source and name as it was sent; and with a nonce of ours or without.
+  using Suspect = std::tuple<turn::WorkerId, std::string, Bytes, bool>;
+  [[nodiscard]] bool has_failed_too_often(const Suspect& suspect, Instant now) const;
+  void count_failure(const Suspect& suspect, Instant now);
   [[nodiscard]] bool is_fresh(const std::string& nonce, const Endpoint& client, Instant now) const;
   [[nodiscard]] std::string cookie() const;
   [[nodiscard]] bool proves(const wire::Message& message, const Bytes& key) const;
@@ -276,7 +286,7 @@ class Model {
   // model_allocate.cpp
   void on_allocate(const Request& request, Verdict& verdict);
   [[nodiscard]] int read_wish(const Request& request, AllocateWish& wish);
-  [[nodiscard]] int quota_error(const Request& request) const;
+  [[nodiscard]] int quota_error(const Request& request, const AllocateWish& wish) const;
   void refuse_for_room(const Request& request, Verdict& verdict) const;
   [[nodiscard]] int room_code() const;
   [[nodiscard]] const turn::RelayAddress* address_for(const IpAddress& server, Family family) const;
@@ -323,11 +333,19 @@ class Model {
   std::map<std::pair<turn::WorkerId, std::string>, Answer> answers_;
   std::map<std::string, std::pair<Endpoint, std::int64_t>> nonces_;  // for whom, in which second
   std::map<std::string, Bytes> keys_;                                // computed once
+  struct Failures {
+    unsigned count = 0;
+    Instant since{};
+  };
+  std::map<Suspect, Failures> failures_;
   struct Budget {
     double tokens;
     Instant filled;
+    void fill(std::uint32_t rate, Instant now);
   };
-  std::map<std::string, Budget> challenges_;
+  std::map<std::pair<turn::WorkerId, std::string>, Budget> challenges_;
+  // As if all networks drew from one: a table of hashes may hold two of them in one place.
+  std::map<turn::WorkerId, Budget> least_challenges_;
 };
 
 /// The network of an address as quotas and budgets count it: a /24, or a /56.

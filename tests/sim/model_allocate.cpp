@@ -44,7 +44,7 @@ void Model::on_allocate(const Request& request, Verdict& verdict) {
   AllocateWish wish;
   int error = read_wish(request, wish);
   if (error == 0 && is_draining_ && !wish.token) return refuse_for_room(request, verdict);
-  if (error == 0) error = quota_error(request);
+  if (error == 0) error = quota_error(request, wish);
   if (error == 508) return refuse_for_room(request, verdict);
   if (error != 0) {
     answer(request, error, verdict);
@@ -150,10 +150,16 @@ int Model::read_wish(const Request& request, AllocateWish& wish) {
   return wish.is_mobile && !ticket->empty() ? 400 : 0;  // RFC 8016 §3.1.2
 }
 
-/// Step 10: 486 for the user or the network, 508 for all.
-int Model::quota_error(const Request& request) const {
+/// Step 10: 486 for the user or the network, 508 for all. A user has as many reservations as he may
+/// have allocations: ours.
+int Model::quota_error(const Request& request, const AllocateWish& wish) const {
   const std::uint32_t user_max =
       request.who.max_allocations.value_or(limits_.max_allocations_per_user);
+  const auto reserved =
+      std::count_if(reservations_.begin(), reservations_.end(), [&](const auto& entry) {
+        return entry.second.account == request.who.account;
+      });
+  if (is_pair(wish.wish) && user_max != 0 && reserved >= std::int64_t{user_max}) return 486;
   if (user_max != 0 && allocations_of(request.who.account) >= user_max) return 486;
   const std::string network = network_of(request.flow.tuple.client.address);
   const auto from_there = std::count_if(allocations_.begin(), allocations_.end(),

@@ -19,6 +19,7 @@ constexpr std::size_t longest_text = 763;
 constexpr std::size_t cookie_size = 13;
 constexpr seconds clock_skew{30};
 constexpr seconds oldest_credential{86400};
+constexpr seconds minute{60};
 
 /// SHA-256, then MD5, as the server offers them (§14.11).
 const Bytes& offered() {
@@ -33,6 +34,12 @@ unsigned algorithm_in(const Bytes* value) {
   const std::size_t padded = (size + 3) / 4 * 4;
   if (value->size() != 4 + size && value->size() != 4 + padded) return 0;
   return static_cast<unsigned>(wire::number(ByteView{*value}.first(2)));
+}
+
+/// A host, or a customer's network where hosts are many: a /32, or a /64.
+std::string source_of(const IpAddress& address) {
+  const ByteView bytes = address.bytes();
+  return std::string{text_of(bytes.first(std::min<std::size_t>(bytes.size(), 8)))};
 }
 
 }  // namespace
@@ -79,7 +86,34 @@ bool Model::proves(const wire::Message& message, const Bytes& key) const {
   return std::equal(mac.begin(), mac.end(), message.integrity->begin(), message.integrity->end());
 }
 
-Model::Identity Model::identify(const Request& request, bool tolerates_expiry) {
+/// What is missing or too long, before anything is looked up (§9.2.4).
+int Model::find_flaw(const wire::Message& message) {
+  if (!message.integrity && !message.integrity_sha256) return 401;
+  const Bytes* const name = message.find(attribute_username);
+  const Bytes* const hash = message.find(attribute_userhash);
+  const Bytes* const its_realm = message.find(attribute_realm);
+  const Bytes* const its_nonce = message.find(attribute_nonce);
+  if ((name == nullptr) == (hash == nullptr) || its_realm == nullptr || its_nonce == nullptr) {
+    return 400;
+  }
+  for (const Bytes* const text : {name, its_realm, its_nonce}) {
+    if (text != nullptr && text->size() > longest_text) return 400;
+  }
+  return 0;
+}
+
+/// Empty: a hash that is nobody's.
+std::string Model::name_in(const wire::Message& message) const {
+  const Bytes* const hash = message.find(attribute_userhash);
+  if (hash == nullptr) return message.text(attribute_username);
+  for (const auth::StaticUser& user : book_.users) {
+    const auto digest = auth::userhash(user.name, realm);
+    if (Bytes(digest.begin(), digest.end()) == *hash) return user.name;
+  }
+  return {};
+}
+
+Model::Identity Model::identify(const Request& request, bool is_upkeep, const std::string& owner) {
   const wire::Message& message = request.message;
   Identity identity;
   const auto denied = [&](int code) {
@@ -87,22 +121,11 @@ Model::Identity Model::identify(const Request& request, bool tolerates_expiry) {
     identity.code = code;
     return identity;
   };
-  if (!message.integrity && !message.integrity_sha256) return denied(401);
-  const Bytes* const name = message.find(attribute_username);
-  const Bytes* const hash = message.find(attribute_userhash);
-  const Bytes* const its_realm = message.find(attribute_realm);
-  const Bytes* const its_nonce = message.find(attribute_nonce);
-  if ((name == nullptr) == (hash == nullptr) || its_realm == nullptr || its_nonce == nullptr) {
-    return denied(400);
-  }
-  for (const Bytes* const text : {name, its_realm, its_nonce}) {
-    if (text != nullptr && text->size() > longest_text) return denied(400);
-  }
-  const std::string nonce = message.text(attribute_nonce);
+  if (const int code = find_flaw(message)) return denied(code);
 
   // Bid-down: what the client says it was offered must be what was offered.
+  const std::string nonce = message.text(attribute_nonce);
   unsigned algorithm = md5_number;
-  bool is_explicit = false;
   const Bytes* const chosen = message.find(attribute_password_algorithm);
   const Bytes* const list = message.find(attribute_password_algorithms);
   if (chosen != nullptr || list != nullptr) {
@@ -112,46 +135,53 @@ Model::Identity Model::identify(const Request& request, bool tolerates_expiry) {
     if (has_our_cookie && !(is_possible && *list == offered())) return denied(400);
     if (is_possible) {
       algorithm = wanted;
-      is_explicit = true;
+      identity.signer.is_sha256 = true;
     }
   }
 
-  if (name != nullptr) {
-    identity.username = message.text(attribute_username);
-  } else {
-    for (const auth::StaticUser& user : book_.users) {
-      const auto digest = auth::userhash(user.name, realm);
-      if (Bytes(digest.begin(), digest.end()) == *hash) identity.username = user.name;
-    }
-  }
+  // Who guesses is not answered, unless he is at home here; who guesses without a nonce of ours
+  // learns nothing (docs/adr/0045).
+  const Instant now = request.now.instant;
+  const Endpoint& client = request.flow.tuple.client;
+  const bool has_own_nonce = is_fresh(nonce, client, now);
+  const Bytes* const name = message.find(attribute_username);
+  const Bytes& claimed = name != nullptr ? *name : *message.find(attribute_userhash);
+  const auto suspect = [&](bool with_nonce) {
+    return Suspect{request.worker, source_of(client.address), claimed, with_nonce};
+  };
+  identity.username = name_in(message);
   identity.account = identity.username;
-  judge_login(request, tolerates_expiry, identity, algorithm, is_explicit);
-  if (identity.kind == Identity::Kind::denied || identity.kind == Identity::Kind::no_such_login) {
+  const bool is_owner = !owner.empty() && identity.username == owner;
+  if (!is_owner && has_failed_too_often(suspect(true), now)) {
+    identity.kind = Identity::Kind::silenced;
     return identity;
   }
-  if (is_fresh(nonce, request.flow.tuple.client, request.now.instant)) return identity;
-  identity.kind = Identity::Kind::denied;
-  identity.code = 438;
+  if (!is_owner && !has_own_nonce && has_failed_too_often(suspect(false), now)) return denied(438);
+
+  judge_login(request, is_upkeep, identity, algorithm);
+  const bool is_asked = identity.kind == Identity::Kind::asked;
+  if (!identity.is_proven && !is_asked && !is_owner) count_failure(suspect(has_own_nonce), now);
+  if (!is_asked && identity.kind != Identity::Kind::known) return identity;
+  if (!has_own_nonce) return denied(438);
+  if (!is_asked) failures_.erase(suspect(true));
   return identity;
 }
 
 /// Whose name it is, and whether the message is signed with its password.
-void Model::judge_login(const Request& request, bool tolerates_expiry, Identity& identity,
-                        unsigned algorithm, bool is_explicit) {
+void Model::judge_login(const Request& request, bool is_upkeep, Identity& identity,
+                        unsigned algorithm) {
   const std::string& username = identity.username;
-  std::vector<Bytes> candidates;
   identity.code = 401;
   identity.kind = Identity::Kind::no_such_login;
   if (username.empty()) return;
+  const WallTime wall = request.now.wall;
   const auto is_revoked = [&](const std::string& account) {
     return std::any_of(book_.revocations.begin(), book_.revocations.end(), [&](const auto& entry) {
-      return entry.name == account && entry.until > request.now.wall;
+      return entry.name == account && entry.until > wall;
     });
   };
-  if (is_revoked(username)) {
-    identity.kind = Identity::Kind::denied;
-    return;
-  }
+  bool is_refused = is_revoked(username);
+  std::vector<Bytes> candidates;
   const auto user = std::find_if(book_.users.begin(), book_.users.end(),
                                  [&](const auto& each) { return each.name == username; });
   const auto limited = auth::parse_time_limited_username(username);
@@ -159,12 +189,11 @@ void Model::judge_login(const Request& request, bool tolerates_expiry, Identity&
     candidates.push_back(key_of(algorithm, username, user->password));
   } else if (limited && !book_.secrets.empty()) {
     identity.account = std::string{limited->account};
-    const bool is_too_far = limited->expires > request.now.wall + oldest_credential + clock_skew;
-    const bool is_over = limited->expires + clock_skew < request.now.wall && !tolerates_expiry;
-    if (is_revoked(identity.account) || is_too_far || is_over) {
-      identity.kind = Identity::Kind::denied;
-      return;
-    }
+    // What lives lives on when the clock is set back, and usually past the end of the credential.
+    const bool is_too_far = limited->expires > wall + oldest_credential + clock_skew && !is_upkeep;
+    const bool is_over = limited->expires + clock_skew < wall;
+    const bool ends = is_over && !(is_upkeep && !settings_.strict_expiry);
+    is_refused = is_revoked(identity.account) || is_too_far || ends;
     if (auth::is_room_member(identity.account)) {
       identity.max_allocations = limits_.max_allocations_per_member;
     }
@@ -183,31 +212,72 @@ void Model::judge_login(const Request& request, bool tolerates_expiry, Identity&
     identity.max_allocations = asked_limits(username).max_allocations;
   }
   for (const Bytes& key : candidates) {
-    if (!proves(request.message, key)) continue;
+    if (identity.is_proven || !proves(request.message, key)) continue;
+    identity.is_proven = true;
+    identity.signer.key = key;
+  }
+  if (is_refused) {
+    identity.kind = Identity::Kind::denied;
+  } else if (identity.is_proven) {
     identity.kind = Identity::Kind::known;
     identity.code = 0;
-    identity.signer = {key, is_explicit};
-    return;
   }
 }
+
+// --- limits for strangers ------------------------------------------------------------------------
+
+bool Model::has_failed_too_often(const Suspect& suspect, Instant now) const {
+  const auto found = failures_.find(suspect);
+  return settings_.max_failures > 0 && found != failures_.end() &&
+         found->second.count >= settings_.max_failures && now < found->second.since + minute;
+}
+
+/// So many within a minute from the first one; the last one begins the minute of silence.
+void Model::count_failure(const Suspect& suspect, Instant now) {
+  if (settings_.max_failures == 0) return;
+  Failures& failures = failures_[suspect];
+  if (failures.count == 0 || failures.since + minute <= now) failures = {0, now};
+  ++failures.count;
+  if (failures.count >= settings_.max_failures) failures = {settings_.max_failures, now};
+}
+
+void Model::Budget::fill(std::uint32_t rate, Instant now) {
+  const std::chrono::duration<double> elapsed = now - filled;
+  tokens = std::min<double>(rate, tokens + elapsed.count() * rate);
+  filled = now;
+}
+
+bool Model::note_challenge(turn::WorkerId worker, const IpAddress& source, bool is_answered,
+                           Instant now) {
+  const std::uint32_t rate = limits_.challenge_rate;
+  if (rate == 0) return is_answered;
+  const Budget full{static_cast<double>(rate), now};
+  Budget& budget = challenges_.try_emplace({worker, network_of(source)}, full).first->second;
+  Budget& least = least_challenges_.try_emplace(worker, full).first->second;
+  budget.fill(rate, now);
+  least.fill(rate, now);
+  if (!is_answered) return least.tokens < 1;
+  budget.tokens -= 1;
+  least.tokens -= 1;
+  return budget.tokens >= 0;
+}
+
+void Model::set_limits(const turn::Limits& limits) {
+  limits_ = limits;
+  for (auto& [worker, least] : least_challenges_) least.tokens = std::min<double>(least.tokens, 0);
+}
+
+// --- users who are asked for ---------------------------------------------------------------------
 
 void Model::on_user_known(turn::WorkerId worker, const std::string& username, bool exists,
                           Instant until) {
   answers_[{worker, username}] = {exists, until};
 }
 
-bool Model::spend_challenge(const IpAddress& source, Instant now) {
-  const std::uint32_t rate = limits_.challenge_rate;
-  if (rate == 0) return true;
-  const auto [at, is_new] =
-      challenges_.try_emplace(network_of(source), Budget{static_cast<double>(rate), now});
-  Budget& budget = at->second;
-  const std::chrono::duration<double> elapsed = now - budget.filled;
-  budget.tokens = std::min<double>(rate, budget.tokens + elapsed.count() * rate);
-  budget.filled = now;
-  if (budget.tokens < 1) return false;
-  budget.tokens -= 1;
-  return true;
+Verdict Model::on_user_unanswered(turn::WorkerId worker, const turn::ClientFlow& flow) {
+  Verdict verdict;
+  if (find(worker, flow.tuple) == nullptr) release(flow, worker, verdict);
+  return verdict;
 }
 
 }  // namespace turnpike::sim

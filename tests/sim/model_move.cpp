@@ -27,8 +27,8 @@ void Model::on_guest_over(turn::WorkerId worker, const FiveTuple& tuple, turn::W
   if (guest != guests_.end() && guest->second.home == home) guests_.erase(guest);
 }
 
-/// The ticket, then the five-tuple it belongs to, then who shows it; but a request that proves
-/// nothing at all is challenged first.
+/// The ticket, then the five-tuple it belongs to, then who shows it; but what is missing, stale or
+/// over comes first.
 void Model::on_move(const Request& original, Verdict& verdict) {
   Request request = original;
   const turn::WorkerId worker = request.worker;
@@ -62,7 +62,8 @@ void Model::on_move(const Request& original, Verdict& verdict) {
       if (!is_repeated) error = 400;
     }
   }
-  request.who = identify(request, error == 0 && !settings_.strict_expiry);
+  request.who = identify(request, true, "");
+  if (request.who.kind == Identity::Kind::silenced) return;
   if (request.who.kind == Identity::Kind::asked) {
     verdict.parked = request.who.username;
     return;

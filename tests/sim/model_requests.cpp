@@ -65,7 +65,9 @@ Verdict Model::on_client(turn::WorkerId worker, const turn::ClientFlow& flow, By
       on_channel_data(worker, flow, datagram, now.instant, verdict);
     }
   }
-  if (is_lost && find(worker, flow.tuple) == nullptr) verdict.released.push_back(flow);
+  // A request whose sender is asked for is not answered yet.
+  const bool is_over = is_lost && !verdict.parked && find(worker, flow.tuple) == nullptr;
+  if (is_over) verdict.released.push_back(flow);
   return verdict;
 }
 
@@ -144,7 +146,8 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
   }
   Allocation* const allocation = find(worker, flow.tuple);
   const bool is_upkeep = method != method_allocate && allocation != nullptr;
-  request.who = identify(request, is_upkeep && !settings_.strict_expiry);
+  request.who = identify(request, is_upkeep, allocation != nullptr ? allocation->username : "");
+  if (request.who.kind == Identity::Kind::silenced) return;
   if (request.who.kind == Identity::Kind::asked) {
     verdict.parked = request.who.username;
     return;
@@ -267,7 +270,9 @@ void Model::on_create_permission(const Request& request, Allocation& allocation,
       answer(request, 400, verdict);
       return;
     }
-    wanted.push_back(peer->address);
+    // Ours: of more than there is room for, one is enough to tell.
+    const bool is_new = std::find(wanted.begin(), wanted.end(), peer->address) == wanted.end();
+    if (is_new && wanted.size() <= limits_.max_permissions) wanted.push_back(peer->address);
   }
   int error = wanted.empty() ? 400 : 0;
   for (const IpAddress& address : wanted) {

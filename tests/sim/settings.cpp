@@ -99,6 +99,8 @@ Settings Settings::of(std::uint64_t seed) {
   settings.forgets_users = coin(random);
   settings.drains = random.below(4) == 0;
   settings.kills = random.below(3) == 0;
+  settings.sets_clock = random.below(4) == 0;
+  settings.max_failures = one_of<std::uint32_t>(random, {0, 2, 10, 10});
   return settings;
 }
 
@@ -111,7 +113,8 @@ std::string Settings::to_string() const {
       << ", no resources " << no_resources << ", late opens " << late_opens << ", late timers "
       << late_timers << ", reckless " << recklessness << ", malice " << malice << ", pace "
       << pace.count() << " ms, per user " << limits.max_allocations_per_user << ", total "
-      << limits.max_allocations << ", max lifetime " << limits.max_lifetime.count();
+      << limits.max_allocations << ", max lifetime " << limits.max_lifetime.count()
+      << ", failures " << max_failures;
   const std::pair<bool, const char*> flags[] = {{mobility, "mobility"},
                                                 {asks_for_users, "asks"},
                                                 {strict_expiry, "strict expiry"},
@@ -120,7 +123,8 @@ std::string Settings::to_string() const {
                                                 {reloads_limits, "limits"},
                                                 {reloads_book, "books"},
                                                 {drains, "drain"},
-                                                {kills, "kills"}};
+                                                {kills, "kills"},
+                                                {sets_clock, "clock"}};
   for (const auto& [is_on, name] : flags) {
     if (is_on) out << ", " << name;
   }

@@ -27,6 +27,7 @@ struct Settings {
   bool mobility = false;
   bool asks_for_users = false;
   bool has_alternates = false;
+  std::uint32_t max_failures = 0;  ///< a minute, of who guesses passwords; 0: no limit
   seconds nonce_lifetime{600};
 
   // ---- the network, between clients and servers ----
@@ -60,6 +61,7 @@ struct Settings {
   bool forgets_users = false;
   bool drains = false;
   bool kills = false;
+  bool sets_clock = false;  ///< the wall clock
 
   /// Draws all of it.
   [[nodiscard]] static Settings of(std::uint64_t seed);
@@ -116,8 +118,5 @@ enum class PeerClass : std::uint8_t {
 /// The first instant, and the wall clock then.
 inline constexpr Instant first_instant{seconds{1'000'000}};
 inline constexpr WallTime first_wall{seconds{1'800'000'000}};
-[[nodiscard]] inline Now now_at(Instant instant) {
-  return {instant, first_wall + std::chrono::floor<seconds>(instant - first_instant)};
-}
 
 }  // namespace turnpike::sim

@@ -40,7 +40,7 @@ Simulation::Wanted Simulation::take(turn::Effects& effects) {
 
 void Simulation::carry_out(WorkerId worker, const Wanted& wanted, const Verdict& verdict) {
   for (const auto& [flow, bytes] : wanted.sent) {
-    if (model_.leads_to(worker, flow)) reach_client(flow, bytes);
+    if (reaches(worker, flow)) reach_client(flow, bytes);
   }
   for (const turn::RelayId& relay : wanted.closes) close_socket(worker, relay);
   for (const turn::OpenRelay& open : wanted.opens) open_later(worker, open);
@@ -57,6 +57,14 @@ void Simulation::carry_out(WorkerId worker, const Wanted& wanted, const Verdict&
     server(gone.home).on_client_gone(FiveTuple{gone.tuple}, now(), effects_);
     settle(gone.home, there, nullptr, {});
   }
+}
+
+/// Through another worker only while the client is a guest there, or on the way out.
+bool Simulation::reaches(WorkerId worker, const turn::ClientFlow& flow) {
+  if (flow.worker == worker) return true;
+  const bool is_known = server(flow.worker).flow_of_guest(flow.tuple, worker) != nullptr;
+  require(is_known || !model_.leads_to(worker, flow), "a guest cannot be reached");
+  return is_known;
 }
 
 // --- sockets -------------------------------------------------------------------------------------
@@ -101,10 +109,25 @@ Endpoint Simulation::advertised(const Endpoint& bind) const {
 
 void Simulation::ask(WorkerId worker, const turn::ClientFlow& flow, const Bytes& request,
                      const std::string& username) {
-  parked_.push_back({worker, flow, request, username});
-  if (happens(random_, settings_.silent_key_source)) return;  // never answers; drops it in the end
+  constexpr seconds patience{10};
+  parked_.push_back({worker, flow, request, username, ++last_parked_});
+  if (happens(random_, settings_.silent_key_source)) {
+    return later(patience, [this, number = last_parked_] { give_up(number); });
+  }
   later(milliseconds{random_.below(3000)},
         [this, worker, username] { answer_about(worker, username); });
+}
+
+void Simulation::give_up(std::uint64_t number) {
+  const auto found = std::find_if(parked_.begin(), parked_.end(),
+                                  [&](const Parked& each) { return each.number == number; });
+  if (found == parked_.end()) return;
+  const Parked parked = *found;
+  parked_.erase(found);
+  say("nobody knows " + parked.username);
+  const Verdict verdict = model_.on_user_unanswered(parked.worker, parked.flow);
+  server(parked.worker).on_user_unanswered(parked.flow, effects_);
+  settle(parked.worker, verdict, nullptr, {});
 }
 
 void Simulation::answer_about(WorkerId worker, const std::string& username) {

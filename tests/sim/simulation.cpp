@@ -9,6 +9,10 @@ namespace {
 
 using turn::WorkerId;
 
+/// Right; a day ahead; two behind; 1970.
+constexpr std::array clock_errors{seconds{0}, seconds{86400}, seconds{-2 * 86400},
+                                  -first_wall.time_since_epoch()};
+
 WorkerId worker_number(std::size_t index) { return WorkerId{static_cast<std::uint8_t>(index)}; }
 
 turn::Alternates alternates() {
@@ -49,7 +53,7 @@ turn::Server::Settings Simulation::server_settings(std::size_t worker) const {
   settings.authentication.nonce_lifetime = settings_.nonce_lifetime;
   settings.authentication.asks_for_users = settings_.asks_for_users;
   settings.authentication.cached_keys = 256;
-  settings.authentication.max_failures_per_minute = 0;  // not modelled
+  settings.authentication.max_failures_per_minute = settings_.max_failures;
   settings.authentication.hash_seed = HashSeed{settings_.seed};
   if (settings_.has_alternates) settings.alternates = alternates();
   if (settings_.mobility) settings.ticket_key.emplace().fill(0x54);
@@ -207,7 +211,7 @@ void Simulation::operate() {
   if (turns_left_ == 0) return;
   const auto pace = static_cast<std::uint64_t>(settings_.pace.count());
   later(milliseconds{pace * (1 + random_.below(30))}, [this] { operate(); });
-  switch (random_.below(9)) {
+  switch (random_.below(10)) {
     case 0:
       if (settings_.reloads_policy) use_policy(random_.below(policy_variants));
       return;
@@ -228,6 +232,9 @@ void Simulation::operate() {
       return;
     case 6:
       if (settings_.kills) end_all_of(logins()[random_.below(logins().size())].username);
+      return;
+    case 7:
+      if (settings_.sets_clock) set_clock(clock_errors.at(random_.below(clock_errors.size())));
       return;
     default:
       return;
@@ -286,6 +293,11 @@ void Simulation::forget_users() {
   say("forget users");
   model_.forget_users();
   for (turn::Server& each : servers_) each.forget_users();
+}
+
+void Simulation::set_clock(seconds ahead) {
+  say("clock " + std::to_string(ahead.count()) + " s ahead");
+  clock_ahead_ = ahead;
 }
 
 void Simulation::kill(std::size_t which) {

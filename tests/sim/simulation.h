@@ -40,6 +40,8 @@ class Simulation {
   void use_limits(const turn::Limits& limits);
   void set_draining(bool is_draining);
   void forget_users();
+  /// The wall clock is so far ahead of what it should say from now on.
+  void set_clock(seconds ahead);
   void kill(std::size_t which);
   void end_all_of(const std::string& user);
   /// Hours later nothing may be left.
@@ -47,7 +49,9 @@ class Simulation {
 
   [[nodiscard]] std::uint64_t hash() const { return trace_.hash(); }
   [[nodiscard]] const Coverage& coverage() const { return coverage_; }
-  [[nodiscard]] Now now() const { return now_at(now_); }
+  [[nodiscard]] Now now() const {
+    return {now_, first_wall + std::chrono::floor<seconds>(now_ - first_instant) + clock_ahead_};
+  }
   [[nodiscard]] std::size_t allocation_count() const { return model_.allocation_count(); }
   [[nodiscard]] std::size_t clients_that_gave_up() const;
   [[nodiscard]] const Settings& settings() const { return settings_; }
@@ -91,7 +95,7 @@ class Simulation {
   void at_worker(turn::WorkerId worker, const turn::ClientFlow& flow, const Bytes& datagram);
   void settle(turn::WorkerId worker, const Verdict& verdict, const turn::Handled* handled,
               ByteView input);
-  void settle_reason(turn::WorkerId worker, const Verdict& verdict, turn::Reason reason) const;
+  void settle_reason(const Verdict& verdict, turn::Reason reason) const;
   void compare_response(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
   void compare_attributes(const Response& expected, const wire::Message& message);
   void compare_icmp(const Verdict& verdict, const Wanted& wanted) const;
@@ -114,6 +118,8 @@ class Simulation {
   void ask(turn::WorkerId worker, const turn::ClientFlow& flow, const Bytes& request,
            const std::string& username);
   void answer_about(turn::WorkerId worker, const std::string& username);
+  void give_up(std::uint64_t number);
+  [[nodiscard]] bool reaches(turn::WorkerId worker, const turn::ClientFlow& flow);
   void meet_peer(turn::WorkerId worker, const turn::Forward& forward);
   [[nodiscard]] Endpoint advertised(const Endpoint& bind) const;
   void at_relay(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer,
@@ -135,6 +141,7 @@ class Simulation {
   Coverage coverage_;
 
   Instant now_ = first_instant;
+  seconds clock_ahead_{0};
   std::uint64_t last_event_ = 0;
   std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> events_;
   struct Timer {
@@ -154,8 +161,10 @@ class Simulation {
     turn::ClientFlow flow;
     Bytes request;
     std::string username;
+    std::uint64_t number;
   };
   std::vector<Parked> parked_;
+  std::uint64_t last_parked_ = 0;
   std::vector<std::unique_ptr<Client>> clients_;
   std::deque<std::pair<turn::ClientFlow, Bytes>> overheard_;
   std::map<Endpoint, Instant> last_arrival_;  // streams keep their order
