@@ -27,6 +27,9 @@ std::string describe(const Bytes& datagram) {
   std::string text = " (" + std::string{stun::name_of(method)} + classes[message->message_class];
   for (const wire::Attribute& each : message->attributes) {
     text += " " + std::string{stun::name_of(static_cast<AttributeType>(each.type))};
+    const auto peer = each.type == 0x0012 ? wire::xored_address(each.value, message->id)
+                                          : std::optional<Endpoint>{};
+    if (peer) text += " " + peer->to_string();
   }
   return text + ")";
 }
@@ -156,9 +159,11 @@ void Client::on_success(const Transaction& transaction, const wire::Message& mes
   relayed_.clear();
   for (const wire::Attribute& each : message.attributes) {
     if (each.type != 0x0016) continue;
-    if (const auto relayed = wire::xored_address(each.value, message.id)) {
-      relayed_.push_back(*relayed);
-    }
+    const auto relayed = wire::xored_address(each.value, message.id);
+    // An address that was corrupted on the way would be one that the model knows nothing of.
+    const bool is_sound =
+        relayed && class_of(relayed->address, world_.settings()) == PeerClass::own;
+    if (is_sound) relayed_.push_back(*relayed);
   }
 }
 
@@ -207,9 +212,13 @@ void Client::act() {
   if (draw < 30) return permit();
   if (draw < 48) return bind_channel();
   if (draw < 70) return send();
-  if (draw < 92) return send_on_channel();
-  if (draw < 97) return move();
-  if (draw < 98) return request(Method::binding, [](stun::MessageBuilder&) {});
+  if (draw < 92) {
+    const int count = random.below(40) == 0 ? 60 : 1;  // more than its bandwidth, if it has any
+    for (int i = 0; i < count; ++i) send_on_channel();
+    return;
+  }
+  if (draw < 95) return move();
+  if (draw < 96) return request(Method::binding, [](stun::MessageBuilder&) {});
   leave();
 }
 

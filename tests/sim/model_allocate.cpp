@@ -43,9 +43,11 @@ void Model::on_allocate(const Request& request, Verdict& verdict) {
   }
   AllocateWish wish;
   int error = read_wish(request, wish);
-  if (error == 0 && is_draining_ && !wish.token) return refuse_for_room(request, verdict);
-  if (error == 0) error = quota_error(request, wish);
-  if (error == 508) return refuse_for_room(request, verdict);
+  if (error == 0) {
+    if (is_draining_ && !wish.token) return refuse_for_room(request, verdict);
+    error = quota_error(request, wish);
+    if (error == 508) return refuse_for_room(request, verdict);
+  }
   if (error != 0) {
     answer(request, error, verdict);
     return;

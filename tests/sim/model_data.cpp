@@ -93,6 +93,10 @@ Verdict Model::on_peer(turn::WorkerId worker, turn::RelayId id, const Endpoint& 
   for (const auto& [number, its] : allocation->channels) {
     if (its.peer == peer && its.expires > now) channel = number;
   }
+  // XOR-PEER-ADDRESS and DATA have to fit into a message, whose length has 16 bits.
+  const std::size_t address_size = peer.family() == Family::ipv4 ? 8 : 20;
+  const std::size_t indication_size = 4 + address_size + 4 + (payload.size() + 3) / 4 * 4;
+  if (!channel && indication_size > 0xffff) return verdict;
   verdict.to_client = {allocation->flow, channel, peer, Bytes(payload.begin(), payload.end())};
   verdict.may_lack_bandwidth = limits_.bandwidth_per_allocation != 0;
   return verdict;

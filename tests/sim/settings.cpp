@@ -20,12 +20,12 @@ turn::Limits draw_limits(SeededRandom& random) {
   turn::Limits limits;
   limits.max_lifetime = one_of<seconds>(random, {seconds{600}, seconds{1800}, seconds{3600}});
   limits.reservation_lifetime = one_of<seconds>(random, {seconds{30}, seconds{60}});
-  limits.max_allocations = one_of<std::uint32_t>(random, {0, 0, 0, 2, 5});
-  limits.max_allocations_per_user = one_of<std::uint32_t>(random, {0, 1, 2, 12});
+  limits.max_allocations = one_of<std::uint32_t>(random, {0, 0, 0, 0, 2, 5});
+  limits.max_allocations_per_user = one_of<std::uint32_t>(random, {0, 0, 1, 2, 12, 12});
   limits.max_allocations_per_member = one_of<std::uint32_t>(random, {0, 1, 84});
-  limits.max_allocations_per_network = one_of<std::uint32_t>(random, {0, 1, 3, 2000});
-  limits.max_permissions = one_of<std::uint32_t>(random, {1, 3, 64});
-  limits.max_channels = one_of<std::uint32_t>(random, {1, 2, 64});
+  limits.max_allocations_per_network = one_of<std::uint32_t>(random, {0, 1, 3, 2000, 2000});
+  limits.max_permissions = one_of<std::uint32_t>(random, {1, 3, 64, 64});
+  limits.max_channels = one_of<std::uint32_t>(random, {1, 2, 64, 64});
   limits.new_peers_per_second = one_of<std::uint32_t>(random, {0, 0, 1, 10});
   limits.new_peers_burst_s = one_of<std::uint32_t>(random, {1, 3});
   limits.port_attempts = one_of<std::uint32_t>(random, {1, 2, 16});
@@ -76,7 +76,7 @@ Settings Settings::of(std::uint64_t seed) {
   settings.seed = seed;
   settings.workers = one_of<std::uint8_t>(random, {1, 1, 2, 4, 8});
   settings.relays = draw_relays(random);
-  const auto count = one_of<std::uint16_t>(random, {1, 4, 5, 16, 200});
+  const auto count = one_of<std::uint16_t>(random, {1, 4, 5, 16, 16, 200});
   const auto first = static_cast<std::uint16_t>(50000 + random.below(2));
   settings.ports = {first, static_cast<std::uint16_t>(first + count - 1)};
   settings.limits = draw_limits(random);

@@ -52,7 +52,7 @@ struct Settings {
   unsigned forgetfulness = 0;
   milliseconds pace{1000};  ///< between two things that a client does, about
   unsigned naps = 0;        ///< pauses of minutes
-  unsigned turns = 300;     ///< of all clients together; then all is wound up
+  unsigned turns = 1500;    ///< of all clients together; then all is wound up
 
   // ---- the operator ----
   bool reloads_policy = false;

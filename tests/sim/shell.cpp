@@ -92,10 +92,12 @@ void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open) {
 }
 
 void Simulation::close_socket(WorkerId worker, turn::RelayId relay) {
-  const auto closed = std::erase_if(sockets_, [&](const Socket& socket) {
+  const auto found = std::find_if(sockets_.begin(), sockets_.end(), [&](const Socket& socket) {
     return socket.worker == worker && socket.relay == relay;
   });
-  require(closed == 1, "a socket is closed that is not open");
+  require(found != sockets_.end(), "a socket is closed that is not open");
+  closed_ = *found;
+  sockets_.erase(found);
 }
 
 Endpoint Simulation::advertised(const Endpoint& bind) const {
@@ -168,7 +170,8 @@ void Simulation::meet_peer(WorkerId worker, const turn::Forward& forward) {
   const milliseconds delay{random_.below(500)};
   switch (random_.below(4)) {
     case 0: {
-      const Bytes payload = random_.bytes(random_.below(40));
+      constexpr std::size_t most = 65507;  // that a datagram of UDP can hold over IPv4
+      const Bytes payload = random_.bytes(random_.below(50) == 0 ? most : random_.below(40));
       return later(delay, [=, this] { from_peer(peer, relayed, payload); });
     }
     case 1: {
@@ -185,6 +188,10 @@ void Simulation::from_peer(const Endpoint& peer, const Endpoint& relayed, const 
   for (const Socket& socket : sockets_) {
     if (advertised(socket.bind) != relayed) continue;
     return at_relay(socket.worker, socket.relay, peer, payload);
+  }
+  // It may have been read before the socket was closed.
+  if (closed_ && advertised(closed_->bind) == relayed) {
+    at_relay(closed_->worker, closed_->relay, peer, payload);
   }
 }
 

@@ -156,6 +156,7 @@ class Simulation {
     Endpoint bind;
   };
   std::vector<Socket> sockets_;
+  std::optional<Socket> closed_;  // the last one
   struct Parked {
     turn::WorkerId worker;
     turn::ClientFlow flow;
