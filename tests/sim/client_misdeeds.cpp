@@ -42,11 +42,13 @@ void Client::put_something(stun::MessageBuilder& message) {
     case 3:
       message.put_requested_transport(random.below(4) == 0 ? 6 : 17);
       return;
-    case 4:
-      message.put_family(random.below(2) == 0 ? AttributeType::requested_address_family
-                                              : AttributeType::additional_address_family,
-                         random.below(2) == 0 ? Family::ipv4 : Family::ipv6);
+    case 4: {
+      // One after the other: in which order arguments are computed is the compiler's choice.
+      const auto family_type = random.below(2) == 0 ? AttributeType::requested_address_family
+                                                    : AttributeType::additional_address_family;
+      message.put_family(family_type, random.below(2) == 0 ? Family::ipv4 : Family::ipv6);
       return;
+    }
     case 5:
       message.put_even_port(random.below(2) == 0);
       return;

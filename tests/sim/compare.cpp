@@ -155,9 +155,9 @@ void Simulation::compare_response(WorkerId worker, const Verdict& verdict, const
   }
   const Response& expected = *verdict.response;
   if (verdict.may_be_silent) {
-    require(model_.note_challenge(worker, expected.to.tuple.client.address, !wanted.sent.empty(),
-                                  now_),
-            "a challenge too many, or none");  // I-2
+    require(
+        model_.note_challenge(worker, expected.to.tuple.client.address, !wanted.sent.empty(), now_),
+        "a challenge too many, or none");  // I-2
   } else {
     require(!wanted.sent.empty(), "a response is missing");
   }

@@ -158,9 +158,8 @@ int Model::quota_error(const Request& request, const AllocateWish& wish) const {
   const std::uint32_t user_max =
       request.who.max_allocations.value_or(limits_.max_allocations_per_user);
   const auto reserved =
-      std::count_if(reservations_.begin(), reservations_.end(), [&](const auto& entry) {
-        return entry.second.account == request.who.account;
-      });
+      std::count_if(reservations_.begin(), reservations_.end(),
+                    [&](const auto& entry) { return entry.second.account == request.who.account; });
   if (is_pair(wish.wish) && user_max != 0 && reserved >= std::int64_t{user_max}) return 486;
   if (user_max != 0 && allocations_of(request.who.account) >= user_max) return 486;
   const std::string network = network_of(request.flow.tuple.client.address);

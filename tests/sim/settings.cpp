@@ -113,8 +113,8 @@ std::string Settings::to_string() const {
       << ", no resources " << no_resources << ", late opens " << late_opens << ", late timers "
       << late_timers << ", reckless " << recklessness << ", malice " << malice << ", pace "
       << pace.count() << " ms, per user " << limits.max_allocations_per_user << ", total "
-      << limits.max_allocations << ", max lifetime " << limits.max_lifetime.count()
-      << ", failures " << max_failures;
+      << limits.max_allocations << ", max lifetime " << limits.max_lifetime.count() << ", failures "
+      << max_failures;
   const std::pair<bool, const char*> flags[] = {{mobility, "mobility"},
                                                 {asks_for_users, "asks"},
                                                 {strict_expiry, "strict expiry"},
