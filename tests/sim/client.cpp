@@ -1,0 +1,361 @@
+#include "sim/client.h"
+
+#include <algorithm>
+
+#include "auth/credentials.h"
+#include "sim/simulation.h"
+
+namespace turnpike::sim {
+namespace {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::Method;
+
+constexpr unsigned most_transmissions = 7;  // RFC 8489 §6.2.1: Rc
+constexpr milliseconds first_timeout{500};  // RTO
+constexpr unsigned last_wait = 16;          // Rm
+constexpr std::size_t room_for_a_message = 4096;
+
+}  // namespace
+
+std::string describe(const Bytes& datagram) {
+  const auto message = wire::read(datagram);
+  if (!message) return datagram.empty() || datagram[0] < 64 ? "" : " (ChannelData)";
+  static constexpr const char* classes[] = {" request", " indication", " success", " error"};
+  const auto method = static_cast<Method>(message->method);
+  std::string text = " (" + std::string{stun::name_of(method)} + classes[message->message_class];
+  for (const wire::Attribute& each : message->attributes) {
+    text += " " + std::string{stun::name_of(static_cast<AttributeType>(each.type))};
+    const auto peer = each.type == 0x0012 ? wire::xored_address(each.value, message->id)
+                                          : std::optional<Endpoint>{};
+    if (peer) text += " " + peer->to_string();
+  }
+  return text + ")";
+}
+
+Client::Client(Simulation& world, unsigned number) : world_(world), number_(number) {
+  SeededRandom& random = world_.random();
+  const auto draw = random.below(10);
+  flow_.tuple.transport = draw < 6    ? Transport::udp
+                          : draw == 6 ? Transport::tcp
+                          : draw == 7 ? Transport::tls
+                          : draw == 8 ? Transport::dtls
+                                      : Transport::udp;
+  login_ = random.below(logins().size());
+  algorithm_ = static_cast<Algorithm>(random.below(3));
+  with_fingerprint_ = random.below(4) == 0;
+  with_userhash_ = random.below(6) == 0;
+  sit_down(static_cast<std::uint16_t>(40000 + 1000 * number));
+}
+
+/// Takes an address of its own network, and the server's of the same family.
+void Client::sit_down(std::uint16_t port) {
+  const bool is_v6 = number_ % 4 == 3;
+  // Some are behind one NAT, others at least in one network.
+  const std::string v4 =
+      number_ % 2 == 0 ? "198.51.100.10" : "203.0.113." + std::to_string(10 + number_);
+  flow_.tuple.client.address = ip(is_v6 ? "2001:db8:7::7" : v4);
+  flow_.tuple.client.port = port;
+  const bool is_second = number_ == 4;
+  flow_.tuple.server = is_v6       ? at("[2001:db8::1]:3478")
+                       : is_second ? at("192.0.2.2:3478")
+                                   : at("192.0.2.1:3478");
+  flow_.listener = turn::ListenerId{is_v6 ? 2U : 1U};
+  flow_.worker = world_.worker_of(flow_.tuple.client);
+}
+
+void Client::forget() {
+  has_allocation_ = false;
+  relayed_.clear();
+  channels_.clear();
+}
+
+stun::TransactionId Client::new_id() {
+  stun::TransactionId id{};
+  world_.random().fill(id);
+  return id;
+}
+
+void Client::transmit(const Bytes& datagram) { world_.transmit(flow_, datagram); }
+
+void Client::sign(stun::MessageBuilder& message) {
+  const Login& login = logins()[login_];
+  if (with_userhash_) {
+    message.put(AttributeType::userhash, auth::userhash(login.username, realm_));
+  } else {
+    message.put_text(AttributeType::username, login.username);
+  }
+  message.put_text(AttributeType::realm, realm_).put_text(AttributeType::nonce, nonce_);
+  const auto kind = algorithm_ == Algorithm::sha256 ? stun::PasswordAlgorithm::sha256
+                                                    : stun::PasswordAlgorithm::md5;
+  const stun::IntegrityKey key{auth::long_term_key(kind, login.username, realm_, login.password)};
+  if (algorithm_ == Algorithm::unnamed) {
+    message.put_message_integrity(key.sha1);
+    return;
+  }
+  message.put(AttributeType::password_algorithms, offered_);
+  message.put_password_algorithm(kind);
+  message.put_message_integrity_sha256(key.sha256);
+}
+
+// --- transactions --------------------------------------------------------------------------------
+
+void Client::request(Method method, const Add& add, unsigned challenges, bool deletes) {
+  Bytes buffer(room_for_a_message);
+  const auto id = new_id();
+  stun::MessageBuilder message{buffer, Class::request, method, id};
+  add(message);
+  if (!nonce_.empty() && method != Method::binding) sign(message);
+  if (with_fingerprint_) message.put_fingerprint();
+  const Bytes key(id.begin(), id.end());
+  const ByteView bytes = message.bytes();
+  transactions_[key] = {method, add, Bytes(bytes.begin(), bytes.end()), 0, challenges, deletes};
+  retransmit(key);
+}
+
+void Client::retransmit(const Bytes& id) {
+  const auto found = transactions_.find(id);
+  if (found == transactions_.end()) return;
+  Transaction& transaction = found->second;
+  const bool is_stream_ = is_stream(flow_.tuple.transport);
+  const unsigned most = is_stream_ ? 1 : most_transmissions;
+  if (is_stopped_ || transaction.sent == most) {
+    if (!is_stopped_) ++given_up_;
+    transactions_.erase(found);
+    return;
+  }
+  transmit(transaction.bytes);
+  const bool is_last = ++transaction.sent == most;
+  const auto wait =
+      is_last ? first_timeout * last_wait : first_timeout * (1U << (transaction.sent - 1));
+  world_.later(wait, [this, id] { retransmit(id); });
+}
+
+void Client::receive(const FiveTuple& tuple, const Bytes& datagram) {
+  if (!(tuple == flow_.tuple)) return;
+  const auto message = wire::read(datagram);
+  const bool is_response =
+      message && (message->message_class == wire::success || message->message_class == wire::error);
+  if (is_response) on_response(*message);
+}
+
+void Client::on_response(const wire::Message& message) {
+  const auto found = transactions_.find(message.id);
+  if (found == transactions_.end()) return;
+  const Transaction transaction = found->second;
+  transactions_.erase(found);
+  if (message.message_class == wire::success) return on_success(transaction, message);
+  const Bytes* const error = message.find(0x0009);
+  if (error != nullptr) on_error(transaction, wire::error_code(*error), message);
+}
+
+void Client::on_success(const Transaction& transaction, const wire::Message& message) {
+  if (const Bytes* const ticket = message.find(0x8030)) ticket_ = *ticket;
+  if (transaction.deletes) return forget();
+  if (transaction.method == Method::refresh) has_allocation_ = true;
+  if (transaction.method != Method::allocate) return;
+  has_allocation_ = true;
+  relayed_.clear();
+  for (const wire::Attribute& each : message.attributes) {
+    if (each.type != 0x0016) continue;
+    const auto relayed = wire::xored_address(each.value, message.id);
+    // An address that was corrupted on the way would be one that the model knows nothing of.
+    const bool is_sound =
+        relayed && class_of(relayed->address, world_.settings()) == PeerClass::own;
+    if (is_sound) relayed_.push_back(*relayed);
+  }
+}
+
+void Client::on_error(const Transaction& transaction, int code, const wire::Message& message) {
+  SeededRandom& random = world_.random();
+  if (code == 401 || code == 438) {
+    const bool was_known = !nonce_.empty() && code == 401;
+    realm_ = message.text(0x0014);
+    nonce_ = message.text(0x0015);
+    const Bytes* const offered = message.find(0x8002);
+    if (offered != nullptr) offered_ = *offered;
+    if (was_known && random.below(3) == 0) login_ = random.below(logins().size());
+    if (transaction.challenges < 2 && !is_stopped_) {
+      request(transaction.method, transaction.add, transaction.challenges + 1, transaction.deletes);
+    }
+    return;
+  }
+  if (code == 437 && transaction.method == Method::allocate) {
+    // It has one that it does not know of. RFC 8656 §7.4: another port, or delete it.
+    if (random.below(2) == 0) {
+      has_allocation_ = true;
+    } else {
+      sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 100));
+    }
+  } else if (code == 437) {
+    forget();
+  } else if (code == 441 && random.below(2) == 0) {
+    login_ = random.below(logins().size());
+  }
+}
+
+// --- what it does --------------------------------------------------------------------------------
+
+void Client::act() {
+  SeededRandom& random = world_.random();
+  const Settings& settings = world_.settings();
+  if (happens(random, settings.recklessness)) return be_reckless();
+  if (happens(random, settings.malice)) return be_malicious();
+  if (happens(random, settings.forgetfulness)) {
+    forget();
+    if (random.below(2) == 0) sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 100));
+  }
+  if (!has_allocation_) return transactions_.empty() ? allocate() : void();
+  const auto draw = random.below(100);
+  if (draw < 10) return refresh();
+  if (draw < 30) return permit();
+  if (draw < 48) return bind_channel();
+  if (draw < 70) return send();
+  if (draw < 92) {
+    const int count = random.below(40) == 0 ? 60 : 1;  // more than its bandwidth, if it has any
+    for (int i = 0; i < count; ++i) send_on_channel();
+    return;
+  }
+  if (draw < 95) return move();
+  if (draw < 96) return request(Method::binding, [](stun::MessageBuilder&) {});
+  leave();
+}
+
+void Client::allocate_plainly() {
+  request(Method::allocate, [](stun::MessageBuilder& m) { m.put_requested_transport(17); });
+}
+
+void Client::allocate() {
+  SeededRandom& random = world_.random();
+  const std::uint64_t draw = random.next();
+  const auto has = [draw](unsigned bit) { return (draw >> bit & 3) == 0; };
+  const seconds lifetime{random.below(2) == 0 ? random.below(5000) : 600};
+  std::optional<std::uint64_t> token;
+  if (has(0) && !world_.tokens.empty()) {
+    token = world_.tokens[random.below(world_.tokens.size())];
+    if (random.below(2) == 0) token = world_.tokens.back();
+  }
+  const bool is_mobile = has(2) || has(4);
+  request(Method::allocate, [=](stun::MessageBuilder& m) {
+    m.put_requested_transport(17);
+    if (has(6)) m.put_lifetime(lifetime);
+    if (is_mobile) m.put_empty(AttributeType::mobility_ticket);
+    if (has(8)) m.put_empty(AttributeType::dont_fragment);
+    if (token) {
+      m.put_u64(AttributeType::reservation_token, *token);
+      return;
+    }
+    if (has(10)) {
+      m.put_family(AttributeType::requested_address_family, has(12) ? Family::ipv4 : Family::ipv6);
+    } else if (has(14)) {
+      m.put_family(AttributeType::additional_address_family, Family::ipv6);
+      if (has(16)) m.put_even_port(false);
+      return;
+    }
+    if (has(18) || has(20)) m.put_even_port(has(22) || has(24));
+  });
+}
+
+void Client::refresh() {
+  SeededRandom& random = world_.random();
+  const bool is_end = random.below(3) == 0;
+  const bool is_partial = random.below(5) == 0;
+  const auto family = random.below(2) == 0 ? Family::ipv4 : Family::ipv6;
+  const seconds lifetime{is_end ? 0 : random.below(4000)};
+  request(
+      Method::refresh,
+      [=](stun::MessageBuilder& m) {
+        if (is_end || lifetime.count() % 2 == 0) m.put_lifetime(lifetime);
+        if (is_partial) m.put_family(AttributeType::requested_address_family, family);
+      },
+      0, is_end && !is_partial);
+}
+
+/// One that is known, or a relayed address of some client.
+Endpoint Client::some_peer() {
+  SeededRandom& random = world_.random();
+  if (random.below(4) == 0) {
+    const auto& others = world_.clients();
+    const Client& other = *others[random.below(others.size())];
+    if (!other.relayed_.empty()) return other.relayed_[random.below(other.relayed_.size())];
+  }
+  // The first few are those that one may send to.
+  const std::size_t count = random.below(4) == 0 ? peers().size() : 8;
+  return peers()[random.below(count)];
+}
+
+void Client::permit() {
+  SeededRandom& random = world_.random();
+  std::vector<Endpoint> wanted(1 + random.below(3));
+  for (Endpoint& each : wanted) each = some_peer();
+  request(Method::create_permission, [wanted](stun::MessageBuilder& m) {
+    for (const Endpoint& each : wanted) m.put_xor_address(AttributeType::xor_peer_address, each);
+  });
+}
+
+void Client::bind_channel() {
+  const auto number = static_cast<std::uint16_t>(0x4000 + world_.random().below(4));
+  const Endpoint peer = some_peer();
+  channels_.push_back(number);
+  request(Method::channel_bind, [=](stun::MessageBuilder& m) {
+    m.put_channel_number({number}).put_xor_address(AttributeType::xor_peer_address, peer);
+  });
+}
+
+void Client::send() {
+  SeededRandom& random = world_.random();
+  Bytes buffer(room_for_a_message);
+  stun::MessageBuilder message{buffer, Class::indication, Method::send, new_id()};
+  message.put_xor_address(AttributeType::xor_peer_address, some_peer());
+  if (random.below(4) == 0) message.put_empty(AttributeType::dont_fragment);
+  message.put(AttributeType::data, random.bytes(random.below(1400)));
+  if (with_fingerprint_) message.put_fingerprint();
+  const ByteView bytes = message.bytes();
+  transmit(Bytes(bytes.begin(), bytes.end()));
+}
+
+void Client::send_on_channel() {
+  SeededRandom& random = world_.random();
+  const unsigned channel = channels_.empty() ? 0x4000 : channels_[random.below(channels_.size())];
+  const Bytes payload = random.bytes(random.below(1400));
+  Bytes datagram{static_cast<std::uint8_t>(channel >> 8), static_cast<std::uint8_t>(channel),
+                 static_cast<std::uint8_t>(payload.size() >> 8),
+                 static_cast<std::uint8_t>(payload.size())};
+  datagram.insert(datagram.end(), payload.begin(), payload.end());
+  datagram.resize(datagram.size() + random.below(4));
+  transmit(datagram);
+}
+
+/// Its NAT gives it another port, and it shows its ticket from there.
+void Client::move() {
+  if (ticket_.empty()) return;
+  SeededRandom& random = world_.random();
+  if (random.below(4) != 0) {
+    const bool goes_back = random.below(4) == 0;
+    const int step = goes_back ? -1 : 1 + static_cast<int>(random.below(3));
+    sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + step));
+  }
+  const Bytes ticket = ticket_;
+  const bool is_end = random.below(10) == 0;
+  request(
+      Method::refresh,
+      [=](stun::MessageBuilder& m) {
+        if (is_end) m.put_lifetime(seconds{0});
+        m.put(AttributeType::mobility_ticket, ticket);
+      },
+      0, is_end);
+}
+
+/// Its connection ends, as far as it has one.
+void Client::leave() {
+  if (flow_.tuple.transport == Transport::udp) return;
+  world_.later(world_.settings().delay, [this, flow = flow_] { world_.lose_client(flow); });
+  forget();
+  transactions_.clear();
+  if (ticket_.empty() || world_.random().below(2) == 0) {
+    sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 10));
+  }
+}
+
+}  // namespace turnpike::sim

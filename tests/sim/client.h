@@ -1,0 +1,98 @@
+// A client of the simulated service: it wants to relay, and mostly behaves; how often it does not
+// is a matter of the settings. It knows only what it was told.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/settings.h"
+#include "sim/wire.h"
+#include "stun/builder.h"
+#include "turn/effects.h"
+
+namespace turnpike::sim {
+
+class Simulation;
+
+class Client {
+ public:
+  Client(Simulation& world, unsigned number);
+
+  /// Does one thing.
+  void act();
+  void stop() { is_stopped_ = true; }
+  /// Whatever reaches anybody; kept if it is for this client.
+  void receive(const FiveTuple& tuple, const Bytes& datagram);
+  [[nodiscard]] bool has_allocation() const { return has_allocation_; }
+  /// How many requests got no answer in the time that RFC 8489 §6.2.1 gives them.
+  [[nodiscard]] unsigned times_given_up() const { return given_up_; }
+  [[nodiscard]] const turn::ClientFlow& flow() const { return flow_; }
+  /// Asks for an allocation, with nothing special about it.
+  void allocate_plainly();
+
+ private:
+  using Add = std::function<void(stun::MessageBuilder&)>;
+  struct Transaction {
+    stun::Method method{};
+    Add add;
+    Bytes bytes;
+    unsigned sent = 0;
+    unsigned challenges = 0;
+    bool deletes = false;
+  };
+  enum class Algorithm : std::uint8_t { unnamed, md5, sha256 };
+
+  void sit_down(std::uint16_t port);
+  void request(stun::Method method, const Add& add, unsigned challenges = 0, bool deletes = false);
+  void retransmit(const Bytes& id);
+  void on_response(const wire::Message& message);
+  void on_success(const Transaction& transaction, const wire::Message& message);
+  void on_error(const Transaction& transaction, int code, const wire::Message& message);
+  void forget();
+
+  // what it does when it behaves
+  void allocate();
+  void refresh();
+  void permit();
+  void bind_channel();
+  void send();
+  void send_on_channel();
+  void move();
+  void leave();
+
+  // client_misdeeds.cpp
+  void be_reckless();
+  void be_malicious();
+  void guess();
+  void put_something(stun::MessageBuilder& message);
+
+  void sign(stun::MessageBuilder& message);
+  [[nodiscard]] Endpoint some_peer();
+  [[nodiscard]] stun::TransactionId new_id();
+  void transmit(const Bytes& datagram);
+
+  Simulation& world_;
+  unsigned number_;
+  turn::ClientFlow flow_;
+  std::size_t login_ = 0;
+  Algorithm algorithm_ = Algorithm::unnamed;
+  bool with_fingerprint_ = false;
+  bool with_userhash_ = false;
+  bool is_stopped_ = false;
+  std::string realm_;
+  std::string nonce_;
+  Bytes offered_;
+  std::map<Bytes, Transaction> transactions_;
+  bool has_allocation_ = false;
+  std::vector<Endpoint> relayed_;
+  std::vector<unsigned> channels_;
+  Bytes ticket_;
+  unsigned given_up_ = 0;
+};
+
+/// What a datagram is, for people: " (Allocate request)".
+[[nodiscard]] std::string describe(const Bytes& datagram);
+
+}  // namespace turnpike::sim

@@ -1,0 +1,176 @@
+// The whole of a TURN service in virtual time: workers with their turn::Servers and one ledger, the
+// shell that opens their sockets, a key source, clients and peers behind a bad network, and an
+// operator. The same seed gives the same run, on every compiler.
+//
+// Each input goes to the model first (model.h), then to the server; what the server wants done is
+// compared with what the model allows, and only then carried out. The first difference is thrown as
+// a Violation.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "sim/client.h"
+#include "sim/model.h"
+#include "sim/trace.h"
+
+namespace turnpike::sim {
+
+class Simulation {
+ public:
+  explicit Simulation(const Settings& settings, bool is_verbose = false);
+
+  /// From the first event to the last, and a balance at the end.
+  void run();
+
+  // ---- steps, also for scripts ----
+  void advance(nanoseconds duration);
+  /// A datagram of a client comes in at its worker.
+  void from_client(const turn::ClientFlow& flow, const Bytes& datagram);
+  /// The client's connection is gone, or its association.
+  void lose_client(const turn::ClientFlow& flow);
+  /// A datagram arrives at a relayed address; at nothing when there is no socket.
+  void from_peer(const Endpoint& peer, const Endpoint& relayed, const Bytes& payload);
+  void icmp_from(const Endpoint& peer, const Endpoint& relayed, const stun::Icmp& icmp);
+  void use_policy(std::size_t variant);
+  void use_book(std::size_t variant);
+  void use_limits(const turn::Limits& limits);
+  void set_draining(bool is_draining);
+  void forget_users();
+  /// The wall clock is so far ahead of what it should say from now on.
+  void set_clock(seconds ahead);
+  void kill(std::size_t which);
+  void end_all_of(const std::string& user);
+  /// Hours later nothing may be left.
+  void wind_up();
+
+  [[nodiscard]] std::uint64_t hash() const { return trace_.hash(); }
+  [[nodiscard]] const Coverage& coverage() const { return coverage_; }
+  [[nodiscard]] Now now() const {
+    return {now_, first_wall + std::chrono::floor<seconds>(now_ - first_instant) + clock_ahead_};
+  }
+  [[nodiscard]] std::size_t allocation_count() const { return model_.allocation_count(); }
+  [[nodiscard]] std::size_t clients_that_gave_up() const;
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+
+  // ---- for clients ----
+  /// Out into the network towards the server.
+  void transmit(const turn::ClientFlow& flow, const Bytes& datagram);
+  void later(nanoseconds delay, std::function<void()> what);
+  /// The worker that datagrams of `client` come in at.
+  [[nodiscard]] turn::WorkerId worker_of(const Endpoint& client) const;
+  [[nodiscard]] SeededRandom& random() { return random_; }
+  /// What others have sent lately, for who listens in.
+  [[nodiscard]] const std::deque<std::pair<turn::ClientFlow, Bytes>>& overheard() const {
+    return overheard_;
+  }
+  [[nodiscard]] const std::vector<std::unique_ptr<Client>>& clients() const { return clients_; }
+  /// Tokens and tickets that were handed out, to be used by anybody.
+  std::vector<std::uint64_t> tokens;
+  std::vector<Bytes> tickets;
+  void say(const std::string& text) { trace_.note(now_, text); }
+  [[nodiscard]] bool is_verbose() const { return trace_.is_verbose(); }
+
+ private:
+  /// What one server asked for in one call.
+  struct Wanted;
+
+  // simulation.cpp
+  void build_servers();
+  [[nodiscard]] turn::Server::Settings server_settings(std::size_t worker) const;
+  void take_turn(std::size_t client);
+  void operate();
+  void serve_timers(Instant until);
+  void run_events(Instant until);
+  void deliver(const turn::ClientFlow& flow, const Bytes& datagram, bool to_server);
+  void reach_client(const turn::ClientFlow& flow, const Bytes& bytes);
+  [[nodiscard]] turn::Server& server(turn::WorkerId worker) {
+    return servers_.at(static_cast<std::size_t>(worker));
+  }
+
+  // compare.cpp
+  void at_worker(turn::WorkerId worker, const turn::ClientFlow& flow, const Bytes& datagram);
+  void settle(turn::WorkerId worker, const Verdict& verdict, const turn::Handled* handled,
+              ByteView input);
+  void settle_reason(const Verdict& verdict, turn::Reason reason) const;
+  void compare_response(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
+  void compare_attributes(const Response& expected, const wire::Message& message);
+  void compare_icmp(const Verdict& verdict, const Wanted& wanted) const;
+  void compare_forward(turn::WorkerId worker, const Verdict& verdict, const turn::Handled& handled,
+                       ByteView input);
+  void compare_ends(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
+  void check_balance();
+  [[noreturn]] void fail(const std::string& what) const;
+  void require(bool condition, const char* what) const {
+    if (!condition) fail(what);
+  }
+
+  // shell.cpp
+  [[nodiscard]] static Wanted take(turn::Effects& effects);
+  void carry_out(turn::WorkerId worker, const Wanted& wanted, const Verdict& verdict);
+  void open_later(turn::WorkerId worker, const turn::OpenRelay& open);
+  void report_opened(turn::WorkerId worker, const turn::OpenRelay& open);
+  void open_socket(turn::WorkerId worker, const turn::OpenRelay& open);
+  void close_socket(turn::WorkerId worker, turn::RelayId relay);
+  void ask(turn::WorkerId worker, const turn::ClientFlow& flow, const Bytes& request,
+           const std::string& username);
+  void answer_about(turn::WorkerId worker, const std::string& username);
+  void give_up(std::uint64_t number);
+  [[nodiscard]] bool reaches(turn::WorkerId worker, const turn::ClientFlow& flow);
+  void meet_peer(turn::WorkerId worker, const turn::Forward& forward);
+  [[nodiscard]] Endpoint advertised(const Endpoint& bind) const;
+  void at_relay(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer,
+                const Bytes& payload);
+
+  Settings settings_;
+  SeededRandom random_;  // of the world
+  SeededRandom server_random_;
+  std::vector<std::unique_ptr<auth::CredentialBook>> books_;
+  std::size_t book_ = 0;
+  std::size_t policy_ = 0;
+  bool is_draining_ = false;
+  std::unique_ptr<turn::Ledger> ledger_;
+  std::deque<turn::PeerPolicy> policies_;
+  std::deque<turn::Server> servers_;
+  turn::Effects effects_;
+  Model model_;
+  Trace trace_;
+  Coverage coverage_;
+
+  Instant now_ = first_instant;
+  seconds clock_ahead_{0};
+  std::uint64_t last_event_ = 0;
+  std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> events_;
+  struct Timer {
+    std::optional<Instant> deadline;
+    Instant fires{};
+  };
+  std::vector<Timer> timers_;
+
+  struct Socket {
+    turn::WorkerId worker;
+    turn::RelayId relay;
+    Endpoint bind;
+  };
+  std::vector<Socket> sockets_;
+  std::optional<Socket> closed_;  // the last one
+  struct Parked {
+    turn::WorkerId worker;
+    turn::ClientFlow flow;
+    Bytes request;
+    std::string username;
+    std::uint64_t number;
+  };
+  std::vector<Parked> parked_;
+  std::uint64_t last_parked_ = 0;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::deque<std::pair<turn::ClientFlow, Bytes>> overheard_;
+  std::map<Endpoint, Instant> last_arrival_;  // streams keep their order
+  unsigned turns_left_ = 0;
+  std::vector<std::uint64_t> counted_;  // counters at the last look: they never go down
+};
+
+}  // namespace turnpike::sim
