@@ -238,12 +238,31 @@ Verdict Model::recheck_peers(WorkerId worker, Instant now) {
   for (Allocation& each : allocations_) {
     if (each.home != worker) continue;
     forget_expired(each, now);
-    std::erase_if(each.permissions,
-                  [&](const auto& entry) { return !may_be_permitted(entry.first); });
-    std::erase_if(each.channels,
-                  [&](const auto& entry) { return !is_peer_allowed(entry.second.peer); });
+    drop_denied_peers(each);
   }
   return {};
+}
+
+void Model::drop_denied_peers(Allocation& allocation) const {
+  std::erase_if(allocation.permissions,
+                [&](const auto& entry) { return !may_be_permitted(entry.first); });
+  std::erase_if(allocation.channels,
+                [&](const auto& entry) { return !is_peer_allowed(entry.second.peer); });
+}
+
+Verdict Model::on_restart() {
+  Verdict verdict;
+  for (Allocation& each : allocations_) {
+    if (!each.pending) continue;
+    for (const Family family : families) drop_relay(each, family, verdict);
+  }
+  std::erase_if(allocations_, [](const Allocation& each) { return each.pending.has_value(); });
+  answers_.clear();
+  failures_.clear();
+  challenges_.clear();
+  least_challenges_.clear();
+  for (Allocation& each : allocations_) drop_denied_peers(each);
+  return verdict;
 }
 
 // --- what was left to the server -----------------------------------------------------------------

@@ -109,6 +109,9 @@ class Model {
   void forget_users() { answers_.clear(); }
   void use_policy(std::size_t variant) { policy_ = variant; }
   Verdict recheck_peers(turn::WorkerId worker, Instant now);
+  /// Of all workers at once. What strangers and the key source have left is forgotten, and
+  /// Allocates that are not answered yet (docs/adr/0044).
+  Verdict on_restart();
   void set_limits(const turn::Limits& limits);
   void set_draining(bool is_draining) { is_draining_ = is_draining; }
   /// The allocation with that relayed address.
@@ -240,6 +243,7 @@ class Model {
   void give_port_back(const Endpoint& bind) { taken_.erase(bind); }
   [[nodiscard]] bool is_peer_allowed(const Endpoint& peer) const;
   [[nodiscard]] bool may_be_permitted(const IpAddress& address) const;
+  void drop_denied_peers(Allocation& allocation) const;
   void forget_expired(Allocation& allocation, Instant now);
 
   // model_auth.cpp

@@ -100,6 +100,7 @@ Settings Settings::of(std::uint64_t seed) {
   settings.drains = random.below(4) == 0;
   settings.kills = random.below(3) == 0;
   settings.sets_clock = random.below(4) == 0;
+  settings.restarts = one_of(random, {0U, 0U, 3U, 30U});
   settings.max_failures = one_of<std::uint32_t>(random, {0, 2, 10, 10});
   return settings;
 }
@@ -114,7 +115,7 @@ std::string Settings::to_string() const {
       << late_timers << ", reckless " << recklessness << ", malice " << malice << ", pace "
       << pace.count() << " ms, per user " << limits.max_allocations_per_user << ", total "
       << limits.max_allocations << ", max lifetime " << limits.max_lifetime.count() << ", failures "
-      << max_failures;
+      << max_failures << ", restarts " << restarts;
   const std::pair<bool, const char*> flags[] = {{mobility, "mobility"},
                                                 {asks_for_users, "asks"},
                                                 {strict_expiry, "strict expiry"},

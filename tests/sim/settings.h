@@ -62,6 +62,7 @@ struct Settings {
   bool drains = false;
   bool kills = false;
   bool sets_clock = false;  ///< the wall clock
+  unsigned restarts = 0;    ///< before an event: all servers end, and others go on for them
 
   /// Draws all of it.
   [[nodiscard]] static Settings of(std::uint64_t seed);

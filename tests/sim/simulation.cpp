@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/wanted.h"
+#include "turn/snapshot.h"
 
 namespace turnpike::sim {
 namespace {
@@ -96,6 +97,7 @@ void Simulation::run_events(Instant until) {
     now_ = std::max(now_, first->first.first);
     const auto what = std::move(first->second);
     events_.erase(first);
+    if (happens(random_, settings_.restarts)) restart();
     what();
   }
   serve_timers(until);
@@ -326,6 +328,25 @@ void Simulation::end_all_of(const std::string& user) {
         servers_[i].end_all_of(user, turn::CloseReason::revoked, now(), effects_);
     require(count == before - model_.allocation_count(worker), "how many a user had");
     settle(worker, verdict, nullptr, {});
+  }
+}
+
+void Simulation::restart() {
+  say("restart");
+  std::vector<const turn::Server*> before;
+  for (const turn::Server& each : servers_) before.push_back(&each);
+  const Bytes snapshot = turn::take_snapshot(before, *ledger_);
+  trace_.note(snapshot);
+  build_servers();
+  std::vector<turn::Effects> effects(servers_.size());
+  std::vector<turn::Heir> heirs;
+  for (std::size_t i = 0; i < servers_.size(); ++i) heirs.push_back({servers_[i], effects[i]});
+  const auto error = turn::restore_snapshot(snapshot, heirs, *ledger_, now());
+  if (error) fail("a snapshot is refused: " + std::string{to_string(*error)});
+  const Verdict verdict = model_.on_restart();
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    std::swap(effects_, effects[i]);
+    settle(worker_number(i), verdict, nullptr, {});
   }
 }
 

@@ -44,6 +44,8 @@ class Simulation {
   void set_clock(seconds ahead);
   void kill(std::size_t which);
   void end_all_of(const std::string& user);
+  /// All servers end, and others go on from what they have written down (I-18).
+  void restart();
   /// Hours later nothing may be left.
   void wind_up();
 
@@ -79,6 +81,7 @@ class Simulation {
   struct Wanted;
 
   // simulation.cpp
+  /// Fresh ones, under the settings of now.
   void build_servers();
   [[nodiscard]] turn::Server::Settings server_settings(std::size_t worker) const;
   void take_turn(std::size_t client);
