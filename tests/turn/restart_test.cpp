@@ -56,7 +56,7 @@ TEST_CASE("answers depend on their requests alone, to the last byte of padding",
                                     Method::create_permission, Method::channel_bind};
   std::size_t answers = 0;
   std::size_t padding = 0;
-  for (int client = 0; client < 100; ++client) {
+  for (int client = 0; client < 500; ++client) {
     const std::string from = "198.51.100.7:" + std::to_string(4000 + client);
     auto alice = calm.client(from);
     auto twin = busy.client(from);

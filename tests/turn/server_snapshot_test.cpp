@@ -53,12 +53,19 @@ class Stage {
 using Step = std::function<void(Stage&)>;
 using Play = std::vector<Step>;
 
+/// The heirs know all that was known.
+void restart(World& world) {
+  const Bytes before = world.snapshot();
+  world.restart();
+  CHECK((world.snapshot() == before));  // not printed
+}
+
 /// Everything that was seen, and what is left; restarted before step `restart_before`.
 std::vector<std::string> seen_in(const Play& play, const WorldSettings& settings,
                                  std::size_t restart_before) {
   Stage stage{settings};
   for (std::size_t i = 0; i < play.size(); ++i) {
-    if (i == restart_before) stage.world.restart();
+    if (i == restart_before) restart(stage.world);
     play[i](stage);
     stage.note_mail(stage.alice);
     stage.note_mail(stage.bob);
@@ -124,6 +131,7 @@ TEST_CASE("a reserved port waits for its token and for no longer than it did", "
                                  s.token = reply.token().value();
                                  s.note(reply);
                                },
+                               [](Stage& s) { s.note(s.alice.repeat()); },  // with the token
                                after(in_time ? 10s : 61s),
                                [](Stage& s) {
                                  s.bob.is("alice", "wonderland");
@@ -139,6 +147,19 @@ TEST_CASE("an allocation of two families loses one and keeps the other", "[turn]
        [](Stage& s) { s.note(s.alice.refresh(0s, with_family(Family::ipv4))); },
        peer_sends("[2606:4700::1]:5000"), [](Stage& s) { s.note(s.alice.permit("8.8.8.8")); },
        [](Stage& s) { s.note(s.alice.refresh(0s)); }});
+}
+
+TEST_CASE("an allocation that has got one family of two says why, again and again",
+          "[turn][snapshot]") {
+  check_that_no_restart_shows(
+      {[](Stage& s) {  // one step: who waits for a relay is not in a snapshot
+         s.alice.log_in();
+         s.world.hold_relays();
+         s.note(s.alice.allocate(with_additional(Family::ipv6)));
+         s.world.open_held();
+         s.world.open_held(turn::RelayOpenError::no_resources);
+       },
+       [](Stage& s) { s.note(s.alice.repeat()); }, [](Stage& s) { s.note(s.alice.refresh(0s)); }});
 }
 
 TEST_CASE("a client moves with its ticket, and its old address has its time", "[turn][snapshot]") {
@@ -219,6 +240,25 @@ TEST_CASE("what has been relayed is paid for, and new peers come as fast as befo
                                [](Stage& s) { s.note(s.alice.refresh(0s)); }, alice_allocates(),
                                [](Stage& s) { s.note(s.alice.permit("8.8.8.8")); }, sends_much},
                               settings);
+}
+
+TEST_CASE("a user's own bandwidth holds on", "[turn][snapshot]") {
+  WorldSettings settings;
+  settings.asks_for_users = true;
+  World world{settings};
+  auto carol = world.client("198.51.100.9:4000").is("carol", "piano");
+  REQUIRE(carol.allocate().reason == Reason::parked);
+  world.answer_user("carol", "piano", {.bandwidth = 8'000});
+  REQUIRE(carol.receive().value().code() == ok);
+  REQUIRE(carol.permit("8.8.8.8").code() == ok);
+  restart(world);
+  std::size_t relayed = 0;
+  for (int i = 0; i < 80; ++i) {
+    const Reason reason = carol.send("8.8.8.8:5000", std::string(1200, 'x'));
+    relayed += reason == Reason::relayed_to_peer ? 1 : 0;
+  }
+  CHECK(relayed > 0);
+  CHECK(relayed < 80);
 }
 
 TEST_CASE("a user that is asked for is asked for again", "[turn][snapshot]") {

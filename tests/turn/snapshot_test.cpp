@@ -31,6 +31,19 @@ TEST_CASE("an Allocate that waits for its relay is forgotten, and nothing of it 
   CHECK(alice.receive().value().code() == ok);
 }
 
+TEST_CASE("the relay that a forgotten Allocate has already is closed", "[turn][snapshot]") {
+  World world;
+  const Balance before = world.balance();
+  auto alice = world.client("198.51.100.7:4000");
+  alice.log_in();
+  world.hold_relays();
+  CHECK(alice.allocate(with_additional(Family::ipv6)).code() == silence);
+  world.open_held();
+  REQUIRE(world.held().size() == 1);
+  world.restart();
+  CHECK(world.balance() == before);
+}
+
 TEST_CASE("a Connect that waits for its peer is forgotten, and may be tried again",
           "[turn][snapshot]") {
   WorldSettings settings;
