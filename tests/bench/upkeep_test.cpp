@@ -19,6 +19,35 @@ constexpr Instant start{1h};
 constexpr nanoseconds period{10s};
 const Endpoint peer{IpAddress::v4(0xc0000201), 4000};
 
+template <class Fill>
+Bytes respond(ByteView request, stun::Class message_class, Fill&& fill) {
+  const auto view = stun::MessageView::parse(request).value();
+  Bytes buffer(1024);
+  stun::MessageBuilder builder{buffer, message_class, view.method(), view.transaction_id()};
+  fill(builder);
+  buffer.resize(builder.bytes().size());
+  return buffer;
+}
+
+/// A client that has been challenged and has its allocation.
+TurnSession allocated(std::uint32_t number, Random& random) {
+  TurnSession session{number, client::LongTermClient{"alice", "secret"}, random};
+  const auto take = [&](stun::Class message_class, auto&& fill) {
+    const Bytes response = respond(session.request(), message_class, fill);
+    return session.on_message(stun::MessageView::parse(response).value(), start);
+  };
+  session.begin_allocate(true, Family::ipv4, start);
+  REQUIRE(take(stun::Class::error, [](stun::MessageBuilder& challenge) {
+            challenge.put_error_code(stun::ErrorCode::unauthenticated)
+                .put_text(stun::AttributeType::realm, "example.org")
+                .put_text(stun::AttributeType::nonce, "a nonce");
+          }) == TurnSession::Step::send);
+  REQUIRE(take(stun::Class::success, [](stun::MessageBuilder& success) {
+            success.put_xor_address(stun::AttributeType::xor_relayed_address, peer);
+          }) == TurnSession::Step::done);
+  return session;
+}
+
 /// Keeps what is sent.
 class Ways final : public bench::Links {
  public:
@@ -44,9 +73,7 @@ struct Kept {
 
   std::vector<TurnSession> make_sessions() {
     std::vector<TurnSession> made;
-    for (std::uint32_t i = 0; i < 4; ++i) {
-      made.emplace_back(i, client::LongTermClient{"alice", "secret"}, random);
-    }
+    for (std::uint32_t i = 0; i < 4; ++i) made.push_back(allocated(i, random));
     return made;
   }
   /// Whose the next request is, and what it asks for.
@@ -58,13 +85,11 @@ struct Kept {
   void answer(stun::Class message_class, Instant now) {
     const Bytes request = ways.sent.front().second;
     ways.sent.pop_front();
-    const auto view = stun::MessageView::parse(request).value();
-    Bytes buffer(1024);
-    stun::MessageBuilder response{buffer, message_class, view.method(), view.transaction_id()};
-    if (message_class == stun::Class::error) {
-      response.put_error_code(stun::ErrorCode::allocation_mismatch);
-    }
-    upkeep.on_message(response.bytes(), now);
+    const bool is_error = message_class == stun::Class::error;
+    const Bytes response = respond(request, message_class, [&](stun::MessageBuilder& message) {
+      if (is_error) message.put_error_code(stun::ErrorCode::allocation_mismatch);
+    });
+    upkeep.on_message(response, now);
   }
 };
 
