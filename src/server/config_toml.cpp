@@ -109,7 +109,8 @@ void collect(const ConfigValue::Table& members, const std::string& prefix,
 }
 
 ConfigError syntax_error(const Place& place, const toml::parse_error& error) {
-  return {place.to_string(), "", fmt::format("this is no TOML: {}", error.description()),
+  return {place.to_string(), "",
+          fmt::format("this is no TOML: {}", on_one_line(error.description())),
           "correct the line; text needs quotation marks"};
 }
 
@@ -135,8 +136,9 @@ Parsed<ConfigValue> toml_value(std::string_view text, const Place& place) {
     }
     return Failure<Complaint>{{"there is more than one value", "write one value as in the file"}};
   } catch (const toml::parse_error& error) {
-    return Failure<Complaint>{{fmt::format("this is no TOML value: {}", error.description()),
-                               "write the value as in the file"}};
+    return Failure<Complaint>{
+        {fmt::format("this is no TOML value: {}", on_one_line(error.description())),
+         "write the value as in the file"}};
   }
 }
 

@@ -1111,6 +1111,16 @@ TEST_CASE("a refusal stays on one line, whatever the name of what is refused", "
   }
 }
 
+TEST_CASE("a refusal of broken TOML quotes it without its control characters", "[server][config]") {
+  const std::string sentences[] = {refusal("workers = t\x12\n"),
+                                   refusal("", {{"TURNPIKE__AUTH__USERS", "t\x12:"}})};
+  for (const std::string& sentence : sentences) {
+    CAPTURE(sentence);
+    CHECK(contains(sentence, "this is no TOML"));
+    CHECK_FALSE(contains(sentence, "\x12"));
+  }
+}
+
 TEST_CASE("the environment and flags must be UTF-8, as the file must", "[server][config]") {
   CHECK(refusal("", {{"TURNPIKE__REALM", "\xff\xfe"}}) ==
         "environment variable TURNPIKE__REALM: realm: this is not UTF-8; write it in UTF-8");
