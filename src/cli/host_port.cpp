@@ -76,7 +76,7 @@ Result<HostPort, std::string> parse_stun_target(std::string_view text) {
     if (rest.starts_with("//")) {
       return Failure{
           fmt::format("{} has slashes, and stun: URIs have none (RFC 7064); write stun:{}",
-                      in_quotes(text), rest.substr(2))};
+                      in_quotes(text), server::on_one_line(rest.substr(2)))};
     }
   }
   for (const std::string_view scheme : {"stuns:", "turn:", "turns:"}) {

@@ -52,7 +52,8 @@ Result<TurnTarget, std::string> parse_turn_target(std::string_view text) {
   }
   if (rest.starts_with("//")) {
     return Failure{fmt::format("{} has slashes, and these URIs have none (RFC 7065); write {}{}",
-                               server::in_quotes(text), scheme.name, rest.substr(2))};
+                               server::in_quotes(text), scheme.name,
+                               server::on_one_line(rest.substr(2)))};
   }
   std::optional<std::string_view> parameter;
   if (const std::size_t query = rest.find('?'); query != std::string_view::npos) {

@@ -1,6 +1,7 @@
 #include "cli/turn_target.h"
 
 #include "catch.h"
+#include "cli/host_port.h"
 
 using namespace turnpike;
 using cli::parse_turn_target;
@@ -42,4 +43,13 @@ TEST_CASE("what RFC 7064 and RFC 7065 do not know is refused", "[cli][c77]") {
   CHECK_FALSE(parse_turn_target("example.org?transport=tcp"));
   CHECK_FALSE(parse_turn_target("turn:"));
   CHECK_FALSE(parse_turn_target("turn:example.org:0"));
+}
+
+TEST_CASE("the corrected URI of a refusal has no control characters either", "[cli]") {
+  for (const std::string& refusal : {parse_turn_target("turn://example.org\n").error(),
+                                     cli::parse_stun_target("stun://example.org\n").error()}) {
+    CAPTURE(refusal);
+    CHECK(refusal.find("has slashes") != std::string::npos);
+    CHECK(refusal.find('\n') == std::string::npos);
+  }
 }
