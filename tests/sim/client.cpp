@@ -58,9 +58,9 @@ void Client::sit_down(std::uint16_t port) {
   flow_.tuple.client.address = ip(is_v6 ? "2001:db8:7::7" : v4);
   flow_.tuple.client.port = port;
   const bool is_second = number_ == 4;
-  flow_.tuple.server = is_v6       ? at("[2001:db8::1]:3478")
-                       : is_second ? at("192.0.2.2:3478")
-                                   : at("192.0.2.1:3478");
+  flow_.tuple.server = is_v6       ? at("[2a02:db8::1]:3478")
+                       : is_second ? at("20.0.2.2:3478")
+                                   : at("20.0.2.1:3478");
   flow_.listener = turn::ListenerId{is_v6 ? 2U : 1U};
   flow_.worker = world_.worker_of(flow_.tuple.client);
 }
@@ -151,7 +151,10 @@ void Client::on_response(const wire::Message& message) {
 }
 
 void Client::on_success(const Transaction& transaction, const wire::Message& message) {
-  if (const Bytes* const ticket = message.find(0x8030)) ticket_ = *ticket;
+  if (const Bytes* const ticket = message.find(0x8030)) {
+    if (ticket_ != *ticket) previous_ticket_ = ticket_;
+    ticket_ = *ticket;
+  }
   if (transaction.deletes) return forget();
   if (transaction.method == Method::refresh) has_allocation_ = true;
   if (transaction.method != Method::allocate) return;
@@ -336,7 +339,8 @@ void Client::move() {
     const int step = goes_back ? -1 : 1 + static_cast<int>(random.below(3));
     sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + step));
   }
-  const Bytes ticket = ticket_;
+  const bool is_late = random.below(4) == 0 && !previous_ticket_.empty();
+  const Bytes ticket = is_late ? previous_ticket_ : ticket_;
   const bool is_end = random.below(10) == 0;
   request(
       Method::refresh,

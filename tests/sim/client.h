@@ -89,6 +89,7 @@ class Client {
   std::vector<Endpoint> relayed_;
   std::vector<unsigned> channels_;
   Bytes ticket_;
+  Bytes previous_ticket_;
   unsigned given_up_ = 0;
 };
 

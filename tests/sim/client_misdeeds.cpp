@@ -74,8 +74,8 @@ void Client::be_reckless() {
                                                          0x00A, 0x00B, 0x007, 0x123};
   SeededRandom& random = world_.random();
   const auto method = static_cast<Method>(methods[random.below(methods.size())]);
-  const auto message_class =
-      random.below(8) == 0 ? static_cast<Class>(random.below(4)) : Class::request;
+  const Class usual = method == Method::send ? Class::indication : Class::request;
+  const auto message_class = random.below(8) == 0 ? static_cast<Class>(random.below(4)) : usual;
   Bytes buffer(room_for_a_message);
   stun::MessageBuilder message{buffer, message_class, method, new_id()};
   const std::uint64_t count = random.below(5);

@@ -18,6 +18,7 @@ bool coin(SeededRandom& random) { return random.below(2) == 0; }
 
 turn::Limits draw_limits(SeededRandom& random) {
   turn::Limits limits;
+  limits.default_lifetime = one_of<seconds>(random, {seconds{600}, seconds{600}, seconds{20}});
   limits.max_lifetime = one_of<seconds>(random, {seconds{600}, seconds{1800}, seconds{3600}});
   limits.reservation_lifetime = one_of<seconds>(random, {seconds{30}, seconds{60}});
   limits.max_allocations = one_of<std::uint32_t>(random, {0, 0, 0, 0, 2, 5});
@@ -35,17 +36,18 @@ turn::Limits draw_limits(SeededRandom& random) {
 }
 
 std::vector<turn::RelayAddress> draw_relays(SeededRandom& random) {
-  const IpAddress v4 = ip("192.0.2.1");
-  const IpAddress v6 = ip("2001:db8::1");
+  // In no special range: that they are the server's own is all that speaks against them as peers.
+  const IpAddress v4 = ip("20.0.2.1");
+  const IpAddress v6 = ip("2a02:db8::1");
   switch (random.below(6)) {
     case 0:
       return {{v4, v4}};
     case 1:
       return {{v6, v6}};
     case 2:
-      return {{v4, v4}, {ip("192.0.2.2"), ip("192.0.2.2")}, {v6, v6}};
+      return {{v4, v4}, {ip("20.0.2.2"), ip("20.0.2.2")}, {v6, v6}};
     case 3:  // behind 1:1 NAT
-      return {{ip("10.0.0.5"), ip("192.0.2.9")}, {v6, v6}};
+      return {{ip("10.0.0.5"), ip("20.0.2.9")}, {v6, v6}};
     default:
       return {{v4, v4}, {v6, v6}};
   }
@@ -61,7 +63,7 @@ void draw_faults(SeededRandom& random, Settings& settings) {
   settings.port_in_use = one_of(random, {0U, 0U, 100U, 500U});
   settings.no_resources = one_of(random, {0U, 0U, 0U, 100U, 400U});
   settings.late_opens = one_of(random, {0U, 50U, 300U});
-  settings.late_timers = one_of(random, {0U, 0U, 300U});
+  settings.late_timers = one_of(random, {0U, 0U, 300U, 1000U});
   settings.silent_key_source = one_of(random, {0U, 100U, 500U});
 }
 
@@ -194,8 +196,8 @@ auth::UserLimits asked_limits(std::string_view username) {
 
 turn::PeerPolicy::Settings policy(std::size_t variant, const Settings& settings) {
   turn::PeerPolicy::Settings made;
-  made.own_addresses = {ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.9"), ip("2001:db8::1")};
-  made.own_listeners = {at("192.0.2.1:3478"), at("192.0.2.2:3478"), at("[2001:db8::1]:3478")};
+  made.own_addresses = {ip("20.0.2.1"), ip("20.0.2.2"), ip("20.0.2.9"), ip("2a02:db8::1")};
+  made.own_listeners = {at("20.0.2.1:3478"), at("20.0.2.2:3478"), at("[2a02:db8::1]:3478")};
   for (const turn::RelayAddress& relay : settings.relays) {
     made.own_addresses.push_back(relay.advertised);
   }
@@ -235,9 +237,9 @@ const std::vector<Endpoint>& peers() {
                                          at("[2606:4700::2]:5000"),
                                          at("10.1.2.3:5000"),
                                          at("10.1.2.3:50000"),
-                                         at("192.0.2.1:3478"),
-                                         at("192.0.2.1:50000"),
-                                         at("192.0.2.9:50001"),
+                                         at("20.0.2.1:3478"),
+                                         at("20.0.2.1:50000"),
+                                         at("20.0.2.9:50001"),
                                          at("127.0.0.1:5000"),
                                          at("0.0.0.0:5000"),
                                          at("169.254.169.254:80"),
@@ -245,7 +247,7 @@ const std::vector<Endpoint>& peers() {
                                          at("[::ffff:127.0.0.1]:5000"),
                                          at("[64:ff9b::a01:203]:53"),
                                          at("[ff02::1]:5000"),
-                                         at("[2001:db8::1]:50000"),
+                                         at("[2a02:db8::1]:50000"),
                                          at("8.8.8.8:0"),
                                          at("[2002:808:808::1]:5000")};
   return all;

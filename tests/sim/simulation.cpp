@@ -114,7 +114,7 @@ void Simulation::serve_timers(Instant until) {
       if (timer.deadline != deadline) {
         timer.deadline = deadline;
         const bool is_late = happens(random_, settings_.late_timers);
-        const milliseconds lateness{is_late ? random_.below(5000) : 0};
+        const milliseconds lateness{is_late ? random_.below(30'000) : 0};
         if (deadline) timer.fires = *deadline + lateness;
       }
       if (!deadline || timer.fires > until) continue;
