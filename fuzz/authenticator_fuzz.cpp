@@ -194,9 +194,7 @@ Verdict expected(const Wish& wish) {
     const bool is_answered = kind == Kind::answered || kind == Kind::refused;
     if (!is_answered) return is_fresh ? Verdict::wanted : Verdict::stale;
     if (kind == Kind::refused) return Verdict::unauthenticated;
-  } else if (kind == Kind::revoked) {
-    return Verdict::unauthenticated;
-  } else if (kind == Kind::over && !wish.tolerates) {
+  } else if (kind == Kind::revoked || (kind == Kind::over && !wish.tolerates)) {
     return Verdict::unauthenticated;
   }
   if (wish.key_kind >= 3) return Verdict::unauthenticated;

@@ -190,6 +190,7 @@ void check_listeners(const Config& config, const Places& places, std::vector<Con
 /// What to do about a listener that is not configured: the nearest that is, or all there are.
 std::string listener_remedy(const ListenerName& name, const std::vector<ListenerName>& listeners) {
   std::vector<std::string> names;
+  names.reserve(listeners.size());
   for (const ListenerName& listener : listeners) names.push_back(listener.to_string());
   const std::vector<std::string_view> candidates{names.begin(), names.end()};
   const std::string nearest = nearest_of(name.to_string(), candidates);

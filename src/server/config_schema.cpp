@@ -605,7 +605,7 @@ void apply_metrics_listen(Config& config, const ConfigValue& value, KeyProblems&
     return;
   }
   with_text(value, problems, parse_listen_address,
-            [&](ListenAddress address) { config.metrics.listen = address; });
+            [&](const ListenAddress& address) { config.metrics.listen = address; });
 }
 
 // --- The table -----------------------------------------------------------------------------------

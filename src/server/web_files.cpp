@@ -129,7 +129,7 @@ signaling::StaticFiles web_files(const Config& config) {
       assets.back().path = alias;
     }
   }
-  return signaling::StaticFiles{std::move(assets)};
+  return signaling::StaticFiles{assets};
 }
 
 }  // namespace turnpike::server

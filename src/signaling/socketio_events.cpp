@@ -199,7 +199,7 @@ void SocketIoDoor::tell_codelab_joined(const Rule& rule, const Event& event,
   const std::size_t others = member ? doors_.rooms().others(*member).size() : max;
   const std::size_t clients = others + (entered.is_again ? 1 : 0);
   log(event, "Room " + room + " now has " + std::to_string(clients) + " client(s)");
-  const auto tell = [&](std::string_view name, std::vector<std::string_view> arguments) {
+  const auto tell = [&](std::string_view name, const std::vector<std::string_view>& arguments) {
     ArrayWriter array;
     array.text(name);
     for (const std::string_view argument : arguments) array.raw(argument);

@@ -60,7 +60,8 @@ bool accepts_coding(std::string_view list, std::string_view coding) {
   return accepts_others;
 }
 
-StaticFiles::StaticFiles(std::vector<Asset> assets) {
+StaticFiles::StaticFiles(const std::vector<Asset>& assets) {
+  entries_.reserve(assets.size());
   for (const Asset& asset : assets) entries_.push_back({asset, tag_of(asset.identity)});
   std::sort(entries_.begin(), entries_.end(),
             [](const Entry& a, const Entry& b) { return a.asset.path < b.asset.path; });

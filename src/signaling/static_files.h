@@ -27,7 +27,7 @@ struct Asset {
 /// A fixed table of assets. There is no file system behind it, so no path leads out of it.
 class StaticFiles {
  public:
-  explicit StaticFiles(std::vector<Asset> assets = {});
+  explicit StaticFiles(const std::vector<Asset>& assets = {});
 
   /// The answer to GET and HEAD of `path`, as in Request: the asset of that name, or "index.html"
   /// in it when it ends with a slash. Nothing when there is none. 304 when the client has it.
