@@ -68,7 +68,7 @@ ResponseIntegrity expected_integrity(const Signature& signature) {
   return negotiated ? ResponseIntegrity::sha256 : ResponseIntegrity::sha1;
 }
 
-LongTermClient::LongTermClient(std::string username, std::string password)
+LongTermClient::LongTermClient(std::string username, const std::string& password)
     : username_(std::move(username)), password_(auth::opaque_string(password).value_or(password)) {}
 
 LongTermClient::Step LongTermClient::on_error(const stun::MessageView& response, bool was_signed) {

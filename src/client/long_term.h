@@ -37,7 +37,7 @@ class LongTermClient {
  public:
   /// `username` and `password` as typed; the password goes through OpaqueString, and is taken as it
   /// is when that refuses it.
-  LongTermClient(std::string username, std::string password);
+  LongTermClient(std::string username, const std::string& password);
 
   /// What to do after an error response.
   enum class Step : std::uint8_t {

@@ -145,7 +145,7 @@ void NatProbe::start(Instant now, Sends& sends) {
 
 void NatProbe::ask(Key key, Question question, Instant now, Sends& sends) {
   random_.fill(question.id);
-  Question& kept = questions_.insert_or_assign(key, std::move(question)).first->second;
+  Question& kept = questions_.insert_or_assign(key, question).first->second;
   transmit(key, kept, now, sends);
 }
 
