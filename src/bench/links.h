@@ -35,6 +35,10 @@ class Links {
   /// datagrams as one train. What was there before is left as it is.
   [[nodiscard]] virtual MutableByteView add(std::size_t client, std::size_t bytes,
                                             std::size_t message_bytes) = 0;
+  /// Copies one whole `message` of `client`, which leaves with the next flush().
+  void add_message(std::size_t client, ByteView message) {
+    copy_bytes(message, add(client, message.size(), message.size()));
+  }
   virtual void flush() = 0;
   /// Gives `sink` what has come, of some clients at least. False: nothing has. Throws BenchFailure
   /// when a connection has ended.

@@ -116,7 +116,7 @@ class ForwarderSetUp final : private MessageSink {
     const auto request = to_bytes({static_cast<std::uint32_t>(client), peer});
     constexpr int attempts = 20;
     for (int i = 0; i < attempts; ++i) {
-      copy_bytes(request, links_.add(client, request.size(), request.size()));
+      links_.add_message(client, request);
       links_.flush();
       wait_for(links_, milliseconds{100});
       links_.receive(*this);

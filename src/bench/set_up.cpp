@@ -7,7 +7,6 @@
 #include <chrono>
 
 #include "net/clock.h"
-#include "stun/demux.h"
 
 namespace turnpike::bench {
 namespace {
@@ -121,17 +120,12 @@ void SetUp::begin(std::size_t client, const std::vector<Endpoint>& peers, Instan
   send(client);
 }
 
-void SetUp::send(std::size_t client) {
-  const ByteView request = sessions_[client].request();
-  copy_bytes(request, links_.add(client, request.size(), request.size()));
-}
+void SetUp::send(std::size_t client) { links_.add_message(client, sessions_[client].request()); }
 
 void SetUp::on_message(ByteView message, Instant now) {
-  if (stun::classify(message) != stun::Protocol::stun) return;
-  const auto parsed = stun::MessageView::parse(message);
-  if (!parsed) return;
-  const std::size_t client = session_number(parsed->transaction_id());
-  if (client < sessions_.size()) on_step(client, sessions_[client].on_message(*parsed, now));
+  const auto answer = message_to_session(message, sessions_.size());
+  if (!answer) return;
+  on_step(answer->session, sessions_[answer->session].on_message(answer->message, now));
 }
 
 void SetUp::on_step(std::size_t client, TurnSession::Step step) {

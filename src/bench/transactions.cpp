@@ -5,7 +5,6 @@
 
 #include "bench/set_up.h"
 #include "net/clock.h"
-#include "stun/demux.h"
 
 namespace turnpike::bench {
 namespace {
@@ -71,8 +70,7 @@ void Transactions::begin_next(Instant now) {
 }
 
 void Transactions::send(std::size_t client) {
-  const ByteView request = clients_[client].session.request();
-  copy_bytes(request, links_.add(client, request.size(), request.size()));
+  links_.add_message(client, clients_[client].session.request());
 }
 
 bool Transactions::turn() {
@@ -83,12 +81,10 @@ bool Transactions::turn() {
 }
 
 void Transactions::on_message(ByteView message, Instant now) {
-  if (stun::classify(message) != stun::Protocol::stun) return;
-  const auto parsed = stun::MessageView::parse(message);
-  if (!parsed) return;
-  const std::size_t client = session_number(parsed->transaction_id());
-  if (client >= clients_.size()) return;
-  on_step(client, clients_[client].session.on_message(*parsed, now), now);
+  const auto answer = message_to_session(message, clients_.size());
+  if (!answer) return;
+  TurnSession& session = clients_[answer->session].session;
+  on_step(answer->session, session.on_message(answer->message, now), now);
 }
 
 void Transactions::on_step(std::size_t client, TurnSession::Step step, Instant now) {

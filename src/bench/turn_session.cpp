@@ -4,6 +4,7 @@
 
 #include "stun/attributes.h"
 #include "stun/builder.h"
+#include "stun/demux.h"
 
 namespace turnpike::bench {
 namespace {
@@ -22,6 +23,15 @@ constexpr client::RetransmissionTimers timers{milliseconds{250}, 4, 4};
 
 std::uint32_t session_number(const stun::TransactionId& id) {
   return load_be32(ByteView{id}.subspan(number_offset));
+}
+
+std::optional<SessionMessage> message_to_session(ByteView bytes, std::size_t sessions) {
+  if (stun::classify(bytes) != stun::Protocol::stun) return std::nullopt;
+  const auto message = stun::MessageView::parse(bytes);
+  if (!message) return std::nullopt;
+  const std::size_t session = session_number(message->transaction_id());
+  if (session >= sessions) return std::nullopt;
+  return SessionMessage{session, *message};
 }
 
 TurnSession::TurnSession(std::uint32_t number, client::LongTermClient user, Random& random)

@@ -30,6 +30,17 @@ struct SessionFailure {
 /// theirs in it, so that answers find them whatever socket they come to.
 [[nodiscard]] std::uint32_t session_number(const stun::TransactionId& id);
 
+/// A STUN message of the server, and the number of the session that it is for.
+struct SessionMessage {
+  std::size_t session;
+  stun::MessageView message;
+};
+
+/// `bytes` as a message to one of so many `sessions`; nothing when they are something else. Points
+/// into `bytes`.
+[[nodiscard]] std::optional<SessionMessage> message_to_session(ByteView bytes,
+                                                               std::size_t sessions);
+
 /// One request at a time. After a begin_…() send request(); then feed what comes.
 class TurnSession {
  public:

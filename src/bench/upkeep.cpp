@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "stun/demux.h"
-
 namespace turnpike::bench {
 
 Upkeep::Upkeep(Framing framing, nanoseconds period, std::vector<TurnSession>& sessions,
@@ -40,18 +38,12 @@ void Upkeep::begin(std::size_t client, Instant now) {
   send(client);
 }
 
-void Upkeep::send(std::size_t client) {
-  const ByteView request = sessions_[client].request();
-  copy_bytes(request, links_.add(client, request.size(), request.size()));
-}
+void Upkeep::send(std::size_t client) { links_.add_message(client, sessions_[client].request()); }
 
 void Upkeep::on_message(ByteView message, Instant now) {
-  if (stun::classify(message) != stun::Protocol::stun) return;
-  const auto parsed = stun::MessageView::parse(message);
-  if (!parsed) return;
-  const std::size_t client = session_number(parsed->transaction_id());
-  if (client >= sessions_.size()) return;
-  on_step(client, sessions_[client].on_message(*parsed, now), now);
+  const auto answer = message_to_session(message, sessions_.size());
+  if (!answer) return;
+  on_step(answer->session, sessions_[answer->session].on_message(answer->message, now), now);
 }
 
 void Upkeep::on_step(std::size_t client, TurnSession::Step step, Instant now) {

@@ -50,7 +50,7 @@ struct Sink final : bench::MessageSink {
 };
 
 void say(bench::Links& links, std::size_t client, std::string_view text) {
-  copy_bytes(bytes_of(text), links.add(client, text.size(), text.size()));
+  links.add_message(client, bytes_of(text));
   links.flush();
 }
 

@@ -104,6 +104,19 @@ TEST_CASE("every transaction id carries the session's number and is another", "[
   CHECK(alice.request().transaction_id() != first);
 }
 
+TEST_CASE("a message is for the session in its transaction id, if there is such a one", "[bench]") {
+  Client alice;
+  alice.session.begin_binding(start);
+  const Bytes answer = succeed(alice.session.request());
+  CHECK_FALSE(bench::message_to_session(answer, 7));
+  const auto found = bench::message_to_session(answer, 8);
+  REQUIRE(found);
+  CHECK(found->session == 7);
+  CHECK(found->message.method() == Method::binding);
+  CHECK_FALSE(bench::message_to_session(ByteView{answer}.first(answer.size() - 1), 8));
+  CHECK_FALSE(bench::message_to_session(bytes_of("\x40\x01 ChannelData"), 8));
+}
+
 TEST_CASE("a refresh says no lifetime, so that the server's holds", "[bench]") {
   Client alice;
   alice.allocate();
