@@ -54,9 +54,8 @@ bool CredentialBook::is_revoked(std::string_view username, std::string_view acco
 
 stun::IntegrityKey CredentialBook::time_limited_key(std::size_t index, std::string_view username,
                                                     stun::PasswordAlgorithm algorithm) const {
-  // As time_limited_password(), and without the heap: strangers say what the username is.
-  std::array<char, 28> password{};
-  base64_encode_into(secrets_.at(index).mac({bytes_of(username)}), password);
+  std::array<char, time_limited_password_size> password{};  // no heap: strangers name the user
+  put_time_limited_password(secrets_.at(index), username, password);
   const stun::IntegrityKey key =
       integrity_key(algorithm, username, realm_, {password.data(), password.size()});
   wipe({reinterpret_cast<std::uint8_t*>(password.data()), password.size()});

@@ -87,8 +87,16 @@ bool is_room_member(std::string_view account) {
          std::all_of(id.begin(), id.end(), is_base64url);
 }
 
+void put_time_limited_password(const HmacSha1Key& secret, std::string_view username,
+                               std::span<char, time_limited_password_size> out) {
+  base64_encode_into(secret.mac({bytes_of(username)}), out);
+}
+
 std::string time_limited_password(std::string_view secret, std::string_view username) {
-  return base64_encode(HmacSha1Key{bytes_of(secret)}.mac({bytes_of(username)}));
+  std::string password(time_limited_password_size, '\0');
+  put_time_limited_password(HmacSha1Key{bytes_of(secret)}, username,
+                            std::span<char, time_limited_password_size>{password});
+  return password;
 }
 
 }  // namespace turnpike::auth

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,5 +56,9 @@ struct TimeLimitedUser {
 
 /// base64(HMAC-SHA1(secret, username)): the password that goes with a time-limited username.
 [[nodiscard]] std::string time_limited_password(std::string_view secret, std::string_view username);
+inline constexpr std::size_t time_limited_password_size = 28;
+/// The same into `out`, without the heap, of a secret made ready for MACs.
+void put_time_limited_password(const HmacSha1Key& secret, std::string_view username,
+                               std::span<char, time_limited_password_size> out);
 
 }  // namespace turnpike::auth
