@@ -1,6 +1,7 @@
 #include "server/memory_watch.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
