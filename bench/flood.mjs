@@ -4,15 +4,17 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fileWith } from '../tests/e2e/lib/conformance.mjs';
 import { openSlowConnections, startFlood } from '../tests/e2e/lib/floods.mjs';
-import { start } from '../tests/e2e/lib/process.mjs';
+import { residentBytesOf } from '../tests/e2e/lib/holdings.mjs';
 import { answersBinding, encode, messageType } from '../tests/e2e/lib/stun.mjs';
 import { coturnVersion, password, startContender, user } from './lib/contenders.mjs';
 import { median, percent, replaceIn, shown, table } from './lib/figures.mjs';
 import { cases } from './lib/flood_cases.mjs';
+import { runLoad } from './lib/load.mjs';
 import { chooseCores, describeBuild, describeMachine } from './lib/machine.mjs';
 import { newcomers } from './lib/newcomers.mjs';
 
@@ -28,8 +30,6 @@ const realm = 'turn.example'; // what a challenge weighs depends on it
 const marginS = 1; // a flood begins before the people are measured, and ends after
 /// Above this share of the time, others on the machine are part of what was measured.
 const quietEnough = 0.03;
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function options() {
   const { values } = parseArgs({
@@ -62,11 +62,6 @@ function firstOnTheCore() {
   }
 }
 
-async function residentBytes(pid) {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
-  return 1024 * Number(kilobytes);
-}
-
 /// Datagrams that found the server's receive buffer full.
 async function lostAtSocket({ port }) {
   const inHex = port.toString(16).toUpperCase().padStart(4, '0');
@@ -80,11 +75,8 @@ async function atWork(server, { seconds, passwordFile, before }) {
     ...before, load, 'bench', `127.0.0.1:${server.port}`, '--user', user, '--password', passwordFile, '--mode', 'echo',
     '--allocations', people.allocations, '--rate', people.rate, '--seconds', seconds, '--server-pid', server.pid,
     '--output', 'json', ...server.flags,
-  ].map(String);
-  const run = start(`people of ${server.name}`, command, args);
-  const { code } = await run.ended;
-  if (code !== 0) throw new Error(`the load failed:\n${run.log.text}\n${server.log.text}`);
-  return JSON.parse(run.log.text.split('\n').findLast((line) => line.startsWith('{')));
+  ];
+  return runLoad(`people of ${server.name}`, command, args, server);
 }
 
 /// How long a TCP connection with a Binding takes, for somebody with nothing bad in mind; milliseconds.
@@ -136,12 +128,12 @@ async function beginFlood(one, server, seconds) {
 
 /// People and newcomers, with the case's flood or without any.
 async function measure(one, server, settings, withFlood) {
-  const before = { resident: await residentBytes(server.pid), lost: await lostAtSocket(server) };
+  const before = { resident: residentBytesOf(server.pid), lost: await lostAtSocket(server) };
   const flood = withFlood && (await beginFlood(one, server, settings.seconds));
   if (flood && !one.slow) await pause(1000 * marginS);
   const arriving = newcomers(server.port, { user, password, seconds: settings.seconds });
   const report = await atWork(server, settings);
-  const during = await residentBytes(server.pid);
+  const during = residentBytesOf(server.pid);
   const { came, served } = await arriving;
   const flooded = flood ? await flood.ended() : {};
   if (!(await answersBinding({ address: '127.0.0.1', port: server.port }, 2000))) throw new Error('the server has gone');
@@ -152,7 +144,7 @@ async function measure(one, server, settings, withFlood) {
     p50: latency.p50,
     p99: latency.p99,
     newcomers: served / came,
-    resident: Math.max(during, await residentBytes(server.pid)) - before.resident,
+    resident: Math.max(during, residentBytesOf(server.pid)) - before.resident,
     lostAtSocket: (await lostAtSocket(server)) - before.lost,
     core: usage.cpu_share,
     disturbed: Math.max(0, usage.waited_ns, own.waited_ns) / 1e9 / report.seconds,

@@ -1,13 +1,14 @@
 // script/bench relay: this server, coturn and a bare forwarder under the same load of `turnpike bench`, in
 // turns, and a table of what a packet costs each.
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fileWith } from '../tests/e2e/lib/conformance.mjs';
-import { start } from '../tests/e2e/lib/process.mjs';
 import { contenders, coturnVersion, password, startContender, user } from './lib/contenders.mjs';
+import { median, replaceIn } from './lib/figures.mjs';
+import { runLoad } from './lib/load.mjs';
 import { chooseCores, describeBuild, describeMachine } from './lib/machine.mjs';
 import { cases } from './lib/relay_cases.mjs';
 
@@ -18,7 +19,6 @@ const load = process.env.TURNPIKE_LOAD ?? path.join(root, 'build/release/turnpik
 const forwarder = path.join(root, 'build/release/turnpike_forwarder');
 const documentPath = path.join(root, 'docs/benchmarks.md');
 const jsonPath = path.join(root, 'build/bench/relay.json');
-const markers = { begin: '<!-- relay: begin -->', end: '<!-- relay: end -->' };
 
 function options() {
   const { values, positionals } = parseArgs({
@@ -55,10 +55,7 @@ async function measure(server, { flags, onAllCores }, { seconds, passwordFile, c
     '--server-pid', String(server.pid), '--output', 'json', ...(onAllCores ? [] : ['--cpu', String(cores.load)]),
     ...server.flags, ...flagsFrom({ seconds, ...flags }),
   ];
-  const run = start(`load for ${server.name}`, load, args);
-  const { code } = await run.ended;
-  if (code !== 0) throw new Error(`the load failed:\n${run.log.text}\n${server.log.text}`);
-  return JSON.parse(run.log.text.split('\n').findLast((line) => line.startsWith('{')));
+  return runLoad(`load for ${server.name}`, load, args, server);
 }
 
 /// Interleaved: A B C, A B C… so that what disturbs the machine disturbs all alike.
@@ -88,13 +85,10 @@ const quietEnough = 0.03;
 // --- Figures -------------------------------------------------------------------------------------
 
 function spread(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { median, min: sorted[0], max: sorted.at(-1) };
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-const medianOf = (results, pick) => spread(results.map(pick)).median;
+const medianOf = (results, pick) => median(results.map(pick));
 const sum = (values) => values.reduce((all, value) => all + value, 0);
 
 /// One case as it goes into the JSON: figures by contender, in the order of the case's figures.
@@ -170,19 +164,15 @@ function markdown(results, all, head) {
     return `| \`${result.name}\` | ${result.title} | ${unit} | ${cells.join(' | ')} | ${verdictText} |`;
   }));
   return [
-    markers.begin, '', ...head.map((line) => `- ${line}`), '',
+    ...head.map((line) => `- ${line}`), '',
     `| case | load | figure | ${columns.join(' | ')} | wanted (missed in bold) |`,
     `|---|---|---|${columns.map(() => '---:').join('|')}|---|`,
-    ...rows, '', markers.end,
+    ...rows,
   ].join('\n');
 }
 
 async function writeDocument(table) {
-  const text = await readFile(documentPath, 'utf8');
-  const [before, rest] = text.split(markers.begin);
-  const after = rest?.split(markers.end)[1];
-  if (after === undefined) throw new Error(`${documentPath} has no ${markers.begin} … ${markers.end}`);
-  await writeFile(documentPath, before + table + after);
+  await replaceIn(documentPath, 'relay', table);
   console.log(`\nwritten: ${path.relative(root, documentPath)}`);
 }
 

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { freePort, relayPortRange } from '../tests/e2e/lib/ports.mjs';
 import { start } from '../tests/e2e/lib/process.mjs';
 import { until } from '../tests/e2e/lib/until.mjs';
+import { runLoad } from './lib/load.mjs';
 import { chooseCores, describeBuild, describeMachine } from './lib/machine.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -56,10 +57,7 @@ async function startServer(core, directory) {
 async function measure({ server, core, rooms, members, rate, seconds }) {
   const flags = Object.entries({ port: server.port, 'server-pid': server.pid, rooms, members, rate, seconds });
   const args = flags.flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const run = start('load', 'taskset', ['-c', String(core), load, ...args]);
-  const { code } = await run.ended;
-  if (code !== 0) throw new Error(`the load failed:\n${run.log.text}\n${server.log.text}`);
-  return JSON.parse(run.log.text.split('\n').findLast((line) => line.startsWith('{')));
+  return runLoad('load', 'taskset', ['-c', core, load, ...args], server);
 }
 
 const milliseconds = (us) => (us / 1000).toFixed(us < 1000 ? 3 : 2);

@@ -4,11 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fileWith } from '../tests/e2e/lib/conformance.mjs';
 import { countable, holdings } from '../tests/e2e/lib/holdings.mjs';
-import { start } from '../tests/e2e/lib/process.mjs';
+import { reportIn, start } from '../tests/e2e/lib/process.mjs';
 import { until } from '../tests/e2e/lib/until.mjs';
 import { metricsPort, password, startContender, user } from './lib/contenders.mjs';
 import { percent, replaceIn, shown, slope, table } from './lib/figures.mjs';
@@ -28,8 +29,6 @@ const settlingS = (seconds) => Math.min(300, seconds / 10);
 /// Permissions last five minutes and clients refresh them after four: this is ten times as often.
 const refreshS = 24;
 const warmUpS = 5;
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function options() {
   const { values, positionals } = parseArgs({
@@ -55,8 +54,7 @@ function load(server, passwordFile, flags) {
   const run = start(`load (${flags.mode})`, binary, args);
   return (async () => {
     const { code } = await run.ended;
-    const json = run.log.text.split('\n').findLast((line) => line.startsWith('{'));
-    return { code, text: run.log.text, report: json && JSON.parse(json) };
+    return { code, text: run.log.text, report: reportIn(run.log.text) };
   })();
 }
 

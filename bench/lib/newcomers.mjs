@@ -2,12 +2,12 @@
 
 import dgram from 'node:dgram';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { attributeType, decode, encode, longTermKey, messageType, transactionIdOf } from '../../tests/e2e/lib/stun.mjs';
 
 const tries = 3;
 const patienceMs = 250;
 const overUdp = [attributeType.requestedTransport, Buffer.from([17, 0, 0, 0])];
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /// The answer to `message`, sent `tries` times at most; undefined when none comes.
 async function ask(socket, port, message) {

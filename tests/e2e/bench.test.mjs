@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileWith } from './lib/conformance.mjs';
 import { explained } from './lib/logs.mjs';
 import { freePort } from './lib/ports.mjs';
-import { run } from './lib/process.mjs';
+import { reportIn, run } from './lib/process.mjs';
 import { restSecret, startServer, staticPassword, turnpike } from './lib/server.mjs';
 
 const transports = ['udp', 'tcp', 'tls', 'dtls'];
@@ -22,8 +22,7 @@ async function bench(server, { credentials = asAlice, host = '127.0.0.1', ...fla
   const usual = { output: 'json', allocations: 4, seconds: 0.2, 'tls-port': server.tlsPort };
   const args = ['bench', `${host}:${server.port}`, ...credentials, ...flagsFrom({ ...usual, ...flags })];
   const { code, output } = await run('bench', turnpike(), args);
-  const json = output.split('\n').find((line) => line.startsWith('{'));
-  return { code, output, report: json && JSON.parse(json) };
+  return { code, output, report: reportIn(output) };
 }
 
 /// What it printed about a failure: the lines that are no log of the test's own.

@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { descriptorsOf, Faults, shareOfProcessor, suspend } from './lib/faults.mjs';
+import { Faults, shareOfProcessor, suspend } from './lib/faults.mjs';
+import { descriptorsOf } from './lib/holdings.mjs';
 import { explained } from './lib/logs.mjs';
 import { freePort } from './lib/ports.mjs';
 import { run } from './lib/process.mjs';

@@ -2,13 +2,13 @@
 // configuration has unless it says otherwise. It is counted what came of it, not what it cost.
 
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileWith } from './lib/conformance.mjs';
 import { Connection } from './lib/connection.mjs';
 import { floods, openSlowConnections, startFlood } from './lib/floods.mjs';
+import { descriptorsOf } from './lib/holdings.mjs';
 import { explained } from './lib/logs.mjs';
-import { start } from './lib/process.mjs';
+import { reportIn, start } from './lib/process.mjs';
 import { startServer, staticPassword, turnpike } from './lib/server.mjs';
 import { until, within } from './lib/until.mjs';
 
@@ -30,7 +30,7 @@ async function atWork(server, body) {
   const result = await body();
   const { code } = await within(30_000, 'the people to end', load.ended);
   assert.equal(code, 0, load.log.text);
-  const { packets } = JSON.parse(load.log.text.split('\n').findLast((line) => line.startsWith('{')));
+  const { packets } = reportIn(load.log.text);
   assert.ok(packets.sent > 0);
   assert.ok(packets.received >= 0.9 * packets.sent, `${packets.received} of ${packets.sent} packets came back`);
   return result;
@@ -43,7 +43,7 @@ const amplification = ({ sent, sent_bytes: sentBytes, answers, answer_bytes: ans
 describe('a flood of', { concurrency: 1 }, () => {
   let server;
   let descriptorsBefore;
-  const descriptors = async () => (await readdir(`/proc/${server.process.pid}/fd`)).length;
+  const descriptors = () => descriptorsOf(server.process.pid);
 
   beforeEach(explained(async () => {
     server = await startServer({
@@ -51,7 +51,7 @@ describe('a flood of', { concurrency: 1 }, () => {
       // A challenge is as long as the realm in it makes it.
       environment: { TURNPIKE__RELAY__MAX_ALLOCATIONS_PER_USER: '0', TURNPIKE__REALM: 'example.org' },
     });
-    descriptorsBefore = await descriptors();
+    descriptorsBefore = descriptors();
   }));
   afterEach(() => server?.discard());
 
@@ -125,8 +125,8 @@ describe('a flood of', { concurrency: 1 }, () => {
         slow.discard();
       }
     });
-    await until('their descriptors to be given back', async () => (await descriptors()) === descriptorsBefore, {
-      describe: async () => `${await descriptors()}, before: ${descriptorsBefore}`,
+    await until('their descriptors to be given back', () => descriptors() === descriptorsBefore, {
+      describe: () => `${descriptors()}, before: ${descriptorsBefore}`,
     });
     const counters = await server.stop();
     assert.ok(counters.streams_timed_out >= count, `${counters.streams_timed_out} timed out`);

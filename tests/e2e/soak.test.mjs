@@ -7,7 +7,7 @@ import { fileWith } from './lib/conformance.mjs';
 import { countable, holdings } from './lib/holdings.mjs';
 import { explained } from './lib/logs.mjs';
 import { freePort, openRelays } from './lib/ports.mjs';
-import { run } from './lib/process.mjs';
+import { reportIn, run } from './lib/process.mjs';
 import { startServer, staticPassword, turnpike } from './lib/server.mjs';
 import { until } from './lib/until.mjs';
 
@@ -33,8 +33,7 @@ describe('after a soak', { concurrency: 1 }, () => {
       'bench', `127.0.0.1:${server.port}`, '--user', 'alice', '--password', password, '--output', 'json',
       '--tls-port', String(server.tlsPort), ...flags.split(' '),
     ]);
-    const json = output.split('\n').find((line) => line.startsWith('{'));
-    return { code, output, report: json && JSON.parse(json) };
+    return { code, output, report: reportIn(output) };
   }
 
   /// Kept ones over every transport, and others that come and go meanwhile.

@@ -73,9 +73,6 @@ export async function shareOfProcessor(pid, work) {
   return (cpuSeconds(pid) - before) / ((performance.now() - begin) / 1000);
 }
 
-/// How many descriptors a process has open.
-export const descriptorsOf = (pid) => readdirSync(`/proc/${pid}/fd`).length;
-
 /// Stops a process. The signal alone only asks for it: each thread stops when it gets to know.
 export async function suspend(process) {
   const tasks = `/proc/${process.pid}/task`;

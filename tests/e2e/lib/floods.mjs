@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dtlsClientHello, tlsClientHello } from './client_hello.mjs';
-import { run, start } from './process.mjs';
+import { reportIn, run, start } from './process.mjs';
 import { attributeType, encode, messageType } from './stun.mjs';
 import { within } from './until.mjs';
 
@@ -75,7 +75,7 @@ export async function startFlood(name, server, { rate, seconds, before = [] }) {
     async ended() {
       const { code } = await within((seconds + 20) * 1000, `the flood ${name} to end`, flooder.ended);
       if (code !== 0) throw new Error(`the flood ${name} failed:\n${flooder.log.text}`);
-      return JSON.parse(flooder.log.text.split('\n').findLast((line) => line.startsWith('{')));
+      return reportIn(flooder.log.text);
     },
   };
 }

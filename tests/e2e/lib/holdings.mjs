@@ -1,7 +1,8 @@
 // What a server holds on to, from outside: memory and descriptors of its process, ports and
 // allocations by its metrics.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /// The values of /metrics at `address` ("127.0.0.1:9641"), summed over labels, by name.
 export async function metricsAt(address) {
@@ -14,25 +15,32 @@ export async function metricsAt(address) {
   return sums;
 }
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/// How many descriptors a process has open.
+export const descriptorsOf = (pid) => readdirSync(`/proc/${pid}/fd`).length;
 
 /// The fewest of some looks: a connection that has asked for the metrics may be on its way out.
-async function descriptorsOf(pid) {
+async function fewestDescriptorsOf(pid) {
   let fewest = Infinity;
   for (let i = 0; i < 5; i += 1) {
-    fewest = Math.min(fewest, (await readdir(`/proc/${pid}/fd`)).length);
+    fewest = Math.min(fewest, descriptorsOf(pid));
     await pause(10);
   }
   return fewest;
 }
 
+/// How much memory a process has.
+export function residentBytesOf(pid) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return 1024 * Number(kilobytes);
+}
+
 /// Of the process `pid` with metrics at `metrics`.
 export async function holdings({ pid, metrics }) {
-  const descriptors = await descriptorsOf(pid);
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
+  const descriptors = await fewestDescriptorsOf(pid);
+  const residentBytes = residentBytesOf(pid);
   const values = await metricsAt(metrics);
   return {
-    residentBytes: 1024 * Number(kilobytes),
+    residentBytes,
     descriptors,
     portsInUse: values.turnpike_relay_ports_in_use,
     allocations: values.turnpike_allocations,

@@ -52,3 +52,9 @@ export async function run(name, command, args, { deadlineMs = 40_000, env } = {}
     tool.kill('SIGKILL');
   }
 }
+
+/// The JSON of a tool's last line that is an object; undefined without one.
+export function reportIn(output) {
+  const json = output.split('\n').findLast((line) => line.startsWith('{'));
+  return json && JSON.parse(json);
+}

@@ -1,6 +1,6 @@
 // Waiting for something that cannot announce itself. No test sleeps for a fixed time.
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+import { setTimeout as pause } from 'node:timers/promises';
 
 /// Calls `probe` until it returns something truthy, and returns that.
 ///
