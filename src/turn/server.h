@@ -349,6 +349,10 @@ class Server {
   [[nodiscard]] SavedConnection saved_connection(const PeerConnection& connection) const;
   void restore_allocation(std::uint32_t slot, const SavedAllocation& saved, const SavedUser& user,
                           std::span<const RelayAddress> addresses, Now now, Effects& effects);
+  void restore_user(Allocation& allocation, const SavedUser& saved);
+  void restore_mobility(Allocation& allocation, const SavedAllocation& saved);
+  void restore_relays(Allocation& allocation, const SavedAllocation& saved,
+                      std::span<const RelayAddress> addresses, Effects& effects);
   [[nodiscard]] bool may_go_on(const Allocation& allocation, const SavedAllocation& saved) const;
   void restore_relay(Allocation& allocation, Family family, const SavedRelay& saved,
                      const RelayAddress& address, bool is_kept, Effects& effects);

@@ -127,6 +127,27 @@ SavedConnection Server::saved_connection(const PeerConnection& connection) const
 
 // ---- taken up again -----------------------------------------------------------------------------
 
+namespace {
+
+/// What stands in the allocation itself and concerns nobody else.
+void restore_facts(Allocation& allocation, const SavedAllocation& saved) {
+  allocation.is_open = true;
+  allocation.transaction = saved.transaction;
+  allocation.network = saved.network;
+  allocation.opened_over = saved.opened_over;
+  allocation.transport = saved.transport;
+  allocation.reservation_token = saved.reservation_token;
+  if (saved.additional_error) allocation.additional_error = ErrorCode{*saved.additional_error};
+  allocation.started = saved.started;
+  allocation.traffic = saved.traffic;
+  allocation.bandwidth = BandwidthMeter{saved.paid_until};
+  if (saved.new_peers) {
+    allocation.new_peers = TokenBucket{{saved.new_peers->tokens, saved.new_peers->filled_at}};
+  }
+}
+
+}  // namespace
+
 void Server::restore_allocations(const SavedServer& saved, std::span<const RelayAddress> addresses,
                                  Now now, Effects& effects) {
   add_growing_values(counters_, saved.counters);
@@ -144,31 +165,34 @@ void Server::restore_allocation(std::uint32_t slot, const SavedAllocation& saved
                                 const SavedUser& user, std::span<const RelayAddress> addresses,
                                 Now now, Effects& effects) {
   Allocation& allocation = allocations_.restore(slot, saved);
-  allocation.is_open = true;
-  allocation.transaction = saved.transaction;
-  allocation.user = users_.acquire(user.username, user.account);
-  allocation.network = saved.network;
-  allocation.opened_over = saved.opened_over;
-  allocation.transport = saved.transport;
-  allocation.reservation_token = saved.reservation_token;
-  if (saved.additional_error) allocation.additional_error = ErrorCode{*saved.additional_error};
-  allocation.started = saved.started;
-  allocation.traffic = saved.traffic;
-  allocation.bandwidth = BandwidthMeter{saved.paid_until};
-  if (saved.new_peers) {
-    allocation.new_peers = TokenBucket{{saved.new_peers->tokens, saved.new_peers->filled_at}};
+  restore_facts(allocation, saved);
+  restore_user(allocation, user);
+  restore_mobility(allocation, saved);
+  restore_relays(allocation, saved, addresses, effects);
+  if (!allocation.has_any_relay()) {
+    end_allocation(allocation, CloseReason::shutdown, now, effects);
   }
+}
+
+void Server::restore_user(Allocation& allocation, const SavedUser& saved) {
+  allocation.user = users_.acquire(saved.username, saved.account);
   ledger_.charge_again(users_.account(allocation.user), allocation.network);
   UserBandwidth& bandwidth = users_.bandwidth(allocation.user);
   bandwidth.meter = &ledger_.bandwidth_of(users_.account(allocation.user));
-  use_bandwidth({.bandwidth = user.bandwidth}, bandwidth);
-  if (const auto& mobility = saved.mobility) {
-    allocation.mobility = std::make_unique<Mobility>(
-        Mobility{mobility->number, mobility->ticket, mobility->previous_until, std::nullopt});
-    const auto& next = mobility->next;
-    if (next && allocations_.find(next->tuple) == nullptr) allocations_.add_next(allocation, *next);
-  }
+  use_bandwidth({.bandwidth = saved.bandwidth}, bandwidth);
+}
 
+void Server::restore_mobility(Allocation& allocation, const SavedAllocation& saved) {
+  const auto& mobility = saved.mobility;
+  if (!mobility) return;
+  allocation.mobility = std::make_unique<Mobility>(
+      Mobility{mobility->number, mobility->ticket, mobility->previous_until, std::nullopt});
+  const auto& next = mobility->next;
+  if (next && allocations_.find(next->tuple) == nullptr) allocations_.add_next(allocation, *next);
+}
+
+void Server::restore_relays(Allocation& allocation, const SavedAllocation& saved,
+                            std::span<const RelayAddress> addresses, Effects& effects) {
   const bool is_kept = may_go_on(allocation, saved);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const std::size_t index = Allocation::relay_index(family);
@@ -176,9 +200,6 @@ void Server::restore_allocation(std::uint32_t slot, const SavedAllocation& saved
     const auto& relay = saved.relays[index];
     if (!relay) continue;
     restore_relay(allocation, family, *relay, addresses[relay->address], is_kept, effects);
-  }
-  if (!allocation.has_any_relay()) {
-    end_allocation(allocation, CloseReason::shutdown, now, effects);
   }
 }
 

@@ -72,6 +72,20 @@ TEST_CASE("a policy that has become stricter denies who was permitted", "[turn][
   CHECK(settled.world.peer_sends("9.9.9.9:5000", settled.alice, "hi") == Reason::relayed_to_client);
 }
 
+TEST_CASE("an heir that serves no TCP relays ends the allocations that have one",
+          "[turn][snapshot]") {
+  WorldSettings settings;
+  settings.tcp_relays = true;
+  World world{settings};
+  const Balance before = world.balance();
+  auto alice = world.client("198.51.100.7:4000", Transport::tcp);
+  REQUIRE(alice.allocate_tcp().code() == ok);
+  world.serve_tcp_relays(false);
+  world.restart();
+  CHECK(world.balance() == before);
+  CHECK(alice.allocate().code() == ok);
+}
+
 TEST_CASE("a snapshot of more workers than there are heirs is refused", "[turn][snapshot]") {
   WorldSettings two;
   two.workers = 2;

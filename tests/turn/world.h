@@ -344,6 +344,8 @@ class World {
   }
   /// All servers get this policy in place of theirs, and look again at who is permitted.
   void use_policy(const turn::PeerPolicy::Settings& settings);
+  /// Whether the servers that come after the next restart serve TCP relays (RFC 6062).
+  void serve_tcp_relays(bool are_served) { settings_.tcp_relays = are_served; }
   /// All servers get these users and secrets in place of theirs.
   void use_credentials(const auth::CredentialSettings& settings);
   /// All servers and the ledger get these limits in place of theirs.
