@@ -3,19 +3,23 @@
 import { once } from 'node:events';
 import dgram from 'node:dgram';
 import { randomBytes } from 'node:crypto';
-import { attributeType, decode, encode, longTermKey, messageType, xorAddresses, xorValue } from './stun.mjs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { attributeType, decode, encode, longTermKey, messageType, transactionIdOf, xorAddresses, xorValue } from './stun.mjs';
 import { within } from './until.mjs';
 
 const overUdp = [attributeType.requestedTransport, Buffer.from([17, 0, 0, 0])];
 
 export class TurnClient {
-  /// Allocates at 127.0.0.1:`port`; rejects with the error code when it is refused.
-  static async allocate(port, { username, credential }) {
-    const client = new TurnClient(port, username);
-    client.socket.bind(0, '127.0.0.1');
-    await once(client.socket, 'listening');
+  /// Allocates at `host`:`port`, coming from `address`; rejects with the error code when it is refused. A
+  /// request is sent `tries` times, `patienceMs` apart, as long as nobody answers.
+  static async allocate(port, { username, credential }, {
+    host = '127.0.0.1', address = '127.0.0.1', tries = 10, patienceMs = 500,
+  } = {}) {
+    const client = new TurnClient({ host, port, username, tries, patienceMs });
     const type = messageType.allocateRequest;
     try {
+      client.socket.bind(0, address);
+      await once(client.socket, 'listening');
       client.challenge = (await client.#exchange(encode({ type, attributes: [overUdp] }))).attributes;
       const realm = client.challenge.get(attributeType.realm);
       client.key = longTermKey(username, realm, credential);
@@ -28,16 +32,28 @@ export class TurnClient {
     return client;
   }
 
-  constructor(port, username) {
-    this.port = port;
-    this.username = username;
+  constructor(properties) {
+    Object.assign(this, properties);
     this.socket = dgram.createSocket('udp4');
   }
 
   async #exchange(message) {
-    const received = once(this.socket, 'message');
-    await this.send(message);
-    return decode((await within(5_000, 'an answer from the relay', received))[0]);
+    const id = transactionIdOf(message);
+    let onMessage;
+    const answered = new Promise((resolve) => {
+      onMessage = (bytes) => transactionIdOf(bytes) === id && resolve(decode(bytes));
+    });
+    this.socket.on('message', onMessage);
+    try {
+      for (let i = 0; i < this.tries; i += 1) {
+        await this.send(message);
+        const answer = await Promise.race([answered, pause(this.patienceMs, undefined, { ref: false })]);
+        if (answer) return answer;
+      }
+    } finally {
+      this.socket.off('message', onMessage);
+    }
+    throw new Error(`no answer from the relay in ${this.tries} tries`);
   }
 
   async #request(type, attributesFor) {
@@ -80,7 +96,7 @@ export class TurnClient {
   /// The same for any datagram to the server.
   send(datagram) {
     return new Promise((resolve, reject) => {
-      this.socket.send(datagram, this.port, '127.0.0.1', (error) => (error ? reject(error) : resolve()));
+      this.socket.send(datagram, this.port, this.host, (error) => (error ? reject(error) : resolve()));
     });
   }
 
