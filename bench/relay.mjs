@@ -47,13 +47,13 @@ function chosen(patterns) {
 const flagsFrom = (flags) => Object.entries(flags).flatMap(([name, value]) =>
   value === true ? [`--${name}`] : [`--${name}`, String(value)]);
 
-async function measure(server, { flags, onAllCores }, { seconds, passwordFile, cores }) {
+async function measure(server, { flags, flagsOf = {}, onAllCores }, { seconds, passwordFile, cores }) {
   const isSecured = ['tls', 'dtls'].includes(flags.transport);
   const args = [
     'bench', `127.0.0.1:${server.port}`, ...(isSecured ? ['--tls-port', String(server.tlsPort)] : []),
     '--user', user, '--password', passwordFile,
     '--server-pid', String(server.pid), '--output', 'json', ...(onAllCores ? [] : ['--cpu', String(cores.load)]),
-    ...server.flags, ...flagsFrom({ seconds, ...flags }),
+    ...server.flags, ...flagsFrom({ seconds, ...flags, ...flagsOf[server.name] }),
   ];
   return runLoad(`load for ${server.name}`, load, args, server);
 }
@@ -85,8 +85,11 @@ const quietEnough = 0.03;
 // --- Figures -------------------------------------------------------------------------------------
 
 function spread(values) {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values), rounds: values };
 }
+
+/// The median of the ratios of neighbouring runs: what disturbs both alike for a while is not in it.
+const ratioOf = (ours, theirs) => median(ours.rounds.map((value, round) => value / theirs.rounds[round]));
 
 const medianOf = (results, pick) => median(results.map(pick));
 const sum = (values) => values.reduce((all, value) => all + value, 0);
@@ -104,29 +107,30 @@ function summary(one, results) {
     loadShare: medianOf(reports, ({ load: { cpu_ns: ns }, seconds }) => ns / 1e9 / seconds),
     reports,
   }]);
-  return { name: one.name, title: one.title, flags: one.flags, contenders: Object.fromEntries(byContender) };
+  return { name: one.name, title: one.title, flags: one.flags, flagsOf: one.flagsOf, contenders: Object.fromEntries(byContender) };
 }
 
-/// What has to be true of a case, each as {text, holds}; `all` are the summaries so far.
-function judge(one, all) {
-  const figuresOf = (caseName, name) => all[caseName]?.contenders[name]?.figures;
-  return one.targets.flatMap(({ subject, of, ofCase = one.name, factor, most, figure }) => {
-    const ours = figuresOf(one.name, subject);
-    const theirs = of && figuresOf(ofCase, of);
+/// What has to be true of a case, each as {text, holds}.
+function judge(one, { contenders: measured }) {
+  return one.targets.flatMap(({ subject, of, factor, most, figure }) => {
+    const ours = measured[subject]?.figures;
+    const theirs = of && measured[of]?.figures;
     if (!ours || (of && !theirs)) return [];
     const who = subject === 'turnpike' ? '' : `${subject}: `;
     if (!of) {
       const { median, unit } = ours[figure ?? 0];
       return [{ text: `${who}${shown(median)} ${unit}, at most ${most}`, holds: median <= most }];
     }
-    const than = ofCase === one.name ? of : `${of} in ${ofCase}`;
-    return ours.map(({ median, unit }, i) => {
-      const ratio = median / theirs[i]?.median;
-      const which = ours.length > 1 ? ` (${unit})` : '';
-      return { text: `${who}${ratio.toFixed(2)} of ${than}${which}, at most ${factor}`, holds: ratio <= factor };
+    return ours.map((values, i) => {
+      const ratio = ratioOf(values, theirs[i]);
+      const which = ours.length > 1 ? ` (${values.unit})` : '';
+      return { text: `${who}${shownRatio(ratio)} of ${of}${which}, at most ${factor}`, holds: ratio <= factor };
     }).filter((_, i) => figure === undefined || i === figure);
   });
 }
+
+/// Three figures where a third tells on which side of a bound it is.
+const shownRatio = (ratio) => (ratio < 0.5 ? ratio.toFixed(3) : ratio.toFixed(2));
 
 function shown(value) {
   if (value === undefined) return '–';
@@ -150,16 +154,16 @@ function caseText(result, verdicts) {
 
 const columns = ['turnpike', 'variant', 'coturn', 'forwarder'];
 /// Who stands in a column: a case of trains has the forwarder that does them.
-const inColumn = { variant: ['turnpike-batched', 'turnpike-two'], forwarder: ['forwarder', 'forwarder-gro'] };
+const inColumn = { variant: ['turnpike-batched', 'turnpike-two', 'turnpike-few'], forwarder: ['forwarder', 'forwarder-gro'] };
 const cellOf = (result, column) => (inColumn[column] ?? [column]).map((name) => result.contenders[name]).find(Boolean);
 
-function markdown(results, all, head) {
+function markdown(results, head) {
   const rows = results.flatMap((result) => result.contenders.turnpike.figures.map(({ unit }, figure) => {
     const cells = columns.map((column) => {
       const values = cellOf(result, column)?.figures[figure];
       return values ? shownSpread(values) : '';
     });
-    const verdicts = figure === 0 ? judge(cases.find(({ name }) => name === result.name), all) : [];
+    const verdicts = figure === 0 ? judge(cases.find(({ name }) => name === result.name), result) : [];
     const verdictText = verdicts.map(({ text, holds }) => (holds ? text : `**${text}**`)).join('; ');
     return `| \`${result.name}\` | ${result.title} | ${unit} | ${cells.join(' | ')} | ${verdictText} |`;
   }));
@@ -201,20 +205,20 @@ async function main() {
   ];
   console.log(`\n${head.join('\n')}`);
 
-  const all = {};
+  const results = [];
   for (const one of picked) {
     const names = one.contenders.filter((name) => name in contenders && (version || name !== 'coturn'));
-    all[one.name] = summary(one, await measureCase({ ...one, contenders: names }, settings));
-    const verdicts = judge(one, all);
-    console.log(caseText(all[one.name], verdicts));
+    const result = summary(one, await measureCase({ ...one, contenders: names }, settings));
+    const verdicts = judge(one, result);
+    console.log(caseText(result, verdicts));
+    results.push(result);
     if (verdicts.some(({ holds }) => !holds)) process.exitCode = 1;
   }
-  const results = Object.values(all);
   const worst = Math.max(...results.flatMap((result) => Object.values(result.contenders).map(({ disturbed }) => disturbed)));
   head.push(`others had the cores for ${percent(worst)} of the time at worst${worst > quietEnough ? ': measure again on a quiet machine' : ''}`);
   console.log(`\n${head.at(-1)}`);
   await writeJson(head, { rounds: wanted.rounds, seconds: wanted.seconds, cores }, results);
-  if (wanted.only.length === 0) await writeDocument(markdown(results, all, head));
+  if (wanted.only.length === 0) await writeDocument(markdown(results, head));
 }
 
 await main();

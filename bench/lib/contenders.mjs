@@ -87,12 +87,15 @@ export const contenders = {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, batchUs: 100 }),
     answers: answersBinding,
   },
+  /// The same, for a case that gives it fewer allocations.
+  'turnpike-few': { makeArguments: turnpikeArguments, answers: answersBinding },
   'turnpike-two': {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, workers: 2 }),
     answers: answersBinding,
   },
   coturn: { makeArguments: coturnArguments, answers: answersBinding },
   forwarder: { makeArguments: forwarderArguments(false), answers: answersForwarder, flags: ['--against', 'forwarder'] },
+  'forwarder-few': { makeArguments: forwarderArguments(false), answers: answersForwarder, flags: ['--against', 'forwarder'] },
   'forwarder-gro': { makeArguments: forwarderArguments(true), answers: answersForwarder, flags: ['--against', 'forwarder'] },
 };
 

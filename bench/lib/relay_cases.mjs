@@ -19,8 +19,8 @@ const everybody = ['turnpike', 'coturn', 'forwarder'];
 const withTrains = ['turnpike', 'coturn', 'forwarder-gro'];
 const servers = ['turnpike', 'coturn'];
 
-/// `subject` (turnpike unless given) at most `factor` times what `of` has, or at most `most`. `ofCase`: in
-/// another case. `figure`: of that figure alone; an absolute bound is of the first unless it says so.
+/// `subject` (turnpike unless given) at most `factor` times what `of` has, or at most `most`. `figure`: of that
+/// figure alone; an absolute bound is of the first unless it says so.
 const atMost = (factor, of, subject = 'turnpike') => ({ subject, of, factor });
 const absolutely = (most, subject = 'turnpike') => ({ subject, most });
 
@@ -79,6 +79,7 @@ function tlsTrains() {
   }));
 }
 
+/// `flags` are of everybody, `flagsOf` of one contender besides.
 export const cases = [
   ...singles(),
   ...trains(),
@@ -121,7 +122,8 @@ export const cases = [
     flags: { mode: 'churn' },
     contenders: servers,
     figures: [transactionCost],
-    targets: [absolutely(35)],
+    // 35 where coturn takes 94, as it did where the figures of issue 6 were measured.
+    targets: [absolutely(35), atMost(0.37, 'coturn')],
   },
   {
     name: 'binding',
@@ -140,25 +142,27 @@ export const cases = [
     isFresh: true,
     targets: [absolutely(2200)],
   },
-  ...[100, 1000, 15_000].map((allocations) => ({
-    name: `idle-${allocations}`,
-    title: `${allocations.toLocaleString('en')} idle UDP allocations with a permission and a channel`,
-    flags: { mode: 'idle', allocations, seconds: 0.2 },
-    contenders: ['turnpike'],
+  {
+    name: 'idle-15000',
+    title: '15,000 idle UDP allocations with a permission and a channel; variant: 100',
+    flags: { mode: 'idle', allocations: 15_000, seconds: 0.2 },
+    flagsOf: { 'turnpike-few': { allocations: 100 } },
+    contenders: ['turnpike', 'turnpike-few'],
     figures: [setUp, memory],
     isFresh: true,
     // Each allocation costs the same, however many there are.
-    targets: allocations === 15_000 ? [{ ...atMost(1.1, 'turnpike'), ofCase: 'idle-1000', figure: 0 }] : [],
-  })),
+    targets: [{ ...atMost(1.1, 'turnpike-few'), figure: 0 }],
+  },
   {
     name: 'udp-160-up-10000',
-    title: 'UDP, single packets of 160 B, client-to-peer, 10,000 allocations',
+    title: 'UDP, single packets of 160 B, client-to-peer, 10,000 allocations; variant: 100',
     flags: { mode: 'client-to-peer', size: 160, allocations: 10_000 },
+    flagsOf: { 'turnpike-few': { allocations: 100 }, 'forwarder-few': { allocations: 100 } },
     isFresh: true, // the forwarder keeps its sockets
-    contenders: everybody,
+    contenders: [...everybody, 'turnpike-few', 'forwarder-few'],
     figures: [cost],
     // The kernel's part grows with its sockets: the forwarder shows by how much.
-    targets: [atMost(1.1, 'forwarder'), { ...atMost(1.1, 'turnpike'), ofCase: 'udp-160-up-100' }],
+    targets: [atMost(1.1, 'forwarder'), atMost(1.1, 'turnpike-few'), atMost(1.1, 'forwarder-few', 'forwarder')],
   },
   {
     name: 'two-workers',
