@@ -202,8 +202,9 @@ void Authenticator::count_failure(const Claim& claim, const Endpoint& client, In
 std::optional<Denial> Authenticator::check_account(Claim& claim, Now now, ExpiryRule expiry) {
   if (claim.username.empty()) return Denial::unknown_user;
   if (book_->is_revoked(claim.username, claim.username, now.wall)) return Denial::revoked_user;
-  if (book_->static_key(claim.username, claim.algorithm) != nullptr) return std::nullopt;
+  // Read before it is needed: who has a name that nobody has is not to wait longer for it.
   const auto user = parse_time_limited_username(claim.username);
+  if (book_->static_key(claim.username, claim.algorithm) != nullptr) return std::nullopt;
   if (user && book_->has_secrets()) return check_time_limited(claim, *user, now, expiry);
   return asks_for_users_ ? check_answer(claim, now.instant) : Denial::unknown_user;
 }
