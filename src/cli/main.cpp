@@ -29,6 +29,7 @@ std::map<std::string, std::string> whole_environment() {
 
 int main(int argc, char** argv) {
   try {
+    std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is a failed write, as on a full disk
     std::signal(SIGPIPE, SIG_IGN);  // `turnpike … | head` ends by a failed write, not by a signal
     const turnpike::cli::Io io{
         .in = std::cin,

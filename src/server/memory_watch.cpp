@@ -1,5 +1,8 @@
 #include "server/memory_watch.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -26,6 +29,11 @@ std::optional<std::uint64_t> number_in(std::ifstream& file) {
   return std::nullopt;
 }
 
+/// So many percent of `whole`, or more.
+bool is_share(std::uint64_t part, std::uint64_t whole, std::uint64_t percent) {
+  return part / percent >= whole / 100;
+}
+
 }  // namespace
 
 /// The files of a control group.
@@ -36,10 +44,11 @@ struct MemoryWatch::Group {
 };
 
 MemoryWatch::MemoryWatch(const std::filesystem::path& process, const std::filesystem::path& groups)
-    : MemoryWatch(group_of(process, groups)) {}
+    : MemoryWatch(process, group_of(process, groups)) {}
 
-MemoryWatch::MemoryWatch(const Group& group)
-    : limit_(group.folder / group.limit),
+MemoryWatch::MemoryWatch(const std::filesystem::path& process, const Group& group)
+    : pages_(process / "statm"),
+      limit_(group.folder / group.limit),
       in_use_(group.folder / group.in_use),
       statistics_(group.folder / "memory.stat") {}
 
@@ -70,13 +79,27 @@ MemoryWatch::Group MemoryWatch::group_of(const std::filesystem::path& process,
 }
 
 bool MemoryWatch::is_short() {
+  const std::uint64_t percent = is_short_ ? enough_percent : short_percent;
+  is_short_ = group_has_used(percent) || address_space_has_used(percent);
+  return is_short_;
+}
+
+bool MemoryWatch::group_has_used(std::uint64_t percent) {
   const auto limit = number_in(limit_);
   const auto in_use = number_in(in_use_);
-  if (!limit || !in_use) return is_short_ = false;
+  if (!limit || !in_use) return false;
   const std::uint64_t files = reclaimable();
   const std::uint64_t held = *in_use > files ? *in_use - files : 0;
-  const std::uint64_t percent = is_short_ ? enough_percent : short_percent;
-  return is_short_ = held / percent >= *limit / 100;
+  return is_share(held, *limit, percent);
+}
+
+/// The limit may be another one each time (prlimit).
+bool MemoryWatch::address_space_has_used(std::uint64_t percent) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+  const auto pages = number_in(pages_);
+  const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return pages && is_share(*pages * page_bytes, limit.rlim_cur, percent);
 }
 
 std::uint64_t MemoryWatch::reclaimable() {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Faults, shareOfProcessor, suspend } from './lib/faults.mjs';
 import { descriptorsOf } from './lib/holdings.mjs';
@@ -378,6 +379,32 @@ describe('A server whose memory runs out', { timeout: 60_000 }, () => {
   }));
 });
 
+describe('A server whose address space runs out', { timeout: 60_000 }, () => {
+  it('[X13] lets nobody in, and keeps its calls', explained(async () => {
+    const metricsListen = `127.0.0.1:${await freePort()}`;
+    const server = await startServer({ metricsListen });
+    const { pid } = server.process;
+    const allocate = () => TurnClient.allocate(server.port, mintRestCredential('carol'));
+    const clients = [await allocate(), await allocate()];
+    const ready = async () => (await ask(`http://${metricsListen}`, { path: '/readyz' })).body.toString();
+    const limitAddressSpace = (bytes) => execFileSync('prlimit', ['--pid', pid, `--as=${bytes}:`]);
+    try {
+      const kB = Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmSize:\s+(\d+)/)[1]);
+      limitAddressSpace(Math.round((kB * 1024) / 0.92));
+      await until('it to notice', async () => (await ready()).startsWith('memory: '));
+      await assert.rejects(allocate(), /508/);
+      assert.equal(await relayBetween(...clients, 'meanwhile'), 'meanwhile');
+      limitAddressSpace('unlimited');
+      await until('it to notice', async () => (await ready()) === 'ready\n');
+      await (await allocate()).end();
+      await server.stop();
+    } finally {
+      for (const client of clients) client.discard();
+      await server.discard();
+    }
+  }));
+});
+
 describe('A server whose log nobody reads', { timeout: 60_000 }, () => {
   it('[X01] goes on, and ends when it is told to', explained(async () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'turnpike-log-'));
@@ -405,17 +432,22 @@ describe('A server whose log nobody reads', { timeout: 60_000 }, () => {
   }));
 });
 
+/// Addresses of the loopback interface that may come and go. ./own_network gives each test file one.
+const changeAddress = (verb, address) => execFileSync('ip', ['addr', verb, `${address}/32`, 'dev', 'lo']);
+
+function skippedWithoutNetwork(context) {
+  if (process.env.OWN_NETWORK) return false;
+  context?.skip('no network of its own');
+  return true;
+}
+
 describe('A server whose address goes away', { timeout: 60_000 }, () => {
   const relayAddress = '11.22.0.1';
   const peerAddress = '11.22.0.2';
-  const change = (verb, address) => execFileSync('ip', ['addr', verb, `${address}/32`, 'dev', 'lo']);
 
   it('[X09] loses what it would send from there, keeps its calls, and goes on when it is back', explained(async (context) => {
-    if (!process.env.OWN_NETWORK) { // ./own_network says so
-      context?.skip('no network of its own');
-      return;
-    }
-    for (const address of [relayAddress, peerAddress]) change('add', address);
+    if (skippedWithoutNetwork(context)) return;
+    for (const address of [relayAddress, peerAddress]) changeAddress('add', address);
     const metricsListen = `127.0.0.1:${await freePort()}`;
     const server = await startServer({
       relaying: { addresses: [relayAddress] }, allowPeers: [`${peerAddress}/32`], metricsListen,
@@ -439,19 +471,52 @@ describe('A server whose address goes away', { timeout: 60_000 }, () => {
       assert.equal(await echo('before'), 'before');
       const descriptors = descriptorsOf(server.process.pid);
 
-      change('del', relayAddress);
+      changeAddress('del', relayAddress);
       for (let i = 0; i < 20; i += 1) await clients[0].sendTo(at, 'lost');
       await until('what was not sent to be counted', async () => (await refused()) === 20);
       await assert.rejects(allocate('carol'), /508/);
       assert.equal(await relayBetween(...clients, 'inside'), 'inside', 'which needs no socket');
       await until('no descriptor more', () => descriptorsOf(server.process.pid) === descriptors);
 
-      change('add', relayAddress);
+      changeAddress('add', relayAddress);
       assert.equal(await echo('after'), 'after');
       await (await allocate('carol')).end();
       await server.stop();
     } finally {
       peer.close();
+      for (const client of clients) client.discard();
+      await server.discard();
+    }
+  }));
+
+  it('[X09] serves on at its other addresses while a listener has lost its own, and there again when it is back', explained(async (context) => {
+    if (skippedWithoutNetwork(context)) return;
+    const host = '11.22.0.3';
+    changeAddress('add', host);
+    const server = await startServer({ alsoListenOn: [host] });
+    const clients = [];
+    try {
+      clients.push(await TurnClient.allocate(server.port, mintRestCredential('alice'), { host }));
+      clients.push(await TurnClient.allocate(server.port, mintRestCredential('bob')));
+      const [away, here] = clients;
+      assert.equal(await relayBetween(away, here, 'before'), 'before');
+
+      changeAddress('del', host);
+      const share = await shareOfProcessor(server.process.pid, async () => {
+        for (let i = 0; i < 20; i += 1) await here.sendTo(away.relayed, 'lost');
+        const carol = await TurnClient.allocate(server.port, mintRestCredential('carol'));
+        assert.equal(await relayBetween(here, carol, 'meanwhile'), 'meanwhile');
+        await carol.end();
+        await pause(500); // to see whether it spins
+      });
+      assert.ok(share < 0.25, `${share} of a processor`);
+
+      changeAddress('add', host);
+      assert.equal(await relayBetween(here, away, 'after'), 'after');
+      assert.equal(await relayBetween(away, here, 'after, too'), 'after, too');
+      await away.end();
+      await server.stop();
+    } finally {
       for (const client of clients) client.discard();
       await server.discard();
     }

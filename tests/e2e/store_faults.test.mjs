@@ -1,6 +1,7 @@
 // A store that is locked, or on a full disk, under a running server: calls and users go on.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import http from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -61,6 +62,16 @@ describe('A server whose store', { timeout: 60_000 }, () => {
     });
   }
 
+  /// Adds users until one is refused, and returns the status that says so. What the files have taken already
+  /// may still hold some changes.
+  async function untilRefused() {
+    for (let number = 0; number < 200; number += 1) {
+      const status = await addUser(`u${number}`);
+      if (status !== 201) return status;
+    }
+    return undefined;
+  }
+
   it('is locked by another process finds stored users while a writer waits [X02]', explained(async () => {
     const store = path.join(its.directory, 'turnpike.db');
     await startWithStore(store);
@@ -101,6 +112,20 @@ describe('A server whose store', { timeout: 60_000 }, () => {
     await its.server.stop();
   }));
 
+  it('has files at their size limit refuses changes until there is room, and relays [X01]', explained(async () => {
+    const store = path.join(its.directory, 'turnpike.db');
+    await startWithStore(store);
+    const limitFiles = (bytes) => execFileSync('prlimit', ['--pid', its.server.process.pid, `--fsize=${bytes}:`]);
+    assert.equal(await addUser('dora'), 201);
+    limitFiles(statSync(store).size);
+    assert.equal(await untilRefused(), 503);
+    assert.equal(await relayBetween(...its.clients, 'meanwhile'), 'meanwhile');
+    its.clients.push(await allocate({ username: 'dora', credential: password }));
+    limitFiles('unlimited');
+    assert.equal(await addUser('boots'), 201);
+    await its.server.stop();
+  }));
+
   it('is on a full disk refuses changes until there is room, and relays [X01]', explained(async (context) => {
     const disk = mkdtempSync(path.join(tmpdir(), 'turnpike-small-disk-'));
     const mounted = await run('mount', 'mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
@@ -114,10 +139,7 @@ describe('A server whose store', { timeout: 60_000 }, () => {
       assert.equal(await addUser('dora'), 201);
       const filler = path.join(disk, 'filler');
       assert.throws(() => writeFileSync(filler, Buffer.alloc(1 << 20)), /ENOSPC/);
-      const refused = [];
-      // What the files have taken already may still hold one change or two.
-      while (refused.length < 100 && refused.at(-1) !== 503) refused.push(await addUser(`u${refused.length}`));
-      assert.equal(refused.at(-1), 503);
+      assert.equal(await untilRefused(), 503);
       assert.equal(await relayBetween(...its.clients, 'meanwhile'), 'meanwhile');
       its.clients.push(await allocate({ username: 'dora', credential: password }));
       rmSync(filler);

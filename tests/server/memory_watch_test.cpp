@@ -1,5 +1,8 @@
-// Control groups as the kernel shows them, written by hand.
+// Control groups and a process as the kernel shows them, written by hand.
 #include "server/memory_watch.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "catch.h"
 #include "server/scratch_directory.h"
@@ -43,6 +46,22 @@ class Host {
   ScratchDirectory files_;
   std::string folder_;
   bool is_old_;
+};
+
+/// A limit of this process's address space, while it lives. More than this process will ever have.
+class AddressSpaceLimit {
+ public:
+  explicit AddressSpaceLimit(std::uint64_t bytes) {
+    REQUIRE(::getrlimit(RLIMIT_AS, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_AS, &limit) == 0);
+  }
+  ~AddressSpaceLimit() { ::setrlimit(RLIMIT_AS, &before_); }
+  AddressSpaceLimit(const AddressSpaceLimit&) = delete;
+  AddressSpaceLimit& operator=(const AddressSpaceLimit&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 const std::string service = "0::/system.slice/turnpike.service\n";
@@ -106,6 +125,26 @@ TEST_CASE("groups are found in version 1, and at the top in a container", "[serv
 TEST_CASE("without a limit, or without control groups, memory is never short", "[server][X13]") {
   const ScratchDirectory nothing;
   MemoryWatch watch{nothing.path(), nothing.path()};
+  CHECK_FALSE(watch.is_short());
+}
+
+TEST_CASE("an address space that is nearly used up is short memory, too", "[server][X13]") {
+  constexpr std::uint64_t limit = std::uint64_t{1000} << 40;
+  const auto statm = [](std::uint64_t percent) {
+    const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    return std::to_string(limit / 100 * percent / page_bytes) + " 7 6 5 0 4 0\n";
+  };
+  ScratchDirectory process;
+  process.write("statm", statm(99));
+  MemoryWatch watch{process.path(), process.path()};
+  CHECK_FALSE(watch.is_short());
+  const AddressSpaceLimit far_beyond_what_there_is{limit};
+  CHECK(watch.is_short());
+  process.write("statm", statm(81));
+  CHECK(watch.is_short());
+  process.write("statm", statm(79));
+  CHECK_FALSE(watch.is_short());
+  process.write("statm", statm(84));
   CHECK_FALSE(watch.is_short());
 }
 

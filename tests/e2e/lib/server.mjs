@@ -29,7 +29,7 @@ const toToml = JSON.stringify;
 const onLoopback = (port) => [`127.0.0.1:${port}`, `[::1]:${port}`];
 
 function toml({
-  port, tls, dtls, proxied, natDiscovery, relay, relaying, tcpRelays, mobility, workers, limits, signaling, users,
+  port, alsoListenOn, tls, dtls, proxied, natDiscovery, relay, relaying, tcpRelays, mobility, workers, limits, signaling, users,
   apiKeys, secret, httpPort, metricsListen, webRoot, domain,
 }) {
   const inlineUsers = users.map((name) => `{ name = ${toToml(name)}, password = ${toToml(staticPassword)} }`);
@@ -41,7 +41,7 @@ function toml({
     '',
     ...(tls ? ['[tls]', `certificate = ${toToml(tls.certificate)}`, `key = ${toToml(tls.key)}`, ''] : []),
     '[listen]',
-    `udp = ${toToml(onLoopback(port))}`,
+    `udp = ${toToml([...onLoopback(port), ...alsoListenOn.map((address) => `${address}:${port}`)])}`,
     `tcp = ${toToml([...onLoopback(port), ...(proxied ? [`127.0.0.1:${proxied.tcp}`] : [])])}`,
     `tls = ${toToml([...(tls ? onLoopback(tls.port) : []), ...(proxied ? [`127.0.0.1:${proxied.tls}`] : [])])}`,
     ...(httpPort ? [`http = ${toToml(onLoopback(httpPort))}`] : []),
@@ -123,7 +123,7 @@ export const fullServer = {
 /// listeners: true for those with `localCertificate()`, or files like those that it returns. `dtls`
 /// adds DTLS, on the port of UDP and, alone there, on the UDP port with the number of the TLS port.
 /// `proxied` opens a TCP and a TLS listener more, on 127.0.0.1, for balancers with the PROXY protocol.
-/// `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
+/// `alsoListenOn` are further addresses for UDP. `limits` are keys of that section of the configuration; `relayPorts` is how many ports there are.
 /// `discoveryAddresses` switch NAT behaviour discovery on, with the server's port and the next one.
 /// `binary` and `environment` are for servers that are not the ordinary one; `options` are further
 /// ones of `turnpike serve`. `tcpRelays` allows TCP allocations (RFC 6062), `mobility` moving ones
@@ -132,7 +132,7 @@ export const fullServer = {
 /// `webRoot` and `domain` are the keys of the configuration that are called so.
 export async function startServer({
   users = [], allowPeers = [], tls, dtls, proxied, limits, relayPorts, discoveryAddresses, binary, environment,
-  options = [], relaying = {}, tcpRelays = false, mobility = false, workers = 0, signaling = {},
+  options = [], relaying = {}, alsoListenOn = [], tcpRelays = false, mobility = false, workers = 0, signaling = {},
   apiKeys, http = false, metricsListen = '', webRoot, domain,
 } = {}) {
   const port = await freePort({ following: discoveryAddresses ? 1 : 0 });
@@ -147,6 +147,7 @@ export async function startServer({
   const config = path.join(directory, 'turnpike.toml');
   const settings = {
     port,
+    alsoListenOn,
     tls: tls && { ...files, port: tlsPort },
     natDiscovery: discoveryAddresses && { addresses: discoveryAddresses, ports: [port, port + 1] },
     dtls,
