@@ -77,14 +77,12 @@ class Writer {
   int status_ = 0;
 };
 
-}  // namespace
-
-TEST_CASE("whatever was acknowledged survives kill -9 and Ctrl-C at any moment (G12)",
-          "[store][I04][X04]") {
+/// Kills a writer `rounds` times, each time at a moment that `seed` decides.
+void kill_writers(int rounds, std::uint64_t seed) {
   const StoreFiles files;
-  SeededRandom random{20'261'128};
+  SeededRandom random{seed};
   std::uint32_t acknowledged = 0;  // users 0 to this, without it
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     Writer writer{files.location(), acknowledged};
     const std::uint64_t reports = random.next_u64() % 6;  // 0: perhaps while it is being opened
     for (std::uint64_t i = 0; i < reports; ++i) {
@@ -107,6 +105,18 @@ TEST_CASE("whatever was acknowledged survives kill -9 and Ctrl-C at any moment (
     acknowledged = static_cast<std::uint32_t>(count);
   }
   CHECK(acknowledged > 0);
+}
+
+}  // namespace
+
+TEST_CASE("whatever was acknowledged survives kill -9 and Ctrl-C at any moment (G12)",
+          "[store][I04][X04]") {
+  kill_writers(25, 20'261'128);
+}
+
+// script/test --long
+TEST_CASE("whatever was acknowledged survives a thousand kills (G12)", "[.][store-kills][X04]") {
+  kill_writers(1000, 20'261'129);
 }
 
 TEST_CASE("a write that does not fit fails as a whole, and what was acknowledged stays",
