@@ -47,7 +47,7 @@ void put_attribute(stun::MessageBuilder& message, fuzz::Input& input) {
       which < 0xf0 ? usual.at(which % usual.size()) : static_cast<AttributeType>(input.u16());
   const std::size_t size = input.byte();
   Bytes value = input.bytes(size);
-  const std::size_t times = which & 0x40 ? 1 + input.byte() % 40 : 1;
+  const std::size_t times = (which & 0x40) != 0 ? 1U + input.byte() % 40U : 1U;
   Bytes all;
   for (std::size_t i = 0; i < times; ++i) all.insert(all.end(), value.begin(), value.end());
   if (message.bytes().size() + all.size() + 100 > 65'000) return;
