@@ -76,7 +76,7 @@ class TcpClient {
     const bool is_cut = left_ && bytes.size() > *left_;
     if (is_cut) bytes = bytes.first(*left_);
     if (left_) *left_ -= bytes.size();
-    send_all(bytes);
+    REQUIRE(try_send(bytes));
     if (!is_cut) return;
     if (ending_ == Ending::finish) {
       finish();
@@ -89,7 +89,17 @@ class TcpClient {
   }
   void send(ByteView bytes) const {
     REQUIRE_FALSE(left_);
-    send_all(bytes);
+    REQUIRE(try_send(bytes));
+  }
+  /// Sends all of it; false when the connection is broken. Without Catch, which is not for threads.
+  [[nodiscard]] bool try_send(ByteView bytes) const {
+    while (!bytes.empty()) {
+      if (!wait_for(descriptor_, POLLOUT)) return false;
+      const std::size_t sent = send_some(bytes);
+      if (sent == 0) return false;
+      bytes = bytes.subspan(sent);
+    }
+    return true;
   }
   /// Sends what the kernel takes now; 0 also when the connection is broken.
   [[nodiscard]] std::size_t send_some(ByteView bytes) const {
@@ -131,15 +141,6 @@ class TcpClient {
   }
 
  private:
-  void send_all(ByteView bytes) const {
-    while (!bytes.empty()) {
-      REQUIRE(wait_for(descriptor_, POLLOUT));
-      const std::size_t sent = send_some(bytes);
-      REQUIRE(sent > 0);
-      bytes = bytes.subspan(sent);
-    }
-  }
-
   int descriptor_;
   Endpoint local_;
   std::optional<std::size_t> left_;  // of cut_after

@@ -135,6 +135,28 @@ class Rig {
 
 // --- Clients and peers ---------------------------------------------------------------------------
 
+/// Sends in a thread of its own.
+class Sender {
+ public:
+  template <class TrySend>
+  explicit Sender(TrySend try_send) : thread_{[this, try_send] { is_sent_ = try_send(); }} {}
+  ~Sender() {
+    if (thread_.joinable()) thread_.join();
+  }
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  /// Waits for the end. True when everything was sent.
+  [[nodiscard]] bool is_done() {
+    thread_.join();
+    return is_sent_;
+  }
+
+ private:
+  bool is_sent_ = false;
+  std::thread thread_;  // the last to be made
+};
+
 /// Bytes to and from the server, over TCP or TLS.
 class Wire {
  public:
@@ -150,6 +172,11 @@ class Wire {
     if (!tls_) return socket.send(bytes);
     tls_->send(text_of(bytes));
     push();
+  }
+  /// Without Catch, which is not for threads; false when the connection is broken.
+  [[nodiscard]] bool try_send(ByteView bytes) {
+    if (!tls_) return socket.try_send(bytes);
+    return tls_->try_send(text_of(bytes)) && socket.try_send(tls_->take_output());
   }
   /// At least one byte more in `input`; false at the end.
   bool take_some() {
@@ -188,7 +215,7 @@ class Wire {
   void finish() {
     if (tls_) {
       SSL_shutdown(tls_->ssl());
-      push();
+      static_cast<void>(socket.try_send(tls_->take_output()));  // it may be gone
     }
     socket.finish();
   }
@@ -423,14 +450,15 @@ TEST_CASE("what a peer says before the bind waits in the kernel and arrives comp
   while (const std::size_t sent = peer->send_some(left)) left = left.subspan(sent);
   REQUIRE_FALSE(left.empty());
   REQUIRE(left.size() < (15U << 20));
-  std::thread sender{[&] {
-    peer->send(left);
+  Sender sender{[&] {
+    const bool is_sent = peer->try_send(left);
     peer->finish();
+    return is_sent;
   }};
   Client data{rig, transport};
   const int code = data.bind(number);
   const std::string received = data.wire.receive(text.size());
-  sender.join();
+  CHECK(sender.is_done());
   CHECK(code == ok);
   CHECK((received == text));
   CHECK(data.wire.receive_rest().empty());
@@ -481,9 +509,9 @@ TEST_CASE("a side that does not read stops the other one", "[server][rfc6062-3]"
     left = left.subspan(from.send_some(left.first(65536)));
   }
   REQUIRE(left.size() > (16U << 20));
-  std::thread sender{[&] { from.send(left); }};
+  Sender sender{[&] { return from.try_send(left); }};
   const std::string received = receive(to, text.size());
-  sender.join();
+  CHECK(sender.is_done());
   CHECK((received == text));
 }
 
@@ -495,12 +523,13 @@ TEST_CASE("beyond its bandwidth a data connection is read later, and loses nothi
   Joined joined{rig, any_stream()};
   const std::string text = pattern(5 << 20);
   const Instant start = net::read_clock().instant;
-  std::thread sender{[&] {
-    is_to_peer ? joined.data.wire.send(bytes_of(text)) : joined.far.send(bytes_of(text));
+  Sender sender{[&] {
+    return is_to_peer ? joined.data.wire.try_send(bytes_of(text))
+                      : joined.far.try_send(bytes_of(text));
   }};
   const std::string received =
       is_to_peer ? receive(joined.far, text.size()) : joined.data.wire.receive(text.size());
-  sender.join();
+  CHECK(sender.is_done());
   CHECK((received == text));
   // Never sooner, however fast the host is.
   CHECK(net::read_clock().instant - start > milliseconds{200});
@@ -513,21 +542,23 @@ TEST_CASE("the end of one side is the end of the other, after all that was said"
   const std::string text = pattern(3 << 20);
   Joined joined{rig, transport};
   SECTION("the peer's") {
-    std::thread sender{[&] {
-      joined.far.send(bytes_of(text));
+    Sender sender{[&] {
+      const bool is_sent = joined.far.try_send(bytes_of(text));
       joined.far.finish();
+      return is_sent;
     }};
     const std::string received = joined.data.wire.receive_rest();
-    sender.join();
+    CHECK(sender.is_done());
     CHECK((received == text));
   }
   SECTION("the client's") {
-    std::thread sender{[&] {
-      joined.data.wire.send(bytes_of(text));
+    Sender sender{[&] {
+      const bool is_sent = joined.data.wire.try_send(bytes_of(text));
       joined.data.wire.finish();
+      return is_sent;
     }};
     const Bytes received = joined.far.receive_rest();
-    sender.join();
+    CHECK(sender.is_done());
     CHECK((text_of(received) == text));
   }
 }
@@ -542,12 +573,13 @@ TEST_CASE("whoever has said everything still gets the answer", "[server][rfc6062
   asks.finish();
   CHECK(text_of(answers.receive_rest()) == "question");
   const std::string answer = pattern(1 << 20);
-  std::thread sender{[&] {
-    answers.send(bytes_of(answer));
+  Sender sender{[&] {
+    const bool is_sent = answers.try_send(bytes_of(answer));
     answers.finish();
+    return is_sent;
   }};
   const Bytes received = asks.receive_rest();
-  sender.join();
+  CHECK(sender.is_done());
   CHECK((text_of(received) == answer));
 }
 
