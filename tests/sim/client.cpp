@@ -15,6 +15,7 @@ using stun::Method;
 constexpr unsigned most_transmissions = 7;  // RFC 8489 §6.2.1: Rc
 constexpr milliseconds first_timeout{500};  // RTO
 constexpr unsigned last_wait = 16;          // Rm
+constexpr milliseconds patience{39'500};    // all of it; over a stream too (§6.2.2: Ti)
 constexpr std::size_t room_for_a_message = 4096;
 
 }  // namespace
@@ -110,7 +111,9 @@ void Client::request(Method method, const Add& add, unsigned challenges, bool de
   if (with_fingerprint_) message.put_fingerprint();
   const Bytes key(id.begin(), id.end());
   const ByteView bytes = message.bytes();
-  transactions_[key] = {method, add, Bytes(bytes.begin(), bytes.end()), 0, challenges, deletes};
+  const Bytes request(bytes.begin(), bytes.end());
+  transactions_[key] = {method, add, request, flow_.tuple, 0, challenges, deletes};
+  world_.liveness().on_request(flow_.tuple, request, world_.now().instant + patience);
   retransmit(key);
 }
 
@@ -118,17 +121,21 @@ void Client::retransmit(const Bytes& id) {
   const auto found = transactions_.find(id);
   if (found == transactions_.end()) return;
   Transaction& transaction = found->second;
-  const bool is_stream_ = is_stream(flow_.tuple.transport);
-  const unsigned most = is_stream_ ? 1 : most_transmissions;
+  const bool is_over_stream = is_stream(flow_.tuple.transport);
+  const unsigned most = is_over_stream ? 1 : most_transmissions;
   if (is_stopped_ || transaction.sent == most) {
     if (!is_stopped_) ++given_up_;
+    // From another address than before nobody hears the answers.
+    const bool has_stayed = transaction.client == flow_.tuple;
     transactions_.erase(found);
+    if (!is_stopped_ && has_stayed) world_.on_given_up(flow_.tuple, id);
     return;
   }
   transmit(transaction.bytes);
   const bool is_last = ++transaction.sent == most;
-  const auto wait =
-      is_last ? first_timeout * last_wait : first_timeout * (1U << (transaction.sent - 1));
+  const milliseconds wait = is_over_stream ? patience
+                            : is_last      ? first_timeout * last_wait
+                                           : first_timeout * (1U << (transaction.sent - 1));
   world_.later(wait, [this, id] { retransmit(id); });
 }
 

@@ -38,6 +38,7 @@ class Client {
     stun::Method method{};
     Add add;
     Bytes bytes;
+    FiveTuple client;
     unsigned sent = 0;
     unsigned challenges = 0;
     bool deletes = false;

@@ -109,12 +109,22 @@ void Simulation::settle(WorkerId worker, const Verdict& verdict, const turn::Han
         std::string{to_string(handled->reason)});
     compare_forward(worker, verdict, *handled, input);
     settle_reason(verdict, handled->reason);
+    const bool is_throttled = handled->reason == Reason::dropped_challenge_budget ||
+                              handled->reason == Reason::dropped_throttled;
+    if (is_throttled) liveness_.excuse(Bytes(input.begin(), input.end()));
+    check_drain(wanted, input);
   }
   for (const auto& [flow, bytes] : wanted.sent) trace_.note(bytes);
   compare_response(worker, verdict, wanted);
   compare_ends(worker, verdict, wanted);
   carry_out(worker, wanted, verdict);
   check_balance();
+}
+
+/// Whoever drains begins nothing new; a reservation is not new (I-20).
+void Simulation::check_drain(const Wanted& wanted, ByteView request) const {
+  if (!is_draining_ || wanted.opens.empty()) return;
+  require(wire::read(request)->has(0x0022), "a server that drains begins an allocation");
 }
 
 /// Every datagram ends in one reason, and that says what has become of it.
@@ -210,6 +220,7 @@ void Simulation::compare_attributes(const Response& expected, const wire::Messag
           ? std::nullopt
           : std::optional{seconds{static_cast<std::int64_t>(wire::number(*lifetime))}};
   require(its_lifetime == expected.lifetime, "LIFETIME");
+  if (its_lifetime) lives_until_ = std::max(lives_until_, now_ + *its_lifetime);
   std::vector<Endpoint> relayed;
   std::vector<unsigned> unknown;
   for (const wire::Attribute& each : message.attributes) {
@@ -343,6 +354,7 @@ void Simulation::compare_ends(WorkerId worker, const Verdict& verdict, const Wan
   for (const turn::OpenRelay& open : wanted.opens) {
     if (!model_.adopt(worker, open)) fail("must not open " + open.bind.to_string());
     say("  opens " + open.bind.to_string());
+    lives_until_ = std::max(lives_until_, now_ + settings_.limits.max_lifetime);
   }
   const auto key = [](const turn::RelayId& id) { return std::pair{id.slot, id.generation}; };
   std::vector<std::pair<std::uint32_t, std::uint32_t>> closes;

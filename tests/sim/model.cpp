@@ -309,6 +309,11 @@ bool Model::adopt(WorkerId worker, const turn::OpenRelay& open) {
   return false;
 }
 
+FiveTuple Model::client_of(WorkerId worker, turn::RelayId relay) {
+  Family family{};
+  return find(worker, relay, family)->flow.tuple;
+}
+
 bool Model::learn_token(std::uint64_t token, const FiveTuple& client) {
   for (Allocation& each : allocations_) {
     if (!(each.flow.tuple == client) || !each.has_client || each.token != 0) continue;

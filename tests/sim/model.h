@@ -122,6 +122,8 @@ class Model {
   // ---- what was left to the server ----
   /// It opens `relay` on `bind`; false: that may not be.
   [[nodiscard]] bool adopt(turn::WorkerId worker, const turn::OpenRelay& open);
+  /// Whose relay that is. Precondition: somebody's.
+  [[nodiscard]] FiveTuple client_of(turn::WorkerId worker, turn::RelayId relay);
   void learn_nonce(const std::string& nonce, const Endpoint& client, Instant now);
   /// False when there has been such a token.
   [[nodiscard]] bool learn_token(std::uint64_t token, const FiveTuple& client);

@@ -40,7 +40,9 @@ Simulation::Wanted Simulation::take(turn::Effects& effects) {
 
 void Simulation::carry_out(WorkerId worker, const Wanted& wanted, const Verdict& verdict) {
   for (const auto& [flow, bytes] : wanted.sent) {
-    if (reaches(worker, flow)) reach_client(flow, bytes);
+    if (!reaches(worker, flow)) continue;
+    liveness_.on_answer(bytes);
+    reach_client(flow, bytes);
   }
   for (const turn::RelayId& relay : wanted.closes) close_socket(worker, relay);
   for (const turn::OpenRelay& open : wanted.opens) open_later(worker, open);
@@ -71,8 +73,13 @@ bool Simulation::reaches(WorkerId worker, const turn::ClientFlow& flow) {
 
 void Simulation::open_later(WorkerId worker, const turn::OpenRelay& open) {
   const bool is_late = happens(random_, settings_.late_opens);
-  const auto delay = is_late ? milliseconds{random_.below(700'000)} : milliseconds{0};
-  later(delay, [this, worker, open] { report_opened(worker, open); });
+  if (!is_late) return later(seconds{0}, [this, worker, open] { report_opened(worker, open); });
+  const FiveTuple client = model_.client_of(worker, open.relay);
+  liveness_.on_slow_socket(client);
+  later(milliseconds{random_.below(700'000)}, [this, worker, open, client] {
+    liveness_.on_slow_socket_over(client);
+    report_opened(worker, open);
+  });
 }
 
 void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open) {
@@ -114,6 +121,7 @@ void Simulation::ask(WorkerId worker, const turn::ClientFlow& flow, const Bytes&
   constexpr seconds patience{10};
   parked_.push_back({worker, flow, request, username, ++last_parked_});
   if (happens(random_, settings_.silent_key_source)) {
+    liveness_.excuse(request);
     return later(patience, [this, number = last_parked_] { give_up(number); });
   }
   later(milliseconds{random_.below(3000)},

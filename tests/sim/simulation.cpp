@@ -14,6 +14,10 @@ using turn::WorkerId;
 constexpr std::array clock_errors{seconds{0}, seconds{86400}, seconds{-2 * 86400},
                                   -first_wall.time_since_epoch()};
 
+/// The last turns of a world that drains, in which it drains for good.
+constexpr unsigned turns_of_drain = 200;
+constexpr milliseconds latest_timer{30'000};
+
 WorkerId worker_number(std::size_t index) { return WorkerId{static_cast<std::uint8_t>(index)}; }
 
 turn::Alternates alternates() {
@@ -114,7 +118,8 @@ void Simulation::serve_timers(Instant until) {
       if (timer.deadline != deadline) {
         timer.deadline = deadline;
         const bool is_late = happens(random_, settings_.late_timers);
-        const milliseconds lateness{is_late ? random_.below(30'000) : 0};
+        const auto most = static_cast<std::uint64_t>(latest_timer.count());
+        const milliseconds lateness{is_late ? random_.below(most) : 0};
         if (deadline) timer.fires = *deadline + lateness;
       }
       if (!deadline || timer.fires > until) continue;
@@ -133,6 +138,7 @@ void Simulation::serve_timers(Instant until) {
 
 void Simulation::take_turn(std::size_t client) {
   if (turns_left_ == 0) return;
+  if (settings_.drains && turns_left_ == turns_of_drain && !is_draining_) set_draining(true);
   --turns_left_;
   clients_[client]->act();
   const auto pace = static_cast<std::uint64_t>(settings_.pace.count());
@@ -190,6 +196,7 @@ void Simulation::reach_client(const turn::ClientFlow& flow, const Bytes& bytes) 
 void Simulation::from_client(const turn::ClientFlow& flow, const Bytes& datagram) {
   say("client " + flow.tuple.client.to_string() + " sends " + std::to_string(datagram.size()) +
       " bytes" + describe(datagram));
+  liveness_.on_arrival(flow.tuple, datagram, now_);
   at_worker(flow.worker, flow, datagram);
 }
 
@@ -199,6 +206,11 @@ void Simulation::lose_client(const turn::ClientFlow& flow) {
   const Verdict verdict = model_.on_client_gone(flow.worker, flow.tuple);
   server(flow.worker).on_client_gone(flow.tuple, now(), effects_);
   settle(flow.worker, verdict, nullptr, {});
+}
+
+void Simulation::on_given_up(const FiveTuple& client, const Bytes& id) {
+  say("client " + client.client.to_string() + " gives up");
+  require(!liveness_.on_given_up(id), "a request has arrived, and was not answered");  // I-20
 }
 
 std::size_t Simulation::clients_that_gave_up() const {
@@ -227,7 +239,7 @@ void Simulation::operate() {
       if (settings_.forgets_users) forget_users();
       return;
     case 4:
-      if (settings_.drains) set_draining(!is_draining_);
+      if (settings_.drains && turns_left_ >= turns_of_drain) set_draining(!is_draining_);
       return;
     case 5:
       if (settings_.kills) kill(random_.below(8));
@@ -333,6 +345,7 @@ void Simulation::end_all_of(const std::string& user) {
 
 void Simulation::restart() {
   say("restart");
+  liveness_.excuse_all();
   std::vector<const turn::Server*> before;
   for (const turn::Server& each : servers_) before.push_back(&each);
   const Bytes snapshot = turn::take_snapshot(before, *ledger_);
@@ -350,10 +363,20 @@ void Simulation::restart() {
   }
 }
 
+/// When clients ask for no more, a drain is over once the last lifetime that was granted is (I-20).
+void Simulation::finish_drain() {
+  require(is_draining_, "no drain");
+  const Instant over = std::max(now_, lives_until_ + latest_timer);
+  advance(over - now_);
+  require(ledger_->allocations() == 0 && sockets_.empty(), "the drain does not end");
+  say("drained");
+}
+
 /// What runs out when nobody does anything: all of it (I-13).
 void Simulation::wind_up() {
   turns_left_ = 0;
   for (const auto& client : clients_) client->stop();
+  if (settings_.drains) finish_drain();
   advance(std::chrono::hours{2});
   check_balance();
   require(model_.allocation_count() == 0 && ledger_->allocations() == 0, "allocations are left");

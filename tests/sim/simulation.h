@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sim/client.h"
+#include "sim/liveness.h"
 #include "sim/model.h"
 #include "sim/trace.h"
 
@@ -62,6 +63,9 @@ class Simulation {
   /// Out into the network towards the server.
   void transmit(const turn::ClientFlow& flow, const Bytes& datagram);
   void later(nanoseconds delay, std::function<void()> what);
+  [[nodiscard]] Liveness& liveness() { return liveness_; }
+  /// A client at `client` has waited for an answer as long as it should.
+  void on_given_up(const FiveTuple& client, const Bytes& id);
   /// The worker that datagrams of `client` come in at.
   [[nodiscard]] turn::WorkerId worker_of(const Endpoint& client) const;
   [[nodiscard]] SeededRandom& random() { return random_; }
@@ -86,6 +90,7 @@ class Simulation {
   [[nodiscard]] turn::Server::Settings server_settings(std::size_t worker) const;
   void take_turn(std::size_t client);
   void operate();
+  void finish_drain();
   void serve_timers(Instant until);
   void run_events(Instant until);
   void deliver(const turn::ClientFlow& flow, const Bytes& datagram, bool to_server);
@@ -105,6 +110,7 @@ class Simulation {
   void compare_forward(turn::WorkerId worker, const Verdict& verdict, const turn::Handled& handled,
                        ByteView input);
   void compare_ends(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
+  void check_drain(const Wanted& wanted, ByteView request) const;
   void check_balance();
   [[noreturn]] void fail(const std::string& what) const;
   void require(bool condition, const char* what) const {
@@ -140,6 +146,7 @@ class Simulation {
   std::deque<turn::Server> servers_;
   turn::Effects effects_;
   Model model_;
+  Liveness liveness_;
   Trace trace_;
   Coverage coverage_;
 
@@ -173,7 +180,8 @@ class Simulation {
   std::deque<std::pair<turn::ClientFlow, Bytes>> overheard_;
   std::map<Endpoint, Instant> last_arrival_;  // streams keep their order
   unsigned turns_left_ = 0;
-  std::vector<std::uint64_t> counted_;  // counters at the last look: they never go down
+  Instant lives_until_ = first_instant;  // what was granted, at the most
+  std::vector<std::uint64_t> counted_;   // counters at the last look: they never go down
 };
 
 }  // namespace turnpike::sim
