@@ -35,29 +35,39 @@ std::string describe(const Bytes& datagram) {
   return text + ")";
 }
 
-Client::Client(Simulation& world, unsigned number) : world_(world), number_(number) {
-  SeededRandom& random = world_.random();
-  const auto draw = random.below(10);
+Client::Client(Simulation& world, unsigned number)
+    : world_(world),
+      number_(number),
+      is_intruder_(world.settings().is_apart && number == intruder),
+      random_(hash_and(world.settings().seed, 2 * number)),
+      pace_random_(hash_and(world.settings().seed, 2 * number + 1)) {
+  const auto draw = random_.below(10);
   flow_.tuple.transport = draw < 6    ? Transport::udp
                           : draw == 6 ? Transport::tcp
                           : draw == 7 ? Transport::tls
                           : draw == 8 ? Transport::dtls
                                       : Transport::udp;
-  login_ = random.below(logins().size());
-  algorithm_ = static_cast<Algorithm>(random.below(3));
-  with_fingerprint_ = random.below(4) == 0;
-  with_userhash_ = random.below(6) == 0;
+  login_ = some_login();
+  algorithm_ = static_cast<Algorithm>(random_.below(3));
+  with_fingerprint_ = random_.below(4) == 0;
+  // Correct is that only where the server offers it (RFC 8489 §9.2), as none of these does.
+  with_userhash_ = random_.below(6) == 0 && may_misbehave();
   sit_down(static_cast<std::uint16_t>(40000 + 1000 * number));
+}
+
+/// Some are behind one NAT, others at least in one network, unless all are kept apart.
+IpAddress Client::address() const {
+  const std::string number = std::to_string(10 + number_);
+  const bool is_apart = world_.settings().is_apart;
+  if (number_ % 4 == 3) return ip(is_apart ? "2001:db8:" + number + "::7" : "2001:db8:7::7");
+  if (is_apart) return ip("203.0." + number + ".7");
+  return ip(number_ % 2 == 0 ? "198.51.100.10" : "203.0.113." + number);
 }
 
 /// Takes an address of its own network, and the server's of the same family.
 void Client::sit_down(std::uint16_t port) {
-  const bool is_v6 = number_ % 4 == 3;
-  // Some are behind one NAT, others at least in one network.
-  const std::string v4 =
-      number_ % 2 == 0 ? "198.51.100.10" : "203.0.113." + std::to_string(10 + number_);
-  flow_.tuple.client.address = ip(is_v6 ? "2001:db8:7::7" : v4);
-  flow_.tuple.client.port = port;
+  flow_.tuple.client = {address(), port};
+  const bool is_v6 = flow_.tuple.client.family() == Family::ipv6;
   const bool is_second = number_ == 4;
   flow_.tuple.server = is_v6       ? at("[2a02:db8::1]:3478")
                        : is_second ? at("20.0.2.2:3478")
@@ -74,8 +84,25 @@ void Client::forget() {
 
 stun::TransactionId Client::new_id() {
   stun::TransactionId id{};
-  world_.random().fill(id);
+  random_.fill(id);
   return id;
+}
+
+bool Client::may_misbehave() const { return !world_.settings().is_apart || is_intruder_; }
+
+std::size_t Client::some_login() {
+  for (;;) {
+    const std::size_t login = random_.below(logins().size());
+    if (may_claim(logins()[login], is_intruder_, world_.settings())) return login;
+  }
+}
+
+milliseconds Client::pause() {
+  const Settings& settings = world_.settings();
+  const auto pace = static_cast<std::uint64_t>(settings.pace.count());
+  milliseconds pause{pace / 2 + pace_random_.below(pace)};
+  if (happens(pace_random_, settings.naps)) pause += seconds{60 + pace_random_.below(900)};
+  return pause;
 }
 
 void Client::transmit(const Bytes& datagram) { world_.transmit(flow_, datagram); }
@@ -141,6 +168,7 @@ void Client::retransmit(const Bytes& id) {
 
 void Client::receive(const FiveTuple& tuple, const Bytes& datagram) {
   if (!(tuple == flow_.tuple)) return;
+  world_.note_received(tuple.client.address, datagram);
   const auto message = wire::read(datagram);
   const bool is_response =
       message && (message->message_class == wire::success || message->message_class == wire::error);
@@ -162,6 +190,7 @@ void Client::on_success(const Transaction& transaction, const wire::Message& mes
     if (ticket_ != *ticket) previous_ticket_ = ticket_;
     ticket_ = *ticket;
   }
+  if (const Bytes* const token = message.find(0x0022)) tokens_.push_back(wire::number(*token));
   if (transaction.deletes) return forget();
   if (transaction.method == Method::refresh) has_allocation_ = true;
   if (transaction.method != Method::allocate) return;
@@ -178,14 +207,13 @@ void Client::on_success(const Transaction& transaction, const wire::Message& mes
 }
 
 void Client::on_error(const Transaction& transaction, int code, const wire::Message& message) {
-  SeededRandom& random = world_.random();
   if (code == 401 || code == 438) {
     const bool was_known = !nonce_.empty() && code == 401;
     realm_ = message.text(0x0014);
     nonce_ = message.text(0x0015);
     const Bytes* const offered = message.find(0x8002);
     if (offered != nullptr) offered_ = *offered;
-    if (was_known && random.below(3) == 0) login_ = random.below(logins().size());
+    if (was_known && random_.below(3) == 0) login_ = some_login();
     if (transaction.challenges < 2 && !is_stopped_) {
       request(transaction.method, transaction.add, transaction.challenges + 1, transaction.deletes);
     }
@@ -193,37 +221,36 @@ void Client::on_error(const Transaction& transaction, int code, const wire::Mess
   }
   if (code == 437 && transaction.method == Method::allocate) {
     // It has one that it does not know of. RFC 8656 §7.4: another port, or delete it.
-    if (random.below(2) == 0) {
+    if (random_.below(2) == 0) {
       has_allocation_ = true;
     } else {
       sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 100));
     }
   } else if (code == 437) {
     forget();
-  } else if (code == 441 && random.below(2) == 0) {
-    login_ = random.below(logins().size());
+  } else if (code == 441 && random_.below(2) == 0) {
+    login_ = some_login();
   }
 }
 
 // --- what it does --------------------------------------------------------------------------------
 
 void Client::act() {
-  SeededRandom& random = world_.random();
   const Settings& settings = world_.settings();
-  if (happens(random, settings.recklessness)) return be_reckless();
-  if (happens(random, settings.malice)) return be_malicious();
-  if (happens(random, settings.forgetfulness)) {
+  if (may_misbehave() && happens(random_, settings.recklessness)) return be_reckless();
+  if (may_misbehave() && happens(random_, settings.malice)) return be_malicious();
+  if (happens(random_, settings.forgetfulness)) {
     forget();
-    if (random.below(2) == 0) sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 100));
+    if (random_.below(2) == 0) sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 100));
   }
   if (!has_allocation_) return transactions_.empty() ? allocate() : void();
-  const auto draw = random.below(100);
+  const auto draw = random_.below(100);
   if (draw < 10) return refresh();
   if (draw < 30) return permit();
   if (draw < 48) return bind_channel();
   if (draw < 70) return send();
   if (draw < 92) {
-    const int count = random.below(40) == 0 ? 60 : 1;  // more than its bandwidth, if it has any
+    const int count = random_.below(40) == 0 ? 60 : 1;  // more than its bandwidth, if it has any
     for (int i = 0; i < count; ++i) send_on_channel();
     return;
   }
@@ -237,14 +264,16 @@ void Client::allocate_plainly() {
 }
 
 void Client::allocate() {
-  SeededRandom& random = world_.random();
-  const std::uint64_t draw = random.next();
+  const Settings& settings = world_.settings();
+  const std::uint64_t draw = random_.next();
   const auto has = [draw](unsigned bit) { return (draw >> bit & 3) == 0; };
-  const seconds lifetime{random.below(2) == 0 ? random.below(5000) : 600};
+  const seconds lifetime{random_.below(2) == 0 ? random_.below(5000) : 600};
   std::optional<std::uint64_t> token;
-  if (has(0) && !world_.tokens.empty()) {
-    token = world_.tokens[random.below(world_.tokens.size())];
-    if (random.below(2) == 0) token = world_.tokens.back();
+  const bool has_own_tokens = settings.is_apart && !is_intruder_;
+  const std::vector<std::uint64_t>& tokens = has_own_tokens ? tokens_ : world_.tokens;
+  if (has(0) && !tokens.empty()) {
+    token = tokens[random_.below(tokens.size())];
+    if (random_.below(2) == 0) token = tokens.back();
   }
   const bool is_mobile = has(2) || has(4);
   request(Method::allocate, [=](stun::MessageBuilder& m) {
@@ -268,11 +297,10 @@ void Client::allocate() {
 }
 
 void Client::refresh() {
-  SeededRandom& random = world_.random();
-  const bool is_end = random.below(3) == 0;
-  const bool is_partial = random.below(5) == 0;
-  const auto family = random.below(2) == 0 ? Family::ipv4 : Family::ipv6;
-  const seconds lifetime{is_end ? 0 : random.below(4000)};
+  const bool is_end = random_.below(3) == 0;
+  const bool is_partial = random_.below(5) == 0;
+  const auto family = random_.below(2) == 0 ? Family::ipv4 : Family::ipv6;
+  const seconds lifetime{is_end ? 0 : random_.below(4000)};
   request(
       Method::refresh,
       [=](stun::MessageBuilder& m) {
@@ -284,20 +312,20 @@ void Client::refresh() {
 
 /// One that is known, or a relayed address of some client.
 Endpoint Client::some_peer() {
-  SeededRandom& random = world_.random();
-  if (random.below(4) == 0) {
-    const auto& others = world_.clients();
-    const Client& other = *others[random.below(others.size())];
-    if (!other.relayed_.empty()) return other.relayed_[random.below(other.relayed_.size())];
-  }
   // The first few are those that one may send to.
-  const std::size_t count = random.below(4) == 0 ? peers().size() : 8;
-  return peers()[random.below(count)];
+  constexpr std::size_t usual = 8;
+  if (world_.settings().is_apart && !is_intruder_) return peers()[random_.below(usual)];
+  if (random_.below(4) == 0) {
+    const auto& others = world_.clients();
+    const Client& other = *others[random_.below(others.size())];
+    if (!other.relayed_.empty()) return other.relayed_[random_.below(other.relayed_.size())];
+  }
+  const std::size_t count = random_.below(4) == 0 ? peers().size() : usual;
+  return peers()[random_.below(count)];
 }
 
 void Client::permit() {
-  SeededRandom& random = world_.random();
-  std::vector<Endpoint> wanted(1 + random.below(3));
+  std::vector<Endpoint> wanted(1 + random_.below(3));
   for (Endpoint& each : wanted) each = some_peer();
   request(Method::create_permission, [wanted](stun::MessageBuilder& m) {
     for (const Endpoint& each : wanted) m.put_xor_address(AttributeType::xor_peer_address, each);
@@ -305,7 +333,7 @@ void Client::permit() {
 }
 
 void Client::bind_channel() {
-  const auto number = static_cast<std::uint16_t>(0x4000 + world_.random().below(4));
+  const auto number = static_cast<std::uint16_t>(0x4000 + random_.below(4));
   const Endpoint peer = some_peer();
   channels_.push_back(number);
   request(Method::channel_bind, [=](stun::MessageBuilder& m) {
@@ -314,41 +342,38 @@ void Client::bind_channel() {
 }
 
 void Client::send() {
-  SeededRandom& random = world_.random();
   Bytes buffer(room_for_a_message);
   stun::MessageBuilder message{buffer, Class::indication, Method::send, new_id()};
   message.put_xor_address(AttributeType::xor_peer_address, some_peer());
-  if (random.below(4) == 0) message.put_empty(AttributeType::dont_fragment);
-  message.put(AttributeType::data, random.bytes(random.below(1400)));
+  if (random_.below(4) == 0) message.put_empty(AttributeType::dont_fragment);
+  message.put(AttributeType::data, random_.bytes(random_.below(1400)));
   if (with_fingerprint_) message.put_fingerprint();
   const ByteView bytes = message.bytes();
   transmit(Bytes(bytes.begin(), bytes.end()));
 }
 
 void Client::send_on_channel() {
-  SeededRandom& random = world_.random();
-  const unsigned channel = channels_.empty() ? 0x4000 : channels_[random.below(channels_.size())];
-  const Bytes payload = random.bytes(random.below(1400));
+  const unsigned channel = channels_.empty() ? 0x4000 : channels_[random_.below(channels_.size())];
+  const Bytes payload = random_.bytes(random_.below(1400));
   Bytes datagram{static_cast<std::uint8_t>(channel >> 8), static_cast<std::uint8_t>(channel),
                  static_cast<std::uint8_t>(payload.size() >> 8),
                  static_cast<std::uint8_t>(payload.size())};
   datagram.insert(datagram.end(), payload.begin(), payload.end());
-  datagram.resize(datagram.size() + random.below(4));
+  datagram.resize(datagram.size() + random_.below(4));
   transmit(datagram);
 }
 
 /// Its NAT gives it another port, and it shows its ticket from there.
 void Client::move() {
   if (ticket_.empty()) return;
-  SeededRandom& random = world_.random();
-  if (random.below(4) != 0) {
-    const bool goes_back = random.below(4) == 0;
-    const int step = goes_back ? -1 : 1 + static_cast<int>(random.below(3));
+  if (random_.below(4) != 0) {
+    const bool goes_back = random_.below(4) == 0;
+    const int step = goes_back ? -1 : 1 + static_cast<int>(random_.below(3));
     sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + step));
   }
-  const bool is_late = random.below(4) == 0 && !previous_ticket_.empty();
+  const bool is_late = random_.below(4) == 0 && !previous_ticket_.empty();
   const Bytes ticket = is_late ? previous_ticket_ : ticket_;
-  const bool is_end = random.below(10) == 0;
+  const bool is_end = random_.below(10) == 0;
   request(
       Method::refresh,
       [=](stun::MessageBuilder& m) {
@@ -364,7 +389,7 @@ void Client::leave() {
   world_.later(world_.settings().delay, [this, flow = flow_] { world_.lose_client(flow); });
   forget();
   transactions_.clear();
-  if (ticket_.empty() || world_.random().below(2) == 0) {
+  if (ticket_.empty() || random_.below(2) == 0) {
     sit_down(static_cast<std::uint16_t>(flow_.tuple.client.port + 10));
   }
 }

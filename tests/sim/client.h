@@ -22,6 +22,9 @@ class Client {
 
   /// Does one thing.
   void act();
+  /// How long it does nothing after that. Drawn apart from what it does, so that who is muted has
+  /// as many turns as before.
+  [[nodiscard]] milliseconds pause();
   void stop() { is_stopped_ = true; }
   /// Whatever reaches anybody; kept if it is for this client.
   void receive(const FiveTuple& tuple, const Bytes& datagram);
@@ -45,7 +48,9 @@ class Client {
   };
   enum class Algorithm : std::uint8_t { unnamed, md5, sha256 };
 
+  [[nodiscard]] IpAddress address() const;
   void sit_down(std::uint16_t port);
+  [[nodiscard]] std::size_t some_login();
   void request(stun::Method method, const Add& add, unsigned challenges = 0, bool deletes = false);
   void retransmit(const Bytes& id);
   void on_response(const wire::Message& message);
@@ -67,6 +72,7 @@ class Client {
   void be_reckless();
   void be_malicious();
   void guess();
+  [[nodiscard]] bool may_misbehave() const;
   void put_something(stun::MessageBuilder& message);
 
   void sign(stun::MessageBuilder& message);
@@ -76,6 +82,9 @@ class Client {
 
   Simulation& world_;
   unsigned number_;
+  bool is_intruder_;
+  SeededRandom random_;
+  SeededRandom pace_random_;
   turn::ClientFlow flow_;
   std::size_t login_ = 0;
   Algorithm algorithm_ = Algorithm::unnamed;
@@ -89,6 +98,7 @@ class Client {
   bool has_allocation_ = false;
   std::vector<Endpoint> relayed_;
   std::vector<unsigned> channels_;
+  std::vector<std::uint64_t> tokens_;
   Bytes ticket_;
   Bytes previous_ticket_;
   unsigned given_up_ = 0;

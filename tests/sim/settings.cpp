@@ -107,6 +107,41 @@ Settings Settings::of(std::uint64_t seed) {
   return settings;
 }
 
+Settings Settings::apart_of(std::uint64_t seed) {
+  Settings settings = of(seed);
+  settings.is_apart = true;
+  settings.relays = {{ip("20.0.2.1"), ip("20.0.2.1")}, {ip("2a02:db8::1"), ip("2a02:db8::1")}};
+  settings.ports = {50000, 59999};  // so many that none is had twice
+  turn::Limits& limits = settings.limits;
+  limits.max_allocations = 0;
+  limits.max_allocations_per_user = 0;
+  limits.max_allocations_per_member = 0;
+  limits.max_allocations_per_network = 0;
+  limits.port_attempts = 16;
+  settings.nonce_lifetime = std::max(settings.nonce_lifetime, seconds{600});
+  settings.loss = std::min(settings.loss, 150U);
+  settings.corruption = 0;  // a client that does not check answers would not be a correct one
+  settings.truncation = 0;
+  settings.port_in_use = std::min(settings.port_in_use, 100U);
+  settings.no_resources = 0;
+  settings.late_opens = 0;
+  settings.late_timers = 0;
+  // One user's question would be another's answer already known.
+  settings.silent_key_source = 0;
+  settings.slow_key_source = milliseconds{0};
+  settings.clients = std::max(settings.clients, 3U);
+  settings.pace = std::max(settings.pace, milliseconds{1000});  // time enough for who has bad luck
+  settings.recklessness = 300;
+  settings.malice = 300;
+  settings.reloads_limits = false;
+  settings.reloads_book = false;
+  settings.drains = false;
+  settings.kills = false;
+  settings.sets_clock = false;
+  settings.restarts = 0;
+  return settings;
+}
+
 std::string Settings::to_string() const {
   std::ostringstream out;
   out << "workers " << int{workers} << ", relays " << relays.size() << ", ports " << ports.first
@@ -127,6 +162,7 @@ std::string Settings::to_string() const {
                                                 {reloads_book, "books"},
                                                 {drains, "drain"},
                                                 {kills, "kills"},
+                                                {is_apart, "apart"},
                                                 {sets_clock, "clock"}};
   for (const auto& [is_on, name] : flags) {
     if (is_on) out << ", " << name;
@@ -170,7 +206,7 @@ const std::vector<Login>& logins() {
                             {"bob", "builder"},      {"carol", "singer"},
                             {"erik", "red"},         {"frida", "kahlo"},
                             {"mallory", "guess"},    {"alice", "guess"},
-                            {ambiguous, "static"}};
+                            {ambiguous, "static"},   {"bob", "guess"}};
     for (const std::string& name : {soon_over, member, ambiguous}) {
       made.push_back({name, auth::time_limited_password(secret, name)});
     }
@@ -178,6 +214,16 @@ const std::vector<Login>& logins() {
     return made;
   }();
   return all;
+}
+
+bool may_claim(const Login& login, bool is_intruder, const Settings& settings) {
+  if (!settings.is_apart) return true;
+  const bool is_guess = login.password == "guess";
+  if (is_intruder) return is_guess || login.username == "alice";
+  const bool is_known = login.username == "bob" || login.username == "carol" ||
+                        login.username == member ||
+                        (settings.asks_for_users && login.username == "erik");
+  return is_known && !is_guess;
 }
 
 std::optional<std::string> asked_password(std::string_view username) {

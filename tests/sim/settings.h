@@ -13,9 +13,16 @@ namespace turnpike::sim {
 
 using test::SeededRandom;
 
+/// The client that misbehaves where all are kept apart.
+inline constexpr unsigned intruder = 0;
+
 /// Faults are in per mille of the chances there are.
 struct Settings {
   std::uint64_t seed = 0;
+
+  /// Clients share nothing: no network, no name, and nothing is scarce. One of them, the intruder,
+  /// does what it can in its own name; the others are correct.
+  bool is_apart = false;
 
   // ---- the servers ----
   std::uint8_t workers = 1;
@@ -44,6 +51,7 @@ struct Settings {
   unsigned late_opens = 0;
   unsigned late_timers = 0;
   unsigned silent_key_source = 0;
+  milliseconds slow_key_source{3000};  ///< at most
 
   // ---- the clients ----
   unsigned clients = 4;
@@ -66,6 +74,8 @@ struct Settings {
 
   /// Draws all of it.
   [[nodiscard]] static Settings of(std::uint64_t seed);
+  /// The same where all are kept apart.
+  [[nodiscard]] static Settings apart_of(std::uint64_t seed);
   /// One line for people.
   [[nodiscard]] std::string to_string() const;
 };
@@ -91,6 +101,9 @@ inline constexpr std::size_t book_variants = 3;
 [[nodiscard]] auth::CredentialSettings credentials(std::size_t variant);
 /// All that some book accepts, or the key source; and two that nobody does.
 [[nodiscard]] const std::vector<Login>& logins();
+/// Where clients are kept apart, names have one owner, who knows the password; the intruder has
+/// his, and wrong passwords for others'. Elsewhere everybody may claim everything.
+[[nodiscard]] bool may_claim(const Login& login, bool is_intruder, const Settings& settings);
 /// What the key source says: the password of a user it knows.
 [[nodiscard]] std::optional<std::string> asked_password(std::string_view username);
 [[nodiscard]] auth::UserLimits asked_limits(std::string_view username);

@@ -72,23 +72,27 @@ bool Simulation::reaches(WorkerId worker, const turn::ClientFlow& flow) {
 // --- sockets -------------------------------------------------------------------------------------
 
 void Simulation::open_later(WorkerId worker, const turn::OpenRelay& open) {
-  const bool is_late = happens(random_, settings_.late_opens);
-  if (!is_late) return later(seconds{0}, [this, worker, open] { report_opened(worker, open); });
   const FiveTuple client = model_.client_of(worker, open.relay);
+  SeededRandom& luck = luck_of(client.client.address);
+  if (!happens(luck, settings_.late_opens)) {
+    return later(seconds{0}, [=, this] { report_opened(worker, open, client); });
+  }
   liveness_.on_slow_socket(client);
-  later(milliseconds{random_.below(700'000)}, [this, worker, open, client] {
+  later(milliseconds{luck.below(700'000)}, [=, this] {
     liveness_.on_slow_socket_over(client);
-    report_opened(worker, open);
+    report_opened(worker, open, client);
   });
 }
 
-void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open) {
+void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open,
+                               const FiveTuple& client) {
+  SeededRandom& luck = luck_of(client.client.address);
   std::optional<turn::RelayOpenError> error;
   const bool is_taken = std::any_of(sockets_.begin(), sockets_.end(),
                                     [&](const Socket& socket) { return socket.bind == open.bind; });
-  if (happens(random_, settings_.port_in_use) || is_taken) {
+  if (happens(luck, settings_.port_in_use) || is_taken) {
     error = turn::RelayOpenError::port_in_use;
-  } else if (happens(random_, settings_.no_resources)) {
+  } else if (happens(luck, settings_.no_resources)) {
     error = turn::RelayOpenError::no_resources;
   }
   say("socket " + open.bind.to_string() + (error ? " refused" : " open"));
@@ -120,11 +124,13 @@ void Simulation::ask(WorkerId worker, const turn::ClientFlow& flow, const Bytes&
                      const std::string& username) {
   constexpr seconds patience{10};
   parked_.push_back({worker, flow, request, username, ++last_parked_});
-  if (happens(random_, settings_.silent_key_source)) {
+  SeededRandom& luck = luck_of(username);
+  if (happens(luck, settings_.silent_key_source)) {
     liveness_.excuse(request);
     return later(patience, [this, number = last_parked_] { give_up(number); });
   }
-  later(milliseconds{random_.below(3000)},
+  const auto slowest = static_cast<std::uint64_t>(settings_.slow_key_source.count());
+  later(milliseconds{luck.below(slowest + 1)},
         [this, worker, username] { answer_about(worker, username); });
 }
 
@@ -142,7 +148,7 @@ void Simulation::give_up(std::uint64_t number) {
 
 void Simulation::answer_about(WorkerId worker, const std::string& username) {
   const auto password = asked_password(username);
-  const Instant until = now_ + seconds{1 + random_.below(60)};
+  const Instant until = now_ + seconds{1 + luck_of(username).below(60)};
   auth::UserAnswer answer{{}, asked_limits(username), until};
   if (password) {
     answer.keys.emplace();
@@ -175,16 +181,19 @@ void Simulation::meet_peer(WorkerId worker, const turn::Forward& forward) {
   require(socket->bind.family() == route->to.family(), "payload out of a socket of another family");
   const Endpoint relayed = advertised(socket->bind);
   const Endpoint peer = route->to;
-  const milliseconds delay{random_.below(500)};
-  switch (random_.below(4)) {
+  const IpAddress client = model_.client_of(worker, route->via).client.address;
+  if (settings_.is_apart) diaries_.relayed(client, peer, forward.payload(), now_);
+  SeededRandom& luck = luck_of(client);
+  const milliseconds delay{luck.below(500)};
+  switch (luck.below(4)) {
     case 0: {
       constexpr std::size_t most = 65507;  // that a datagram of UDP can hold over IPv4
-      const Bytes payload = random_.bytes(random_.below(50) == 0 ? most : random_.below(40));
+      const Bytes payload = luck.bytes(luck.below(50) == 0 ? most : luck.below(40));
       return later(delay, [=, this] { from_peer(peer, relayed, payload); });
     }
     case 1: {
-      const stun::Icmp icmp{static_cast<std::uint8_t>(random_.below(13)),
-                            static_cast<std::uint8_t>(random_.below(6)), 1280};
+      const stun::Icmp icmp{static_cast<std::uint8_t>(luck.below(13)),
+                            static_cast<std::uint8_t>(luck.below(6)), 1280};
       return later(delay, [=, this] { icmp_from(peer, relayed, icmp); });
     }
     default:

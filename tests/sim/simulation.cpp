@@ -140,11 +140,8 @@ void Simulation::take_turn(std::size_t client) {
   if (turns_left_ == 0) return;
   if (settings_.drains && turns_left_ == turns_of_drain && !is_draining_) set_draining(true);
   --turns_left_;
-  clients_[client]->act();
-  const auto pace = static_cast<std::uint64_t>(settings_.pace.count());
-  milliseconds pause{pace / 2 + random_.below(pace)};
-  if (happens(random_, settings_.naps)) pause += seconds{60 + random_.below(900)};
-  later(pause, [this, client] { take_turn(client); });
+  if (client != muted_) clients_[client]->act();
+  later(clients_[client]->pause(), [this, client] { take_turn(client); });
 }
 
 // --- the network ---------------------------------------------------------------------------------
@@ -152,6 +149,26 @@ void Simulation::take_turn(std::size_t client) {
 WorkerId Simulation::worker_of(const Endpoint& client) const {
   const std::size_t spread = std::size_t{client.port} + client.address.bytes().back();
   return worker_number(spread % settings_.workers);
+}
+
+/// In the network, with sockets and with peers. Each has its own, so that what happens to one does
+/// not depend on what others do.
+SeededRandom& Simulation::luck_of(const IpAddress& client) {
+  const std::uint64_t seed = hash_of(client, HashSeed{settings_.seed});
+  return luck_.try_emplace(seed, seed).first->second;
+}
+
+/// With the key source.
+SeededRandom& Simulation::luck_of(const std::string& username) {
+  const std::uint64_t seed = hash_bytes(bytes_of(username), HashSeed{settings_.seed});
+  return luck_.try_emplace(seed, seed).first->second;
+}
+
+bool Simulation::is_of_another(const turn::ClientFlow& flow, const Client& one) const {
+  return std::any_of(clients_.begin(), clients_.end(), [&](const auto& client) {
+    const bool is_his = client->flow().tuple.client.address == flow.tuple.client.address;
+    return is_his && client.get() != &one;
+  });
 }
 
 void Simulation::transmit(const turn::ClientFlow& flow, const Bytes& datagram) {
@@ -171,20 +188,21 @@ void Simulation::deliver(const turn::ClientFlow& flow, const Bytes& datagram, bo
     last = std::max(last, now_ + settings_.delay);
     return later(last - now_, [=] { arrive(datagram); });
   }
-  const unsigned copies = happens(random_, settings_.duplicates) ? 2 : 1;
+  SeededRandom& luck = luck_of(flow.tuple.client.address);
+  const unsigned copies = happens(luck, settings_.duplicates) ? 2 : 1;
   for (unsigned i = 0; i < copies; ++i) {
-    if (happens(random_, settings_.loss)) continue;
+    if (happens(luck, settings_.loss)) continue;
     Bytes bytes = datagram;
     const bool is_protected = flow.tuple.transport == Transport::dtls;
-    if (!bytes.empty() && !is_protected && happens(random_, settings_.corruption)) {
-      const std::size_t where = random_.below(bytes.size());
-      bytes[where] ^= static_cast<std::uint8_t>(1U << random_.below(8));
+    if (!bytes.empty() && !is_protected && happens(luck, settings_.corruption)) {
+      const std::size_t where = luck.below(bytes.size());
+      bytes[where] ^= static_cast<std::uint8_t>(1U << luck.below(8));
     }
-    if (!bytes.empty() && !is_protected && happens(random_, settings_.truncation)) {
-      bytes.resize(random_.below(bytes.size()));
+    if (!bytes.empty() && !is_protected && happens(luck, settings_.truncation)) {
+      bytes.resize(luck.below(bytes.size()));
     }
     const auto jitter = static_cast<std::uint64_t>(settings_.jitter.count());
-    const milliseconds delay = settings_.delay + milliseconds{random_.below(jitter + 1)};
+    const milliseconds delay = settings_.delay + milliseconds{luck.below(jitter + 1)};
     later(delay, [=] { arrive(bytes); });
   }
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sim/client.h"
+#include "sim/diary.h"
 #include "sim/liveness.h"
 #include "sim/model.h"
 #include "sim/trace.h"
@@ -26,6 +27,10 @@ class Simulation {
 
   /// From the first event to the last, and a balance at the end.
   void run();
+  /// That client does nothing; whoever is kept apart from it must not notice (I-17).
+  void mute(unsigned client) { muted_ = client; }
+  /// What clients saw, where they are kept apart.
+  [[nodiscard]] const Diaries& diaries() const { return diaries_; }
 
   // ---- steps, also for scripts ----
   void advance(nanoseconds duration);
@@ -68,7 +73,11 @@ class Simulation {
   void on_given_up(const FiveTuple& client, const Bytes& id);
   /// The worker that datagrams of `client` come in at.
   [[nodiscard]] turn::WorkerId worker_of(const Endpoint& client) const;
-  [[nodiscard]] SeededRandom& random() { return random_; }
+  void note_received(const IpAddress& client, const Bytes& datagram) {
+    if (settings_.is_apart) diaries_.received(client, datagram, now_);
+  }
+  /// Is that the address of a client other than `one`?
+  [[nodiscard]] bool is_of_another(const turn::ClientFlow& flow, const Client& one) const;
   /// What others have sent lately, for who listens in.
   [[nodiscard]] const std::deque<std::pair<turn::ClientFlow, Bytes>>& overheard() const {
     return overheard_;
@@ -121,21 +130,23 @@ class Simulation {
   [[nodiscard]] static Wanted take(turn::Effects& effects);
   void carry_out(turn::WorkerId worker, const Wanted& wanted, const Verdict& verdict);
   void open_later(turn::WorkerId worker, const turn::OpenRelay& open);
-  void report_opened(turn::WorkerId worker, const turn::OpenRelay& open);
-  void open_socket(turn::WorkerId worker, const turn::OpenRelay& open);
+  void report_opened(turn::WorkerId worker, const turn::OpenRelay& open, const FiveTuple& client);
   void close_socket(turn::WorkerId worker, turn::RelayId relay);
   void ask(turn::WorkerId worker, const turn::ClientFlow& flow, const Bytes& request,
            const std::string& username);
   void answer_about(turn::WorkerId worker, const std::string& username);
   void give_up(std::uint64_t number);
   [[nodiscard]] bool reaches(turn::WorkerId worker, const turn::ClientFlow& flow);
+  [[nodiscard]] SeededRandom& luck_of(const IpAddress& client);
+  [[nodiscard]] SeededRandom& luck_of(const std::string& username);
   void meet_peer(turn::WorkerId worker, const turn::Forward& forward);
   [[nodiscard]] Endpoint advertised(const Endpoint& bind) const;
   void at_relay(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer,
                 const Bytes& payload);
 
   Settings settings_;
-  SeededRandom random_;  // of the world
+  SeededRandom random_;  // of the operator, of timers and restarts
+  std::map<std::uint64_t, SeededRandom> luck_;
   SeededRandom server_random_;
   std::vector<std::unique_ptr<auth::CredentialBook>> books_;
   std::size_t book_ = 0;
@@ -177,6 +188,8 @@ class Simulation {
   std::vector<Parked> parked_;
   std::uint64_t last_parked_ = 0;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::optional<std::size_t> muted_;
+  Diaries diaries_;
   std::deque<std::pair<turn::ClientFlow, Bytes>> overheard_;
   std::map<Endpoint, Instant> last_arrival_;  // streams keep their order
   unsigned turns_left_ = 0;
