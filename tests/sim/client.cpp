@@ -180,6 +180,7 @@ void Client::on_response(const wire::Message& message) {
   if (found == transactions_.end()) return;
   const Transaction transaction = found->second;
   transactions_.erase(found);
+  world_.liveness().on_answered(message.id);
   if (message.message_class == wire::success) return on_success(transaction, message);
   const Bytes* const error = message.find(0x0009);
   if (error != nullptr) on_error(transaction, wire::error_code(*error), message);
@@ -195,6 +196,7 @@ void Client::on_success(const Transaction& transaction, const wire::Message& mes
   if (transaction.method == Method::refresh) has_allocation_ = true;
   if (transaction.method != Method::allocate) return;
   has_allocation_ = true;
+  ++allocations_;
   relayed_.clear();
   for (const wire::Attribute& each : message.attributes) {
     if (each.type != 0x0016) continue;

@@ -32,6 +32,9 @@ class Client {
   /// How many requests got no answer in the time that RFC 8489 §6.2.1 gives them.
   [[nodiscard]] unsigned times_given_up() const { return given_up_; }
   [[nodiscard]] const turn::ClientFlow& flow() const { return flow_; }
+  /// How many it has been given.
+  [[nodiscard]] unsigned allocations() const { return allocations_; }
+  [[nodiscard]] bool is_intruder() const { return is_intruder_; }
   /// Asks for an allocation, with nothing special about it.
   void allocate_plainly();
 
@@ -102,6 +105,7 @@ class Client {
   Bytes ticket_;
   Bytes previous_ticket_;
   unsigned given_up_ = 0;
+  unsigned allocations_ = 0;
 };
 
 /// What a datagram is, for people: " (Allocate request)".

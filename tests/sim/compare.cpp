@@ -127,6 +127,24 @@ void Simulation::check_drain(const Wanted& wanted, ByteView request) const {
   require(wire::read(request)->has(0x0022), "a server that drains begins an allocation");
 }
 
+/// Where nothing is scarce, nobody refuses a correct client an allocation (I-20); but he may need a
+/// nonce first, or have one already, and reservations run out.
+void Simulation::check_service(const turn::ClientFlow& flow, const Bytes& response) {
+  const Client& someone = *clients_.at(intruder);
+  if (!settings_.is_apart || !is_of_another(flow, someone)) return;
+  const Bytes* const request = liveness_.request_of(response);
+  if (request == nullptr) return;
+  const wire::Message asked = wire::read(*request).value();
+  const wire::Message answer = wire::read(response).value();
+  const Bytes* const error = answer.find(0x0009);
+  if (asked.method != 0x003 || error == nullptr) return;
+  const int code = wire::error_code(*error);
+  const bool is_signed = asked.integrity || asked.integrity_sha256;
+  const bool is_no_refusal = (code == 401 && !is_signed) || code == 438 || code == 437 ||
+                             (code == 508 && asked.has(0x0022));
+  if (!is_no_refusal) fail("a correct client is refused an allocation: " + std::to_string(code));
+}
+
 /// Every datagram ends in one reason, and that says what has become of it.
 void Simulation::settle_reason(const Verdict& verdict, Reason reason) const {
   const std::string_view name = to_string(reason);

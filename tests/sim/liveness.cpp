@@ -22,6 +22,11 @@ void Liveness::note(const Bytes& message, State state) {
   if (asked != nullptr && asked->state == State::waiting) asked->state = state;
 }
 
+const Bytes* Liveness::request_of(const Bytes& response) {
+  const Asked* const asked = find(response);
+  return asked == nullptr ? nullptr : &asked->request;
+}
+
 void Liveness::on_request(const FiveTuple& client, const Bytes& request, Instant gives_up) {
   asked_.insert_or_assign(id_of(request), Asked{client, request, gives_up});
 }

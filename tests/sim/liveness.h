@@ -26,6 +26,10 @@ class Liveness {
   void on_arrival(const FiveTuple& client, const Bytes& datagram, Instant now);
   /// A server has sent something.
   void on_answer(const Bytes& response) { note(response, State::answered); }
+  /// What `response` answers, if that is watched; null: it is not. Valid until a change.
+  [[nodiscard]] const Bytes* request_of(const Bytes& response);
+  /// The client has its answer.
+  void on_answered(const Bytes& id) { asked_.erase(id); }
   /// True: neglected. In any case it is not watched any more.
   [[nodiscard]] bool on_given_up(const Bytes& id);
 

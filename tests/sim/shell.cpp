@@ -42,6 +42,7 @@ void Simulation::carry_out(WorkerId worker, const Wanted& wanted, const Verdict&
   for (const auto& [flow, bytes] : wanted.sent) {
     if (!reaches(worker, flow)) continue;
     liveness_.on_answer(bytes);
+    check_service(flow, bytes);
     reach_client(flow, bytes);
   }
   for (const turn::RelayId& relay : wanted.closes) close_socket(worker, relay);

@@ -390,10 +390,19 @@ void Simulation::finish_drain() {
   say("drained");
 }
 
+/// In a network that loses few enough, everybody has had one sooner or later (I-20).
+void Simulation::check_everybody_served() const {
+  for (const auto& client : clients_) {
+    const bool was_served = client->allocations() > 0 || client->is_intruder();
+    require(was_served, "a correct client has never had an allocation");
+  }
+}
+
 /// What runs out when nobody does anything: all of it (I-13).
 void Simulation::wind_up() {
   turns_left_ = 0;
   for (const auto& client : clients_) client->stop();
+  if (settings_.is_apart) check_everybody_served();
   if (settings_.drains) finish_drain();
   advance(std::chrono::hours{2});
   check_balance();

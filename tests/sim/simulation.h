@@ -100,6 +100,7 @@ class Simulation {
   void take_turn(std::size_t client);
   void operate();
   void finish_drain();
+  void check_everybody_served() const;
   void serve_timers(Instant until);
   void run_events(Instant until);
   void deliver(const turn::ClientFlow& flow, const Bytes& datagram, bool to_server);
@@ -120,6 +121,7 @@ class Simulation {
                        ByteView input);
   void compare_ends(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
   void check_drain(const Wanted& wanted, ByteView request) const;
+  void check_service(const turn::ClientFlow& flow, const Bytes& response);
   void check_balance();
   [[noreturn]] void fail(const std::string& what) const;
   void require(bool condition, const char* what) const {
