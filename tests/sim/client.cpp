@@ -187,10 +187,7 @@ void Client::on_response(const wire::Message& message) {
 }
 
 void Client::on_success(const Transaction& transaction, const wire::Message& message) {
-  if (const Bytes* const ticket = message.find(0x8030)) {
-    if (ticket_ != *ticket) previous_ticket_ = ticket_;
-    ticket_ = *ticket;
-  }
+  if (const Bytes* const ticket = message.find(0x8030)) take_ticket(*ticket);
   if (const Bytes* const token = message.find(0x0022)) tokens_.push_back(wire::number(*token));
   if (transaction.deletes) return forget();
   if (transaction.method == Method::refresh) has_allocation_ = true;
@@ -206,6 +203,22 @@ void Client::on_success(const Transaction& transaction, const wire::Message& mes
         relayed && class_of(relayed->address, world_.settings()) == PeerClass::own;
     if (is_sound) relayed_.push_back(*relayed);
   }
+}
+
+void Client::take_ticket(const Bytes& ticket) {
+  if (ticket == ticket_) return;
+  previous_ticket_ = std::exchange(ticket_, ticket);
+  if (previous_ticket_.empty() || !may_misbehave() || random_.below(3) != 0) return;
+  // The one before is good for the same move once more (RFC 8016 §3.2.1), but not for ever.
+  const seconds age{20 + random_.below(100)};
+  world_.later(age, [this, ticket = previous_ticket_] { show(ticket); });
+}
+
+/// From where it is by then.
+void Client::show(const Bytes& ticket) {
+  if (is_stopped_) return;
+  request(Method::refresh,
+          [ticket](stun::MessageBuilder& m) { m.put(AttributeType::mobility_ticket, ticket); });
 }
 
 void Client::on_error(const Transaction& transaction, int code, const wire::Message& message) {

@@ -58,6 +58,7 @@ class Client {
   void retransmit(const Bytes& id);
   void on_response(const wire::Message& message);
   void on_success(const Transaction& transaction, const wire::Message& message);
+  void take_ticket(const Bytes& ticket);
   void on_error(const Transaction& transaction, int code, const wire::Message& message);
   void forget();
 
@@ -75,6 +76,7 @@ class Client {
   void be_reckless();
   void be_malicious();
   void guess();
+  void show(const Bytes& ticket);
   [[nodiscard]] bool may_misbehave() const;
   void put_something(stun::MessageBuilder& message);
 
