@@ -47,6 +47,8 @@ Client::Client(Simulation& world, unsigned number)
                           : draw == 7 ? Transport::tls
                           : draw == 8 ? Transport::dtls
                                       : Transport::udp;
+  const bool is_for_tcp = world.settings().tcp_relays && random_.below(2) == 0;
+  if (is_for_tcp) flow_.tuple.transport = random_.below(3) == 0 ? Transport::tls : Transport::tcp;
   login_ = some_login();
   algorithm_ = static_cast<Algorithm>(random_.below(3));
   with_fingerprint_ = random_.below(4) == 0;
@@ -78,6 +80,7 @@ void Client::sit_down(std::uint16_t port) {
 
 void Client::forget() {
   has_allocation_ = false;
+  is_tcp_ = false;
   relayed_.clear();
   channels_.clear();
 }
@@ -167,12 +170,21 @@ void Client::retransmit(const Bytes& id) {
 }
 
 void Client::receive(const FiveTuple& tuple, const Bytes& datagram) {
-  if (!(tuple == flow_.tuple)) return;
+  const auto data = std::find_if(data_.begin(), data_.end(), [&](const DataConnection& each) {
+    return each.flow.tuple == tuple;
+  });
+  const bool is_for_data = data != data_.end();
+  if (!is_for_data && !(tuple == flow_.tuple)) return;
   world_.note_received(tuple.client.address, datagram);
   const auto message = wire::read(datagram);
-  const bool is_response =
-      message && (message->message_class == wire::success || message->message_class == wire::error);
-  if (is_response) on_response(*message);
+  if (!message) return;
+  const Bytes* const connection = message->find(0x002A);
+  if (message->message_class == wire::success || message->message_class == wire::error) {
+    if (!is_for_data) return on_response(*message);
+    on_bind_response(static_cast<std::size_t>(data - data_.begin()), *message);
+  } else if (message->method == 0x00C && connection != nullptr) {
+    bind_later(static_cast<std::uint32_t>(wire::number(*connection)));
+  }
 }
 
 void Client::on_response(const wire::Message& message) {
@@ -191,8 +203,11 @@ void Client::on_success(const Transaction& transaction, const wire::Message& mes
   if (const Bytes* const token = message.find(0x0022)) tokens_.push_back(wire::number(*token));
   if (transaction.deletes) return forget();
   if (transaction.method == Method::refresh) has_allocation_ = true;
+  const Bytes* const connection = message.find(0x002A);
+  if (connection != nullptr) bind_later(static_cast<std::uint32_t>(wire::number(*connection)));
   if (transaction.method != Method::allocate) return;
   has_allocation_ = true;
+  is_tcp_ = wants_tcp_;
   ++allocations_;
   relayed_.clear();
   for (const wire::Attribute& each : message.attributes) {
@@ -262,6 +277,7 @@ void Client::act() {
   const auto draw = random_.below(100);
   if (draw < 10) return refresh();
   if (draw < 30) return permit();
+  if (is_tcp_ && draw < 90) return act_over_tcp();
   if (draw < 48) return bind_channel();
   if (draw < 70) return send();
   if (draw < 92) {
@@ -291,10 +307,17 @@ void Client::allocate() {
     if (random_.below(2) == 0) token = tokens.back();
   }
   const bool is_mobile = has(2) || has(4);
-  request(Method::allocate, [=](stun::MessageBuilder& m) {
-    m.put_requested_transport(17);
+  const bool may_have_tcp = is_stream(flow_.tuple.transport) || may_misbehave();
+  wants_tcp_ = settings.tcp_relays && may_have_tcp && random_.below(3) != 0;
+  const bool is_plain = wants_tcp_ && (!may_misbehave() || random_.below(8) != 0);
+  request(Method::allocate, [=, wants_tcp = wants_tcp_](stun::MessageBuilder& m) {
+    m.put_requested_transport(wants_tcp ? 6 : 17);
     if (has(6)) m.put_lifetime(lifetime);
     if (is_mobile) m.put_empty(AttributeType::mobility_ticket);
+    if (is_plain) {  // pairs of ports and fragments are not for TCP
+      if (has(10)) m.put_family(AttributeType::additional_address_family, Family::ipv6);
+      return;
+    }
     if (has(8)) m.put_empty(AttributeType::dont_fragment);
     if (token) {
       m.put_u64(AttributeType::reservation_token, *token);

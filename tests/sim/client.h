@@ -80,6 +80,22 @@ class Client {
   [[nodiscard]] bool may_misbehave() const;
   void put_something(stun::MessageBuilder& message);
 
+  // client_tcp.cpp
+  /// What is to carry the data of a peer, or does.
+  struct DataConnection {
+    turn::ClientFlow flow;
+    std::uint32_t number;
+    std::string nonce;
+    unsigned tries = 0;
+    Bytes id{};  // of the ConnectionBind that is not answered yet
+  };
+  void act_over_tcp();
+  void bind_later(std::uint32_t number);
+  void bind(std::uint32_t number);
+  void send_bind(DataConnection& data);
+  void on_bind_response(std::size_t which, const wire::Message& message);
+  void close_data(std::size_t which);
+
   void sign(stun::MessageBuilder& message);
   [[nodiscard]] Endpoint some_peer();
   [[nodiscard]] stun::TransactionId new_id();
@@ -101,6 +117,10 @@ class Client {
   Bytes offered_;
   std::map<Bytes, Transaction> transactions_;
   bool has_allocation_ = false;
+  bool wants_tcp_ = false;
+  bool is_tcp_ = false;
+  std::vector<DataConnection> data_;
+  unsigned last_data_ = 0;
   std::vector<Endpoint> relayed_;
   std::vector<unsigned> channels_;
   std::vector<std::uint64_t> tokens_;

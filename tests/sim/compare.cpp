@@ -52,6 +52,10 @@ int code_of(Reason reason) {
       return 442;
     case Reason::refused_peer_family:
       return 443;
+    case Reason::refused_connection_exists:
+      return 446;
+    case Reason::refused_not_connected:
+      return 447;
     case Reason::refused_quota:
       return 486;
     case Reason::refused_classic_stun:
@@ -116,6 +120,7 @@ void Simulation::settle(WorkerId worker, const Verdict& verdict, const turn::Han
   }
   for (const auto& [flow, bytes] : wanted.sent) trace_.note(bytes);
   compare_response(worker, verdict, wanted);
+  compare_connections(worker, verdict, wanted);
   compare_ends(worker, verdict, wanted);
   carry_out(worker, wanted, verdict);
   check_balance();
@@ -156,6 +161,8 @@ void Simulation::settle_reason(const Verdict& verdict, Reason reason) const {
     return;
   }
   if (verdict.icmp_about) return require(reason == Reason::relayed_icmp, "ICMP was dropped");
+  if (verdict.attempt) return require(reason == Reason::relayed_attempt, "no ConnectionAttempt");
+  if (verdict.connects) return require(reason == Reason::answered_connect, "no Connect was begun");
   if (verdict.parked) return require(reason == Reason::parked, "a user was not asked for");
   if (verdict.response) {
     if (verdict.may_be_silent && reason == Reason::dropped_challenge_budget) return;
@@ -176,21 +183,34 @@ void Simulation::settle_reason(const Verdict& verdict, Reason reason) const {
 
 void Simulation::compare_response(WorkerId worker, const Verdict& verdict, const Wanted& wanted) {
   if (verdict.icmp_about) return compare_icmp(verdict, wanted);
-  require(wanted.sent.size() <= 1, "more than one response");  // I-11
+  if (verdict.attempt) return compare_attempt(verdict, wanted);
+  // Connects that time out come before what was asked for.
+  auto sent = wanted.sent;
+  for (const Response& failed : verdict.failed_connects) {
+    const auto found = std::find_if(sent.begin(), sent.end(), [&](const auto& each) {
+      return std::equal(failed.id.begin(), failed.id.end(), each.second.begin() + 8);
+    });
+    require(found != sent.end(), "a Connect is not answered");
+    compare_message(failed, found->first, found->second);
+    sent.erase(found);
+  }
+  require(sent.size() <= 1, "more than one response");  // I-11
   if (!verdict.response) {
-    if (!wanted.sent.empty()) fail("a response nobody expects: " + hex(wanted.sent[0].second));
+    if (!sent.empty()) fail("a response nobody expects: " + hex(sent[0].second));
     return;
   }
   const Response& expected = *verdict.response;
   if (verdict.may_be_silent) {
-    require(
-        model_.note_challenge(worker, expected.to.tuple.client.address, !wanted.sent.empty(), now_),
-        "a challenge too many, or none");  // I-2
+    require(model_.note_challenge(worker, expected.to.tuple.client.address, !sent.empty(), now_),
+            "a challenge too many, or none");  // I-2
   } else {
-    require(!wanted.sent.empty(), "a response is missing");
+    require(!sent.empty(), "a response is missing");
   }
-  if (wanted.sent.empty()) return;
-  const auto& [flow, bytes] = wanted.sent.front();
+  if (!sent.empty()) compare_message(expected, sent.front().first, sent.front().second);
+}
+
+void Simulation::compare_message(const Response& expected, const turn::ClientFlow& flow,
+                                 const Bytes& bytes) {
   require(flow.tuple == expected.to.tuple, "the response goes to somebody else");
   require(flow.listener == expected.to.listener && flow.worker == expected.to.worker,
           "the response leaves from another socket");
@@ -271,6 +291,13 @@ void Simulation::compare_attributes(const Response& expected, const wire::Messag
       tokens.push_back(number);
     }
   }
+  const Bytes* const connection = message.find(0x002A);
+  require((connection != nullptr) == expected.has_new_connection, "CONNECTION-ID");
+  if (connection != nullptr) {
+    const auto number = static_cast<std::uint32_t>(wire::number(*connection));
+    require(model_.learn_connection(number, expected.to.tuple), "a CONNECTION-ID twice");
+    connection_ids.push_back(number);
+  }
   const Bytes* const ticket = message.find(0x8030);
   require((ticket != nullptr) == (expected.has_new_ticket || expected.ticket), "MOBILITY-TICKET");
   if (ticket == nullptr) return;
@@ -292,6 +319,23 @@ void Simulation::compare_icmp(const Verdict& verdict, const Wanted& wanted) cons
   require(peer != nullptr && wire::xored_address(*peer, message->id) == verdict.icmp_about,
           "ICMP about another peer");
   require(message->has(0x8004) && !message->has(0x0013), "ICMP without ICMP, or with DATA");
+}
+
+void Simulation::compare_attempt(const Verdict& verdict, const Wanted& wanted) {
+  require(wanted.sent.size() == 1, "no ConnectionAttempt");
+  const auto& [flow, bytes] = wanted.sent.front();
+  require(flow.tuple == verdict.attempt->to.tuple, "a ConnectionAttempt for somebody else");
+  const auto message = wire::read(bytes);
+  require(message && message->message_class == wire::indication && message->method == 0x00C,
+          "no ConnectionAttempt");
+  const Bytes* const peer = message->find(0x0012);
+  require(peer != nullptr && wire::xored_address(*peer, message->id) == verdict.attempt->peer,
+          "a ConnectionAttempt of another peer");
+  const Bytes* const connection = message->find(0x002A);
+  require(connection != nullptr && connection->size() == 4, "no CONNECTION-ID");
+  const auto number = static_cast<std::uint32_t>(wire::number(*connection));
+  require(model_.learn_connection(number, flow.tuple), "a CONNECTION-ID twice");
+  connection_ids.push_back(number);
 }
 
 // --- payload -------------------------------------------------------------------------------------
@@ -403,6 +447,38 @@ void Simulation::compare_ends(WorkerId worker, const Verdict& verdict, const Wan
   require(wanted.gone.size() == (verdict.reported_to ? 1U : 0U), "a guest's end is told");
 }
 
+/// RFC 6062: what is connected, closed and joined.
+void Simulation::compare_connections(WorkerId worker, const Verdict& verdict,
+                                     const Wanted& wanted) {
+  require(wanted.connects.size() == (verdict.connects ? 1U : 0U), "other peers are connected to");
+  if (verdict.connects) {
+    const turn::ConnectToPeer& connect = wanted.connects.front();
+    require(
+        connect.relay == verdict.connects->via && connect.peer.endpoint() == verdict.connects->peer,
+        "another peer is connected to");
+    require(model_.adopt(worker, connect.connection), "a connection's name twice");
+  }
+  require(wanted.binds.size() == (verdict.binds ? 1U : 0U), "streams are bound");
+  if (verdict.binds) {
+    const turn::BindStreams& bind = wanted.binds.front();
+    require(bind.client.tuple == verdict.binds->client.tuple &&
+                bind.owner == verdict.binds->owner && bind.connection == verdict.binds->connection,
+            "other streams are bound");
+  }
+  const auto key = [](const turn::PeerConnectionId& id) {
+    return std::pair{id.slot, id.generation};
+  };
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> closed;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> expected;
+  for (const turn::PeerConnectionId& id : wanted.closed_connections) closed.push_back(key(id));
+  for (const auto& [its_worker, id] : verdict.closed_connections) {
+    if (its_worker == worker) expected.push_back(key(id));
+  }
+  std::sort(closed.begin(), closed.end());
+  std::sort(expected.begin(), expected.end());
+  require(closed == expected, "other connections of peers close");
+}
+
 /// I-5, I-6, I-7, I-12: what is counted is what there is, always.
 void Simulation::check_balance() {
   static_cast<void>(ledger_->has_reservation(0, "", now_));  // sweeps
@@ -426,6 +502,8 @@ void Simulation::check_balance() {
     const turn::Server& one = servers_[i];
     require(one.allocation_count() == model_.allocation_count(worker), "a server's count");
     require(one.guest_count() == model_.guest_count(worker), "the guests");
+    require(one.peer_connection_count() == model_.connection_count(worker),
+            "the connections of peers");
     // I-9: whoever lives has a timer.
     require(one.next_deadline() || !model_.has_deadline(worker), "something lives without a timer");
     for (const auto& closed : one.counters().closed) counted.push_back(closed);
@@ -436,8 +514,9 @@ void Simulation::check_balance() {
   }
   counted_ = counted;
   for (const Socket& socket : sockets_) {
-    require(ledger_->live_relays().contains(advertised(socket.bind)) ==
-                model_.is_live(advertised(socket.bind)),
+    const Endpoint relayed = advertised(socket.bind);
+    require(ledger_->live_relays().contains(relayed, socket.transport) ==
+                model_.is_live(relayed, socket.transport),
             "the list of live relays");
   }
 }

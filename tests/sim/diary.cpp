@@ -13,6 +13,7 @@ constexpr unsigned attribute_nonce = 0x0015;
 constexpr unsigned attribute_relayed_address = 0x0016;
 constexpr unsigned attribute_mapped_address = 0x0020;
 constexpr unsigned attribute_reservation_token = 0x0022;
+constexpr unsigned attribute_connection_id = 0x002A;
 constexpr unsigned attribute_mobility_ticket = 0x8030;
 constexpr HashSeed any_seed{1};
 
@@ -34,6 +35,7 @@ void put_attribute(std::ostream& out, const wire::Attribute& attribute, const By
       return;
     case attribute_nonce:
     case attribute_reservation_token:
+    case attribute_connection_id:
     case attribute_mobility_ticket:
       out << attribute.value.size() << " bytes";
       return;

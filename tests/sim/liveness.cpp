@@ -55,6 +55,10 @@ void Liveness::excuse_all() {
 
 void Liveness::on_slow_socket(const FiveTuple& client) {
   slow_.push_back(client);
+  excuse_client(client);
+}
+
+void Liveness::excuse_client(const FiveTuple& client) {
   for (auto& [id, asked] : asked_) {
     const bool waits = asked.state == State::waiting && asked.client == client;
     if (waits) asked.state = State::excused;

@@ -38,6 +38,8 @@ class Liveness {
   void excuse(const Bytes& request) { note(request, State::excused); }
   /// All that servers had begun is forgotten.
   void excuse_all();
+  /// What it has begun is over.
+  void excuse_client(const FiveTuple& client);
   /// A socket for that client opens late: meanwhile its server says nothing to it.
   void on_slow_socket(const FiveTuple& client);
   void on_slow_socket_over(const FiveTuple& client);

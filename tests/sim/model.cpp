@@ -6,6 +6,7 @@ namespace turnpike::sim {
 namespace {
 
 using turn::CloseReason;
+using turn::PeerTransport;
 using turn::WorkerId;
 
 constexpr Family families[] = {Family::ipv4, Family::ipv6};
@@ -95,6 +96,8 @@ void Model::sweep(WorkerId worker, Instant now, Verdict& verdict) {
     }
     if (has_lost && (allocation.pending || !allocation.has_any())) {
       end(allocation, CloseReason::expired, verdict);
+    } else {
+      sweep_connections(allocation, now, verdict);
     }
   }
 }
@@ -111,6 +114,7 @@ void Model::drop_relay(Allocation& allocation, Family family, Verdict& verdict) 
   const auto found = allocation.relays.find(family);
   if (found == allocation.relays.end()) return;
   Relay& relay = found->second;
+  drop_connections(allocation, family, verdict);
   if (relay.state == Relay::State::open) {
     verdict.closed_relays.emplace_back(allocation.home, relay.id);
   }
@@ -185,8 +189,9 @@ Verdict Model::end_all_of(WorkerId worker, const std::string& user, CloseReason 
 
 void Model::use_book(std::size_t variant) { book_ = credentials(variant); }
 
-bool Model::is_live(const Endpoint& relayed) const {
+bool Model::is_live(const Endpoint& relayed, PeerTransport transport) const {
   for (const Allocation& each : allocations_) {
+    if (each.transport != transport) continue;
     for (const auto& [family, relay] : each.relays) {
       if (relay.state == Relay::State::open && relay.relayed == relayed) return true;
     }
@@ -194,9 +199,9 @@ bool Model::is_live(const Endpoint& relayed) const {
   return false;
 }
 
-bool Model::is_peer_allowed(const Endpoint& peer) const {
+bool Model::is_peer_allowed(const Endpoint& peer, PeerTransport transport) const {
   if (peer.port == 0) return false;
-  if (is_live(peer)) return true;
+  if (is_live(peer, transport)) return true;
   const bool is_usual_port = peer.port == 443 || peer.port >= 1024;
   switch (class_of(peer.address, settings_)) {
     case PeerClass::open:
@@ -212,7 +217,7 @@ bool Model::is_peer_allowed(const Endpoint& peer) const {
   return false;
 }
 
-bool Model::may_be_permitted(const IpAddress& address) const {
+bool Model::may_be_permitted(const IpAddress& address, PeerTransport transport) const {
   switch (class_of(address, settings_)) {
     case PeerClass::open:
       return true;
@@ -225,7 +230,8 @@ bool Model::may_be_permitted(const IpAddress& address) const {
       return std::any_of(allocations_.begin(), allocations_.end(), [&](const Allocation& each) {
         return std::any_of(each.relays.begin(), each.relays.end(), [&](const auto& entry) {
           const Relay& relay = entry.second;
-          return relay.state == Relay::State::open && relay.relayed.address == address;
+          return each.transport == transport && relay.state == Relay::State::open &&
+                 relay.relayed.address == address;
         });
       });
     case PeerClass::never:
@@ -235,19 +241,23 @@ bool Model::may_be_permitted(const IpAddress& address) const {
 }
 
 Verdict Model::recheck_peers(WorkerId worker, Instant now) {
+  Verdict verdict;
   for (Allocation& each : allocations_) {
     if (each.home != worker) continue;
     forget_expired(each, now);
     drop_denied_peers(each);
+    recheck_connections(each, true, verdict);
   }
-  return {};
+  return verdict;
 }
 
 void Model::drop_denied_peers(Allocation& allocation) const {
-  std::erase_if(allocation.permissions,
-                [&](const auto& entry) { return !may_be_permitted(entry.first); });
-  std::erase_if(allocation.channels,
-                [&](const auto& entry) { return !is_peer_allowed(entry.second.peer); });
+  std::erase_if(allocation.permissions, [&](const auto& entry) {
+    return !may_be_permitted(entry.first, allocation.transport);
+  });
+  std::erase_if(allocation.channels, [&](const auto& entry) {
+    return !is_peer_allowed(entry.second.peer, allocation.transport);
+  });
 }
 
 Verdict Model::on_restart() {
@@ -261,7 +271,11 @@ Verdict Model::on_restart() {
   failures_.clear();
   challenges_.clear();
   least_challenges_.clear();
-  for (Allocation& each : allocations_) drop_denied_peers(each);
+  for (Allocation& each : allocations_) {
+    drop_denied_peers(each);
+    restart_connections(each, verdict);
+    recheck_connections(each, false, verdict);
+  }
   return verdict;
 }
 
@@ -276,6 +290,7 @@ bool Model::adopt(WorkerId worker, const turn::OpenRelay& open) {
     const turn::RelayAddress* const address =
         address_for(each.flow.tuple.server.address, open.bind.family());
     const turn::PortWish wish = each.pending->wish;
+    if (open.transport != each.transport) return false;
     const Endpoint next{open.bind.address, static_cast<std::uint16_t>(open.bind.port + 1)};
     const auto is_free = [&](const Endpoint& bind) {
       return settings_.ports.contains(bind.port) && taken_.count(bind) == 0;

@@ -43,6 +43,7 @@ struct Response {
   std::vector<unsigned> unknown{};
   std::optional<Bytes> ticket{};
   bool has_new_ticket = false;
+  bool has_new_connection = false;  ///< CONNECTION-ID
 };
 
 /// What must come of one input, in full.
@@ -76,6 +77,26 @@ struct Verdict {
   std::optional<Endpoint> icmp_about{};  ///< a Data indication with ICMP, to `icmp_to`
   turn::ClientFlow icmp_to{};
 
+  // RFC 6062
+  struct ToConnect {
+    turn::RelayId via;
+    Endpoint peer;
+  };
+  struct ToBind {
+    turn::ClientFlow client;
+    turn::WorkerId owner;
+    turn::PeerConnectionId connection;
+  };
+  struct Attempt {
+    turn::ClientFlow to;
+    Endpoint peer;
+  };
+  std::optional<ToConnect> connects{};
+  std::optional<ToBind> binds{};
+  std::optional<Attempt> attempt{};         ///< a ConnectionAttempt indication
+  std::vector<Response> failed_connects{};  ///< beside the response
+  std::vector<std::pair<turn::WorkerId, turn::PeerConnectionId>> closed_connections{};
+
   std::vector<std::pair<turn::WorkerId, turn::RelayId>> closed_relays{};
   std::vector<std::pair<FiveTuple, turn::CloseReason>> ended{};
   std::vector<turn::ClientFlow> released{};
@@ -97,6 +118,12 @@ class Model {
                   Instant now);
   Verdict on_relay_opened(turn::WorkerId worker, turn::RelayId relay,
                           std::optional<turn::RelayOpenError> error, Now now);
+  Verdict on_peer_connected(turn::WorkerId worker, turn::PeerConnectionId id,
+                            turn::ConnectOutcome outcome, Instant now);
+  Verdict on_peer_accepted(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer,
+                           Instant now);
+  [[nodiscard]] bool on_streams_bound(turn::WorkerId worker, turn::PeerConnectionId id);
+  void on_peer_closed(turn::WorkerId worker, turn::PeerConnectionId id);
   Verdict on_client_gone(turn::WorkerId worker, const FiveTuple& tuple);
   void on_guest_over(turn::WorkerId worker, const FiveTuple& tuple, turn::WorkerId home);
   Verdict on_deadline(turn::WorkerId worker, Now now);
@@ -122,6 +149,9 @@ class Model {
   // ---- what was left to the server ----
   /// It opens `relay` on `bind`; false: that may not be.
   [[nodiscard]] bool adopt(turn::WorkerId worker, const turn::OpenRelay& open);
+  /// The connection that has no name yet has this one; false: there is none.
+  [[nodiscard]] bool adopt(turn::WorkerId worker, turn::PeerConnectionId id);
+  [[nodiscard]] bool learn_connection(std::uint32_t number, const FiveTuple& client);
   /// Whose relay that is. Precondition: somebody's.
   [[nodiscard]] FiveTuple client_of(turn::WorkerId worker, turn::RelayId relay);
   void learn_nonce(const std::string& nonce, const Endpoint& client, Instant now);
@@ -140,7 +170,9 @@ class Model {
   [[nodiscard]] std::size_t allocation_count(turn::WorkerId worker) const;
   [[nodiscard]] std::uint32_t allocations_of(const std::string& account) const;
   [[nodiscard]] std::size_t guest_count(turn::WorkerId worker) const;
-  [[nodiscard]] bool is_live(const Endpoint& relayed) const;
+  [[nodiscard]] std::size_t connection_count(turn::WorkerId worker) const;
+  [[nodiscard]] bool is_live(const Endpoint& relayed,
+                             turn::PeerTransport transport = turn::PeerTransport::udp) const;
   [[nodiscard]] bool has_deadline(turn::WorkerId worker) const;
   [[nodiscard]] bool leads_to(turn::WorkerId worker, const turn::ClientFlow& flow) const;
 
@@ -167,9 +199,22 @@ class Model {
     bool is_redeemed = false;
     std::optional<int> additional_error{};
   };
+  /// A peer data connection (RFC 6062).
+  struct PeerConnection {
+    enum class State : std::uint8_t { connecting, waiting, bound };
+    State state = State::connecting;
+    Endpoint peer;
+    bool is_of_peer = false;  // that made it
+    std::optional<turn::PeerConnectionId> id{};
+    std::optional<std::uint32_t> number{};  // until it is claimed
+    bool is_unnumbered = false;             // its number comes with what is sent now
+    Instant deadline{};
+    Response answer{};  // to its Connect
+  };
   struct Allocation {
     turn::WorkerId home{};
     turn::ClientFlow flow;
+    turn::PeerTransport transport = turn::PeerTransport::udp;
     bool has_client = true;
     std::optional<turn::ClientFlow> next{};
     Bytes transaction;
@@ -179,6 +224,7 @@ class Model {
     std::map<Family, Relay> relays;
     std::map<IpAddress, Instant> permissions{};
     std::map<unsigned, Channel> channels{};
+    std::list<PeerConnection> connections{};
     std::optional<Pending> pending{};
     std::optional<std::uint64_t> token{};
     std::optional<std::pair<Family, int>> address_error{};
@@ -243,8 +289,9 @@ class Model {
   void drop_relay(Allocation& allocation, Family family, Verdict& verdict);
   void end(Allocation& allocation, turn::CloseReason reason, Verdict& verdict);
   void give_port_back(const Endpoint& bind) { taken_.erase(bind); }
-  [[nodiscard]] bool is_peer_allowed(const Endpoint& peer) const;
-  [[nodiscard]] bool may_be_permitted(const IpAddress& address) const;
+  [[nodiscard]] bool is_peer_allowed(const Endpoint& peer, turn::PeerTransport transport) const;
+  [[nodiscard]] bool may_be_permitted(const IpAddress& address,
+                                      turn::PeerTransport transport) const;
   void drop_denied_peers(Allocation& allocation) const;
   void forget_expired(Allocation& allocation, Instant now);
 
@@ -302,6 +349,23 @@ class Model {
   }
   void tell_client(Allocation& allocation, Now now, Verdict& verdict);
   void describe(const Allocation& allocation, Instant now, Response& response) const;
+
+  // model_tcp.cpp
+  [[nodiscard]] PeerConnection* find(turn::WorkerId worker, turn::PeerConnectionId id,
+                                     Allocation*& owner);
+  static void forget(Allocation& allocation, const PeerConnection& connection);
+  static void close(Allocation& allocation, const PeerConnection& connection, bool with_answer,
+                    Verdict& verdict);
+  [[nodiscard]] static Response answer_of(const Allocation& allocation,
+                                          const PeerConnection& connection, int code);
+  static void sweep_connections(Allocation& allocation, Instant now, Verdict& verdict);
+  static void drop_connections(Allocation& allocation, Family family, Verdict& verdict);
+  [[nodiscard]] bool may_be_connected(const PeerConnection& connection) const;
+  void recheck_connections(Allocation& allocation, bool with_answer, Verdict& verdict) const;
+  static void restart_connections(Allocation& allocation, Verdict& verdict);
+  void on_connect(const Request& request, Allocation& allocation, Verdict& verdict);
+  void on_connection_bind(const Request& request, Verdict& verdict);
+  static void await_bind(PeerConnection& connection, Instant now);
 
   // model_move.cpp
   void on_move(const Request& request, Verdict& verdict);

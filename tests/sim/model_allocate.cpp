@@ -10,6 +10,7 @@ constexpr unsigned attribute_lifetime = 0x000D;
 constexpr unsigned attribute_requested_family = 0x0017;
 constexpr unsigned attribute_even_port = 0x0018;
 constexpr unsigned attribute_requested_transport = 0x0019;
+constexpr unsigned attribute_dont_fragment = 0x001A;
 constexpr unsigned attribute_reservation_token = 0x0022;
 constexpr unsigned attribute_additional_family = 0x8000;
 constexpr unsigned attribute_mobility_ticket = 0x8030;
@@ -18,6 +19,7 @@ constexpr std::uint64_t token_to_come = 0;
 }  // namespace
 
 struct Model::AllocateWish {
+  turn::PeerTransport transport = turn::PeerTransport::udp;
   Family family = Family::ipv4;
   bool with_additional = false;
   turn::PortWish wish = turn::PortWish::any;
@@ -60,6 +62,7 @@ void Model::on_allocate(const Request& request, Verdict& verdict) {
   made.username = request.who.username;
   made.account = request.who.account;
   made.network = network_of(request.flow.tuple.client.address);
+  made.transport = wish.transport;
   made.is_mobile = wish.is_mobile;
   made.serial = ++last_serial_;
   made.pending = Pending{request.who.signer, request.message.has_fingerprint, wish.wish,
@@ -102,10 +105,17 @@ int Model::read_wish(const Request& request, AllocateWish& wish) {
   const wire::Message& message = request.message;
   const Bytes* const transport = message.find(attribute_requested_transport);
   if (transport == nullptr || transport->size() != 4) return 400;
-  if (transport->front() != 17) return 442;
-
   const Bytes* const token = message.find(attribute_reservation_token);
   const Bytes* const even_port = message.find(attribute_even_port);
+  if (transport->front() == 6 && settings_.tcp_relays) {
+    // RFC 6062 §5.1: over TCP or TLS, and with none of what is about ports and packets of UDP.
+    const bool is_for_udp =
+        token != nullptr || even_port != nullptr || message.has(attribute_dont_fragment);
+    if (is_for_udp || !is_stream(request.flow.tuple.transport)) return 400;
+    wish.transport = turn::PeerTransport::tcp;
+  } else if (transport->front() != 17) {
+    return 442;
+  }
   const Bytes* const requested = message.find(attribute_requested_family);
   const Bytes* const additional = message.find(attribute_additional_family);
   if (token != nullptr) {
@@ -148,7 +158,9 @@ int Model::read_wish(const Request& request, AllocateWish& wish) {
                   ? std::nullopt
                   : std::optional{seconds{static_cast<std::int64_t>(wire::number(*lifetime))}});
   const Bytes* const ticket = message.find(attribute_mobility_ticket);
-  wish.is_mobile = settings_.mobility && ticket != nullptr;
+  // The connections of a TCP allocation could not move along: ours.
+  const bool may_move = settings_.mobility && wish.transport == turn::PeerTransport::udp;
+  wish.is_mobile = may_move && ticket != nullptr;
   return wish.is_mobile && !ticket->empty() ? 400 : 0;  // RFC 8016 §3.1.2
 }
 

@@ -21,7 +21,8 @@ void Model::on_send(turn::WorkerId worker, const turn::ClientFlow& flow,
   if (allocation == nullptr) return send_home(worker, flow.tuple, verdict);
   const bool relays =
       allocation->relays_at(Family::ipv4, now) || allocation->relays_at(Family::ipv6, now);
-  if (!relays || !unknown_in(message).empty()) return;
+  const bool is_for_tcp = allocation->transport == turn::PeerTransport::tcp;  // RFC 6062 §4.4: not
+  if (!relays || is_for_tcp || !unknown_in(message).empty()) return;
   const Bytes* const peer_value = message.find(attribute_peer);
   const Bytes* const payload = message.find(attribute_data);
   const auto peer =
@@ -29,7 +30,8 @@ void Model::on_send(turn::WorkerId worker, const turn::ClientFlow& flow,
   if (!peer || payload == nullptr) return;
   if (allocation->is_mobile) note_data_from(flow.tuple, *allocation, verdict);
   const bool may_pass = allocation->relays_at(peer->family(), now) &&
-                        allocation->permits(peer->address, now) && is_peer_allowed(*peer);
+                        allocation->permits(peer->address, now) &&
+                        is_peer_allowed(*peer, turn::PeerTransport::udp);
   if (!may_pass) return;
   const bool all_v4 = peer->family() == Family::ipv4 && flow.tuple.client.family() == Family::ipv4;
   to_peer(*allocation, *peer, *payload, all_v4 && message.has(attribute_dont_fragment), now,
@@ -64,7 +66,7 @@ void Model::to_peer(Allocation& allocation, const Endpoint& peer, const Bytes& p
   for (const Allocation& each : allocations_) {
     const auto its = each.relays.find(peer.family());
     if (its == each.relays.end() || its->second.state != Relay::State::open) continue;
-    if (its->second.relayed != peer) continue;
+    if (its->second.relayed != peer || each.transport != turn::PeerTransport::udp) continue;
     // The peer is a client of ours.
     if (each.home != allocation.home) {
       verdict.to_neighbour = {{each.home, its->second.id}, relay.relayed, payload};

@@ -12,6 +12,8 @@ constexpr unsigned method_refresh = 0x004;
 constexpr unsigned method_create_permission = 0x008;
 constexpr unsigned method_channel_bind = 0x009;
 constexpr unsigned method_send = 0x006;
+constexpr unsigned method_connect = 0x00A;
+constexpr unsigned method_connection_bind = 0x00B;
 
 constexpr unsigned attribute_channel_number = 0x000C;
 constexpr unsigned attribute_lifetime = 0x000D;
@@ -125,9 +127,10 @@ void Model::deny(const Request& request, const Identity& identity, Verdict& verd
 void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
                        const wire::Message& message, Now now, Verdict& verdict) {
   const unsigned method = message.method;
-  const bool is_served = method == method_binding || method == method_allocate ||
-                         method == method_refresh || method == method_create_permission ||
-                         method == method_channel_bind;
+  const bool is_served =
+      method == method_binding || method == method_allocate || method == method_refresh ||
+      method == method_create_permission || method == method_channel_bind ||
+      (settings_.tcp_relays && (method == method_connect || method == method_connection_bind));
   if (!is_served || must_not_answer(flow.tuple)) return;
   Request request{worker, flow, message, now};
   if (method == method_binding) return answer_binding(request, verdict);
@@ -145,7 +148,8 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
     return on_move(request, verdict);
   }
   Allocation* const allocation = find(worker, flow.tuple);
-  const bool is_upkeep = method != method_allocate && allocation != nullptr;
+  const bool is_upkeep =
+      method == method_connection_bind || (method != method_allocate && allocation != nullptr);
   request.who = identify(request, is_upkeep, allocation != nullptr ? allocation->username : "");
   if (request.who.kind == Identity::Kind::silenced) return;
   if (request.who.kind == Identity::Kind::asked) {
@@ -163,6 +167,7 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
     return;
   }
   if (method == method_allocate) return on_allocate(request, verdict);
+  if (method == method_connection_bind) return on_connection_bind(request, verdict);
   if (allocation == nullptr) {
     answer(request, 437, verdict);
   } else if (allocation->username != request.who.username) {
@@ -171,6 +176,8 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
     return;  // ours: silence while the relay is being opened
   } else if (method == method_refresh) {
     on_refresh(request, *allocation, verdict);
+  } else if (method == method_connect) {
+    on_connect(request, *allocation, verdict);
   } else if (method == method_create_permission) {
     on_create_permission(request, *allocation, verdict);
   } else {
@@ -279,7 +286,7 @@ void Model::on_create_permission(const Request& request, Allocation& allocation,
     if (error == 0 && !allocation.has(address.family())) error = 443;
   }
   for (const IpAddress& address : wanted) {
-    if (error == 0 && !may_be_permitted(address)) error = 403;
+    if (error == 0 && !may_be_permitted(address, allocation.transport)) error = 403;
   }
   if (error == 0) {
     const std::set<IpAddress> distinct(wanted.begin(), wanted.end());
@@ -301,11 +308,12 @@ void Model::on_channel_bind(const Request& request, Allocation& allocation, Verd
   const Bytes* const peer_value = request.message.find(attribute_peer);
   const auto peer =
       peer_value != nullptr ? wire::xored_address(*peer_value, request.message.id) : std::nullopt;
-  int error = 0;
+  // Channels are for datagrams: ours, since RFC 6062 does not speak of them.
+  int error = allocation.transport == turn::PeerTransport::udp ? 0 : 400;
   unsigned channel = 0;
-  if (number == nullptr || number->size() != 4 || !peer) {
+  if (error == 0 && (number == nullptr || number->size() != 4 || !peer)) {
     error = 400;
-  } else {
+  } else if (error == 0) {
     channel = static_cast<unsigned>(wire::number(ByteView{*number}.first(2)));
     if (channel < 0x4000 || channel > 0x4fff) error = 400;
   }
@@ -317,7 +325,7 @@ void Model::on_channel_bind(const Request& request, Allocation& allocation, Verd
     if (its_number == channel && its.peer == *peer) is_refresh = true;
   }
   if (error == 0 && !allocation.has(peer->family())) error = 443;
-  if (error == 0 && !is_peer_allowed(*peer)) error = 403;
+  if (error == 0 && !is_peer_allowed(*peer, turn::PeerTransport::udp)) error = 403;
   if (error == 0) {
     const bool has_room = is_refresh || allocation.channels.size() < limits_.max_channels;
     const bool fits = permissions_with(allocation, {peer->address}, now) <= limits_.max_permissions;

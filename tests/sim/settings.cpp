@@ -104,6 +104,7 @@ Settings Settings::of(std::uint64_t seed) {
   settings.sets_clock = random.below(4) == 0;
   settings.restarts = one_of(random, {0U, 0U, 3U, 30U});
   settings.max_failures = one_of<std::uint32_t>(random, {0, 2, 10, 10});
+  settings.tcp_relays = random.below(3) == 0;
   return settings;
 }
 
@@ -154,6 +155,7 @@ std::string Settings::to_string() const {
       << limits.max_allocations << ", max lifetime " << limits.max_lifetime.count() << ", failures "
       << max_failures << ", restarts " << restarts;
   const std::pair<bool, const char*> flags[] = {{mobility, "mobility"},
+                                                {tcp_relays, "TCP relays"},
                                                 {asks_for_users, "asks"},
                                                 {strict_expiry, "strict expiry"},
                                                 {has_alternates, "alternates"},

@@ -32,6 +32,7 @@ struct Settings {
   turn::AddressFamilyRule address_family = turn::AddressFamilyRule::strict;
   bool strict_expiry = false;
   bool mobility = false;
+  bool tcp_relays = false;
   bool asks_for_users = false;
   bool has_alternates = false;
   std::uint32_t max_failures = 0;  ///< a minute, of who guesses passwords; 0: no limit

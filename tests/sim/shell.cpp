@@ -30,8 +30,12 @@ Simulation::Wanted Simulation::take(turn::Effects& effects) {
       const ByteView request = effects.request_of(*ask);
       wanted.asked.push_back({ask->flow, Bytes(request.begin(), request.end()),
                               std::string{effects.username_of(*ask)}});
-    } else {
-      throw Violation{"an effect of TCP relays, which are off"};
+    } else if (const auto* connect = std::get_if<turn::ConnectToPeer>(&effect)) {
+      wanted.connects.push_back(*connect);
+    } else if (const auto* end = std::get_if<turn::ClosePeerConnection>(&effect)) {
+      wanted.closed_connections.push_back(end->connection);
+    } else if (const auto* bind = std::get_if<turn::BindStreams>(&effect)) {
+      wanted.binds.push_back(*bind);
     }
   }
   effects.clear();
@@ -47,6 +51,9 @@ void Simulation::carry_out(WorkerId worker, const Wanted& wanted, const Verdict&
   }
   for (const turn::RelayId& relay : wanted.closes) close_socket(worker, relay);
   for (const turn::OpenRelay& open : wanted.opens) open_later(worker, open);
+  for (const turn::PeerConnectionId id : wanted.closed_connections) close_connection(worker, id);
+  for (const turn::ConnectToPeer& connect : wanted.connects) connect_to_peer(worker, connect);
+  for (const turn::BindStreams& bind : wanted.binds) bind_streams(bind);
   for (const Wanted::Asked& asked : wanted.asked) {
     ask(worker, asked.flow, asked.request, asked.username);
   }
@@ -97,7 +104,7 @@ void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open,
     error = turn::RelayOpenError::no_resources;
   }
   say("socket " + open.bind.to_string() + (error ? " refused" : " open"));
-  if (!error) sockets_.push_back({worker, open.relay, open.bind});
+  if (!error) sockets_.push_back({worker, open.relay, open.bind, open.transport});
   const Verdict verdict = model_.on_relay_opened(worker, open.relay, error, now());
   server(worker).on_relay_opened(open.relay, error, now(), effects_);
   settle(worker, verdict, nullptr, {});
@@ -110,6 +117,14 @@ void Simulation::close_socket(WorkerId worker, turn::RelayId relay) {
   require(found != sockets_.end(), "a socket is closed that is not open");
   closed_ = *found;
   sockets_.erase(found);
+}
+
+const Simulation::Socket* Simulation::socket_at(const Endpoint& relayed,
+                                                turn::PeerTransport transport) const {
+  const auto found = std::find_if(sockets_.begin(), sockets_.end(), [&](const Socket& socket) {
+    return socket.transport == transport && advertised(socket.bind) == relayed;
+  });
+  return found == sockets_.end() ? nullptr : &*found;
 }
 
 Endpoint Simulation::advertised(const Endpoint& bind) const {
@@ -203,12 +218,13 @@ void Simulation::meet_peer(WorkerId worker, const turn::Forward& forward) {
 }
 
 void Simulation::from_peer(const Endpoint& peer, const Endpoint& relayed, const Bytes& payload) {
-  for (const Socket& socket : sockets_) {
-    if (advertised(socket.bind) != relayed) continue;
-    return at_relay(socket.worker, socket.relay, peer, payload);
+  if (const Socket* const socket = socket_at(relayed, turn::PeerTransport::udp)) {
+    return at_relay(socket->worker, socket->relay, peer, payload);
   }
   // It may have been read before the socket was closed.
-  if (closed_ && advertised(closed_->bind) == relayed) {
+  const bool was_here = closed_ && closed_->transport == turn::PeerTransport::udp &&
+                        advertised(closed_->bind) == relayed;
+  if (was_here) {
     at_relay(closed_->worker, closed_->relay, peer, payload);
   }
 }
@@ -224,15 +240,14 @@ void Simulation::at_relay(WorkerId worker, turn::RelayId relay, const Endpoint& 
 }
 
 void Simulation::icmp_from(const Endpoint& peer, const Endpoint& relayed, const stun::Icmp& icmp) {
-  for (const Socket& socket : sockets_) {
-    if (advertised(socket.bind) != relayed) continue;
-    ++coverage_.inputs;
-    const WorkerId worker = socket.worker;
-    const Verdict verdict = model_.on_icmp(worker, socket.relay, peer, icmp.type, now_);
-    const turn::Handled handled =
-        server(worker).on_peer_icmp(socket.relay, peer, icmp, now(), effects_);
-    return settle(worker, verdict, &handled, {});
-  }
+  const Socket* const socket = socket_at(relayed, turn::PeerTransport::udp);
+  if (socket == nullptr) return;
+  ++coverage_.inputs;
+  const WorkerId worker = socket->worker;
+  const Verdict verdict = model_.on_icmp(worker, socket->relay, peer, icmp.type, now_);
+  const turn::Handled handled =
+      server(worker).on_peer_icmp(socket->relay, peer, icmp, now(), effects_);
+  settle(worker, verdict, &handled, {});
 }
 
 }  // namespace turnpike::sim

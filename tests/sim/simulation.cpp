@@ -61,6 +61,7 @@ turn::Server::Settings Simulation::server_settings(std::size_t worker) const {
   settings.authentication.max_failures_per_minute = settings_.max_failures;
   settings.authentication.hash_seed = HashSeed{settings_.seed};
   if (settings_.has_alternates) settings.alternates = alternates();
+  settings.tcp_relays = settings_.tcp_relays;
   if (settings_.mobility) settings.ticket_key.emplace().fill(0x54);
   return settings;
 }
@@ -95,45 +96,47 @@ void Simulation::later(nanoseconds delay, std::function<void()> what) {
 void Simulation::advance(nanoseconds duration) { run_events(now_ + duration); }
 
 void Simulation::run_events(Instant until) {
-  while (!events_.empty() && events_.begin()->first.first <= until) {
+  for (;;) {
     const auto first = events_.begin();
-    serve_timers(first->first.first);
+    const bool is_over = first == events_.end() || first->first.first > until;
+    // What comes of a timer may be the first event then.
+    if (serve_timer(is_over ? until : first->first.first)) continue;
+    if (is_over) break;
     now_ = std::max(now_, first->first.first);
     const auto what = std::move(first->second);
     events_.erase(first);
     if (happens(random_, settings_.restarts)) restart();
     what();
   }
-  serve_timers(until);
   now_ = until;
 }
 
-/// Timers fire when they are due, or somewhat later where that is among the faults.
-void Simulation::serve_timers(Instant until) {
-  for (;;) {
-    std::optional<std::size_t> earliest;
-    for (std::size_t i = 0; i < servers_.size(); ++i) {
-      Timer& timer = timers_[i];
-      const auto deadline = servers_[i].next_deadline();
-      if (timer.deadline != deadline) {
-        timer.deadline = deadline;
-        const bool is_late = happens(random_, settings_.late_timers);
-        const auto most = static_cast<std::uint64_t>(latest_timer.count());
-        const milliseconds lateness{is_late ? random_.below(most) : 0};
-        if (deadline) timer.fires = *deadline + lateness;
-      }
-      if (!deadline || timer.fires > until) continue;
-      if (!earliest || timer.fires < timers_[*earliest].fires) earliest = i;
+/// Timers fire when they are due, or somewhat later where that is among the faults. False: none is
+/// due.
+bool Simulation::serve_timer(Instant until) {
+  std::optional<std::size_t> earliest;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    Timer& timer = timers_[i];
+    const auto deadline = servers_[i].next_deadline();
+    if (timer.deadline != deadline) {
+      timer.deadline = deadline;
+      const bool is_late = happens(random_, settings_.late_timers);
+      const auto most = static_cast<std::uint64_t>(latest_timer.count());
+      const milliseconds lateness{is_late ? random_.below(most) : 0};
+      if (deadline) timer.fires = *deadline + lateness;
     }
-    if (!earliest) return;
-    now_ = std::max(now_, timers_[*earliest].fires);
-    const WorkerId worker = worker_number(*earliest);
-    const Verdict verdict = model_.on_deadline(worker, now());
-    server(worker).on_deadline(now(), effects_);
-    settle(worker, verdict, nullptr, {});
-    const auto next = server(worker).next_deadline();
-    require(!next || *next > now_, "what is due has not been done");  // I-8
+    if (!deadline || timer.fires > until) continue;
+    if (!earliest || timer.fires < timers_[*earliest].fires) earliest = i;
   }
+  if (!earliest) return false;
+  now_ = std::max(now_, timers_[*earliest].fires);
+  const WorkerId worker = worker_number(*earliest);
+  const Verdict verdict = model_.on_deadline(worker, now());
+  server(worker).on_deadline(now(), effects_);
+  settle(worker, verdict, nullptr, {});
+  const auto next = server(worker).next_deadline();
+  require(!next || *next > now_, "what is due has not been done");  // I-8
+  return true;
 }
 
 void Simulation::take_turn(std::size_t client) {
@@ -407,7 +410,7 @@ void Simulation::wind_up() {
   advance(std::chrono::hours{2});
   check_balance();
   require(model_.allocation_count() == 0 && ledger_->allocations() == 0, "allocations are left");
-  require(sockets_.empty(), "sockets are left");
+  require(sockets_.empty() && connections_.empty(), "sockets are left");
   const auto all = static_cast<std::size_t>(settings_.ports.last - settings_.ports.first + 1);
   require(ledger_->free_ports() == all * settings_.relays.size(), "ports are lost");
   for (const turn::Server& each : servers_) {

@@ -40,6 +40,10 @@ class Simulation {
   void lose_client(const turn::ClientFlow& flow);
   /// A datagram arrives at a relayed address; at nothing when there is no socket.
   void from_peer(const Endpoint& peer, const Endpoint& relayed, const Bytes& payload);
+  /// A peer connects to a relayed address; to nobody when there is no TCP relay.
+  void connect_from(const Endpoint& peer, const Endpoint& relayed);
+  /// The client closes a data connection, or one that was to be one.
+  void close_data(const turn::ClientFlow& flow);
   void icmp_from(const Endpoint& peer, const Endpoint& relayed, const stun::Icmp& icmp);
   void use_policy(std::size_t variant);
   void use_book(std::size_t variant);
@@ -86,6 +90,7 @@ class Simulation {
   /// Tokens and tickets that were handed out, to be used by anybody.
   std::vector<std::uint64_t> tokens;
   std::vector<Bytes> tickets;
+  std::vector<std::uint32_t> connection_ids;
   void say(const std::string& text) { trace_.note(now_, text); }
   [[nodiscard]] bool is_verbose() const { return trace_.is_verbose(); }
 
@@ -101,7 +106,7 @@ class Simulation {
   void operate();
   void finish_drain();
   void check_everybody_served() const;
-  void serve_timers(Instant until);
+  bool serve_timer(Instant until);
   void run_events(Instant until);
   void deliver(const turn::ClientFlow& flow, const Bytes& datagram, bool to_server);
   void reach_client(const turn::ClientFlow& flow, const Bytes& bytes);
@@ -115,6 +120,9 @@ class Simulation {
               ByteView input);
   void settle_reason(const Verdict& verdict, turn::Reason reason) const;
   void compare_response(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
+  void compare_message(const Response& expected, const turn::ClientFlow& flow, const Bytes& bytes);
+  void compare_attempt(const Verdict& verdict, const Wanted& wanted);
+  void compare_connections(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
   void compare_attributes(const Response& expected, const wire::Message& message);
   void compare_icmp(const Verdict& verdict, const Wanted& wanted) const;
   void compare_forward(turn::WorkerId worker, const Verdict& verdict, const turn::Handled& handled,
@@ -131,6 +139,24 @@ class Simulation {
   // shell.cpp
   [[nodiscard]] static Wanted take(turn::Effects& effects);
   void carry_out(turn::WorkerId worker, const Wanted& wanted, const Verdict& verdict);
+  // shell_tcp.cpp
+  struct Connection {
+    turn::WorkerId worker;
+    turn::PeerConnectionId id;
+    FiveTuple control;
+    bool is_connecting = false;
+    std::optional<FiveTuple> client{};  // once it is bound
+  };
+  [[nodiscard]] Connection* connection(turn::WorkerId worker, turn::PeerConnectionId id);
+  void connect_to_peer(turn::WorkerId worker, const turn::ConnectToPeer& connect);
+  void report_connected(turn::WorkerId worker, turn::PeerConnectionId id,
+                        turn::ConnectOutcome outcome);
+  bool accept(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer);
+  void bind_streams(const turn::BindStreams& bind);
+  void drop_connection(turn::WorkerId worker, turn::PeerConnectionId id);
+  void close_connection(turn::WorkerId worker, turn::PeerConnectionId id);
+  void close_by_peer(turn::WorkerId worker, turn::PeerConnectionId id);
+
   void open_later(turn::WorkerId worker, const turn::OpenRelay& open);
   void report_opened(turn::WorkerId worker, const turn::OpenRelay& open, const FiveTuple& client);
   void close_socket(turn::WorkerId worker, turn::RelayId relay);
@@ -177,9 +203,13 @@ class Simulation {
     turn::WorkerId worker;
     turn::RelayId relay;
     Endpoint bind;
+    turn::PeerTransport transport;
   };
+  [[nodiscard]] const Socket* socket_at(const Endpoint& relayed,
+                                        turn::PeerTransport transport) const;
   std::vector<Socket> sockets_;
   std::optional<Socket> closed_;  // the last one
+  std::vector<Connection> connections_;
   struct Parked {
     turn::WorkerId worker;
     turn::ClientFlow flow;

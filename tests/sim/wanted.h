@@ -15,6 +15,9 @@ struct Simulation::Wanted {
   std::vector<std::pair<turn::ClientFlow, Bytes>> sent;
   std::vector<turn::OpenRelay> opens;
   std::vector<turn::RelayId> closes;
+  std::vector<turn::ConnectToPeer> connects;
+  std::vector<turn::PeerConnectionId> closed_connections;
+  std::vector<turn::BindStreams> binds;
   std::vector<std::pair<FiveTuple, turn::CloseReason>> ended;
   std::vector<turn::ClientFlow> released;
   std::vector<turn::ReportGone> gone;
