@@ -113,9 +113,11 @@ void Simulation::settle(WorkerId worker, const Verdict& verdict, const turn::Han
         std::string{to_string(handled->reason)});
     compare_forward(worker, verdict, *handled, input);
     settle_reason(verdict, handled->reason);
-    const bool is_throttled = handled->reason == Reason::dropped_challenge_budget ||
-                              handled->reason == Reason::dropped_throttled;
-    if (is_throttled) liveness_.excuse(Bytes(input.begin(), input.end()));
+    // Besides who is throttled: whose own Allocate waits for its socket.
+    const bool may_be_silent = handled->reason == Reason::dropped_challenge_budget ||
+                               handled->reason == Reason::dropped_throttled ||
+                               handled->reason == Reason::dropped_pending;
+    if (may_be_silent) liveness_.excuse(Bytes(input.begin(), input.end()));
     check_drain(wanted, input);
   }
   for (const auto& [flow, bytes] : wanted.sent) trace_.note(bytes);
