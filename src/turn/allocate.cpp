@@ -72,7 +72,7 @@ Reason Server::on_allocate(const Request& request) {
   allocation.transport = plan->transport;
   allocation.user = users_.acquire(principal.username, principal.account);
   allocation.network = network;
-  grant_bandwidth(principal, allocation);
+  grant_bandwidth(principal.limits, allocation);
   allocation.pending = std::make_unique<PendingAllocate>(
       PendingAllocate{*principal.key, principal.integrity, request.message.has_fingerprint(),
                       plan->wish, plan->token.has_value(), std::nullopt});

@@ -12,10 +12,10 @@ void Server::use_bandwidth_limits() {
                 !total_bandwidth_.is_none();
 }
 
-void Server::grant_bandwidth(const auth::Principal& principal, const Allocation& allocation) {
+void Server::grant_bandwidth(const auth::UserLimits& limits, const Allocation& allocation) {
   UserBandwidth& user = users_.bandwidth(allocation.user);
   user.meter = &ledger_.bandwidth_of(users_.account(allocation.user));
-  use_bandwidth(principal.limits, user);
+  use_bandwidth(limits, user);
 }
 
 void Server::use_bandwidth(const auth::UserLimits& limits, UserBandwidth& user) {

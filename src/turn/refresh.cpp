@@ -32,7 +32,7 @@ Result<Server::RefreshPlan, ErrorCode> Server::plan_refresh(const Request& reque
 
 Reason Server::carry_out(const RefreshPlan& plan, const Request& request, Allocation& allocation,
                          const Ticket* ticket) {
-  grant_bandwidth(request.principal, allocation);
+  grant_bandwidth(request.principal.limits, allocation);
   auto response = begin_success(request.message);
   response.put_lifetime(plan.lifetime);
   if (ticket != nullptr) response.put(AttributeType::mobility_ticket, *ticket);

@@ -328,7 +328,7 @@ class Server {
   // bandwidth.cpp
   void use_bandwidth_limits();
   /// Takes over what the user's credential grants.
-  void grant_bandwidth(const auth::Principal& principal, const Allocation& allocation);
+  void grant_bandwidth(const auth::UserLimits& limits, const Allocation& allocation);
   void use_bandwidth(const auth::UserLimits& limits, UserBandwidth& user);
   [[nodiscard]] const BandwidthLimit& limit_of(const UserBandwidth& user) const {
     return user.own ? *user.own : user_bandwidth_;

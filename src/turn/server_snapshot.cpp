@@ -177,9 +177,7 @@ void Server::restore_allocation(std::uint32_t slot, const SavedAllocation& saved
 void Server::restore_user(Allocation& allocation, const SavedUser& saved) {
   allocation.user = users_.acquire(saved.username, saved.account);
   ledger_.charge_again(users_.account(allocation.user), allocation.network);
-  UserBandwidth& bandwidth = users_.bandwidth(allocation.user);
-  bandwidth.meter = &ledger_.bandwidth_of(users_.account(allocation.user));
-  use_bandwidth({.bandwidth = saved.bandwidth}, bandwidth);
+  grant_bandwidth({.bandwidth = saved.bandwidth}, allocation);
 }
 
 void Server::restore_mobility(Allocation& allocation, const SavedAllocation& saved) {
