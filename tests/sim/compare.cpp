@@ -22,6 +22,27 @@ std::string hex(ByteView bytes) {
   return out.str();
 }
 
+/// What closes, in an order that does not matter.
+using Names = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
+template <class Id>
+Names names_of(const std::vector<Id>& ids) {
+  Names names;
+  for (const Id& id : ids) names.emplace_back(id.slot, id.generation);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Of those, the ones of `worker`.
+template <class Id>
+Names names_at(WorkerId worker, const std::vector<std::pair<WorkerId, Id>>& all) {
+  std::vector<Id> its_own;
+  for (const auto& [its_worker, id] : all) {
+    if (its_worker == worker) its_own.push_back(id);
+  }
+  return names_of(its_own);
+}
+
 /// The error code that a reason stands for (reason.h); 0: not known, or several.
 int code_of(Reason reason) {
   switch (reason) {
@@ -420,15 +441,8 @@ void Simulation::compare_ends(WorkerId worker, const Verdict& verdict, const Wan
     say("  opens " + open.bind.to_string());
     lives_until_ = std::max(lives_until_, now_ + settings_.limits.max_lifetime);
   }
-  const auto key = [](const turn::RelayId& id) { return std::pair{id.slot, id.generation}; };
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> closes;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> expected_closes;
-  for (const turn::RelayId& id : wanted.closes) closes.push_back(key(id));
-  for (const auto& [its_worker, id] : verdict.closed_relays) {
-    if (its_worker == worker) expected_closes.push_back(key(id));
-  }
-  std::sort(closes.begin(), closes.end());
-  std::sort(expected_closes.begin(), expected_closes.end());
+  const Names closes = names_of(wanted.closes);
+  const Names expected_closes = names_at(worker, verdict.closed_relays);
   if (closes != expected_closes) {
     fail(std::to_string(closes.size()) + " relays close, the model closes " +
          std::to_string(expected_closes.size()));
@@ -467,18 +481,8 @@ void Simulation::compare_connections(WorkerId worker, const Verdict& verdict,
                 bind.owner == verdict.binds->owner && bind.connection == verdict.binds->connection,
             "other streams are bound");
   }
-  const auto key = [](const turn::PeerConnectionId& id) {
-    return std::pair{id.slot, id.generation};
-  };
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> closed;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> expected;
-  for (const turn::PeerConnectionId& id : wanted.closed_connections) closed.push_back(key(id));
-  for (const auto& [its_worker, id] : verdict.closed_connections) {
-    if (its_worker == worker) expected.push_back(key(id));
-  }
-  std::sort(closed.begin(), closed.end());
-  std::sort(expected.begin(), expected.end());
-  require(closed == expected, "other connections of peers close");
+  require(names_of(wanted.closed_connections) == names_at(worker, verdict.closed_connections),
+          "other connections of peers close");
 }
 
 /// I-5, I-6, I-7, I-12: what is counted is what there is, always.

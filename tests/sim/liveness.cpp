@@ -1,7 +1,5 @@
 #include "sim/liveness.h"
 
-#include <algorithm>
-
 namespace turnpike::sim {
 namespace {
 
@@ -35,8 +33,7 @@ void Liveness::on_arrival(const FiveTuple& client, const Bytes& datagram, Instan
   Asked* const asked = find(datagram);
   if (asked == nullptr || !(asked->client == client) || asked->request != datagram) return;
   if (now + time_to_answer > asked->gives_up) return;
-  const bool is_slow = std::find(slow_.begin(), slow_.end(), client) != slow_.end();
-  asked->state = is_slow ? State::excused : State::waiting;
+  asked->state = State::waiting;
 }
 
 bool Liveness::on_given_up(const Bytes& id) {
@@ -53,20 +50,11 @@ void Liveness::excuse_all() {
   }
 }
 
-void Liveness::on_slow_socket(const FiveTuple& client) {
-  slow_.push_back(client);
-  excuse_client(client);
-}
-
 void Liveness::excuse_client(const FiveTuple& client) {
   for (auto& [id, asked] : asked_) {
     const bool waits = asked.state == State::waiting && asked.client == client;
     if (waits) asked.state = State::excused;
   }
-}
-
-void Liveness::on_slow_socket_over(const FiveTuple& client) {
-  slow_.erase(std::find(slow_.begin(), slow_.end(), client));
 }
 
 }  // namespace turnpike::sim

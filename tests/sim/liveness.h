@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <vector>
 
 #include "base/endpoint.h"
 #include "base/time.h"
@@ -40,9 +39,6 @@ class Liveness {
   void excuse_all();
   /// What it has begun is over.
   void excuse_client(const FiveTuple& client);
-  /// A socket for that client opens late: meanwhile its server says nothing to it.
-  void on_slow_socket(const FiveTuple& client);
-  void on_slow_socket_over(const FiveTuple& client);
 
  private:
   enum class State : std::uint8_t { unheard, waiting, answered, excused };
@@ -57,7 +53,6 @@ class Liveness {
   [[nodiscard]] Asked* find(const Bytes& message);
 
   std::map<Bytes, Asked> asked_;  // by transaction ID
-  std::vector<FiveTuple> slow_;
 };
 
 }  // namespace turnpike::sim

@@ -85,11 +85,9 @@ void Simulation::open_later(WorkerId worker, const turn::OpenRelay& open) {
   if (!happens(luck, settings_.late_opens)) {
     return later(seconds{0}, [=, this] { report_opened(worker, open, client); });
   }
-  liveness_.on_slow_socket(client);
-  later(milliseconds{luck.below(700'000)}, [=, this] {
-    liveness_.on_slow_socket_over(client);
-    report_opened(worker, open, client);
-  });
+  // What it sends meanwhile is dropped for that, and excused.
+  liveness_.excuse_client(client);
+  later(milliseconds{luck.below(700'000)}, [=, this] { report_opened(worker, open, client); });
 }
 
 void Simulation::report_opened(WorkerId worker, const turn::OpenRelay& open,
