@@ -345,26 +345,22 @@ class MemoryGroup {
 }
 
 describe('A server whose memory runs out', { timeout: 60_000 }, () => {
-  it('[X13] lets nobody in, says so, keeps its calls, and goes on when there is more', explained(async (context) => {
-    const group = MemoryGroup.make();
-    if (!group) {
-      context?.skip('no right to make control groups');
-      return;
-    }
-    const directory = mkdtempSync(path.join(tmpdir(), 'turnpike-memory-'));
+  /// `setLimit(pid, share)` has so much of a limit in use, or lifts it. Started with `binary`, if there is one.
+  async function checkShortage(setLimit, binary) {
     const metricsListen = `127.0.0.1:${await freePort()}`;
-    const server = await startServer({ binary: group.wrap(turnpike(), path.join(directory, 'turnpike')), metricsListen });
+    const server = await startServer({ binary, metricsListen });
+    const { pid } = server.process;
     const allocate = () => TurnClient.allocate(server.port, mintRestCredential('carol'));
     const clients = [await allocate(), await allocate()];
     try {
       const ready = async () => (await ask(`http://${metricsListen}`, { path: '/readyz' })).body.toString();
       assert.equal(await ready(), 'ready\n');
       assert.equal(await relayBetween(...clients, 'before'), 'before');
-      group.setLimit(0.92);
+      setLimit(pid, 0.92);
       await until('it to notice', async () => (await ready()).startsWith('memory: '));
       await assert.rejects(allocate(), /508/);
       assert.equal(await relayBetween(...clients, 'meanwhile'), 'meanwhile');
-      group.setLimit();
+      setLimit(pid);
       await until('it to notice', async () => (await ready()) === 'ready\n');
       await (await allocate()).end();
       assert.match(server.process.log.text, /"event":"memory_short"[^]*"event":"memory_enough"/);
@@ -373,35 +369,30 @@ describe('A server whose memory runs out', { timeout: 60_000 }, () => {
       for (const client of clients) client.discard();
       await server.discard();
       await server.process.ended;
+    }
+  }
+
+  it('[X13] lets nobody in, says so, keeps its calls, and goes on when there is more', explained(async (context) => {
+    const group = MemoryGroup.make();
+    if (!group) {
+      context?.skip('no right to make control groups');
+      return;
+    }
+    const directory = mkdtempSync(path.join(tmpdir(), 'turnpike-memory-'));
+    try {
+      await checkShortage((pid, share) => group.setLimit(share), group.wrap(turnpike(), path.join(directory, 'turnpike')));
+    } finally {
       group.remove();
       rmSync(directory, { recursive: true, force: true });
     }
   }));
-});
 
-describe('A server whose address space runs out', { timeout: 60_000 }, () => {
-  it('[X13] lets nobody in, and keeps its calls', explained(async () => {
-    const metricsListen = `127.0.0.1:${await freePort()}`;
-    const server = await startServer({ metricsListen });
-    const { pid } = server.process;
-    const allocate = () => TurnClient.allocate(server.port, mintRestCredential('carol'));
-    const clients = [await allocate(), await allocate()];
-    const ready = async () => (await ask(`http://${metricsListen}`, { path: '/readyz' })).body.toString();
-    const limitAddressSpace = (bytes) => execFileSync('prlimit', ['--pid', pid, `--as=${bytes}:`]);
-    try {
+  it('[X13] does the same at the end of its address space', explained(async () => {
+    await checkShortage((pid, share) => {
       const kB = Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmSize:\s+(\d+)/)[1]);
-      limitAddressSpace(Math.round((kB * 1024) / 0.92));
-      await until('it to notice', async () => (await ready()).startsWith('memory: '));
-      await assert.rejects(allocate(), /508/);
-      assert.equal(await relayBetween(...clients, 'meanwhile'), 'meanwhile');
-      limitAddressSpace('unlimited');
-      await until('it to notice', async () => (await ready()) === 'ready\n');
-      await (await allocate()).end();
-      await server.stop();
-    } finally {
-      for (const client of clients) client.discard();
-      await server.discard();
-    }
+      const limit = share ? Math.round((kB * 1024) / share) : 'unlimited';
+      execFileSync('prlimit', ['--pid', pid, `--as=${limit}:`]);
+    });
   }));
 });
 
