@@ -75,9 +75,15 @@ const forwarderGreeting = Buffer.from('5450667700000000' + '7f0000010009', 'hex'
 const answersForwarder = (endpoint) =>
   exchange(endpoint, forwarderGreeting, (reply) => reply.length === forwarderGreeting.length, 100);
 
-/// By name: what to run and when it is ready.
+const turnpike = { makeArguments: turnpikeArguments, answers: answersBinding };
+const bareForwarder = (gro) =>
+  ({ makeArguments: forwarderArguments(gro), answers: answersForwarder, flags: ['--against', 'forwarder'] });
+
+/// By name: what to run and when it is ready. Those with -few are the same, for a case that gives them fewer
+/// allocations.
 export const contenders = {
-  turnpike: { makeArguments: turnpikeArguments, answers: answersBinding },
+  turnpike,
+  'turnpike-few': turnpike,
   /// With the limits that a configuration has unless it says otherwise.
   'turnpike-limited': {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, limits: [], hasMetrics: true }),
@@ -87,16 +93,14 @@ export const contenders = {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, batchUs: 100 }),
     answers: answersBinding,
   },
-  /// The same, for a case that gives it fewer allocations.
-  'turnpike-few': { makeArguments: turnpikeArguments, answers: answersBinding },
   'turnpike-two': {
     makeArguments: (directory, options) => turnpikeArguments(directory, { ...options, workers: 2 }),
     answers: answersBinding,
   },
   coturn: { makeArguments: coturnArguments, answers: answersBinding },
-  forwarder: { makeArguments: forwarderArguments(false), answers: answersForwarder, flags: ['--against', 'forwarder'] },
-  'forwarder-few': { makeArguments: forwarderArguments(false), answers: answersForwarder, flags: ['--against', 'forwarder'] },
-  'forwarder-gro': { makeArguments: forwarderArguments(true), answers: answersForwarder, flags: ['--against', 'forwarder'] },
+  forwarder: bareForwarder(false),
+  'forwarder-few': bareForwarder(false),
+  'forwarder-gro': bareForwarder(true),
 };
 
 /// Starts one on `cores`, and returns when it answers. `set` are further keys of our configuration.
