@@ -1,7 +1,8 @@
 // Floods from strangers, by name, and the programs that make them: udp_flooder.c, handshake_flooder.c,
 // and connections that say hardly anything.
 
-import { rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -24,9 +25,14 @@ const binding = encode({ type: messageType.bindingRequest });
 /// A million addresses would be no other flood: a server that keeps nothing has the same to do.
 const everywhere = { networks: 4000, addresses: 25 };
 
-const overUdp = (message, { networks, addresses } = everywhere, port = 'port') => ({
+/// Each datagram from a network of its own: IPv6 has no end of them (2^36 /56 in 3fff::/20).
+const everywhereIpv6 = { isIpv6: true, networks: 2 ** 36, addresses: 1 };
+
+const overUdp = (message, { isIpv6 = false, networks, addresses } = everywhere, { port = 'port', train = 1 } = {}) => ({
   program: 'udp_flooder',
-  argumentsFor: (server, rate, seconds) => [server[port], rate, seconds, networks, addresses, message],
+  isIpv6,
+  argumentsFor: (server, rate, seconds) =>
+    [isIpv6 ? '::1' : '127.0.0.1', server[port], rate, seconds, networks, addresses, message, train],
 });
 const handshakes = (over, hellos) => ({
   program: 'handshake_flooder',
@@ -36,16 +42,50 @@ const handshakes = (over, hellos) => ({
 /// What a flood is made of, by name. `startFlood` makes one.
 export const floods = {
   garbage: overUdp('garbage'),
+  /// The same, eight from one address at once: what a sender alone could not make so many of.
+  'garbage-trains': overUdp('garbage', everywhere, { train: 8 }),
+  'garbage-ipv6': overUdp('garbage', everywhereIpv6),
   binding: overUdp(hex(binding)),
+  'binding-ipv6': overUdp(hex(binding), everywhereIpv6),
   /// Requests that a server challenges, from 100,000 addresses of 4,000 networks.
   allocate: overUdp(hex(allocate)),
-  /// The same from one network.
+  'allocate-ipv6': overUdp(hex(allocate), everywhereIpv6),
+  /// The same from one network; of IPv6 a /56, each from another address of another /64 in it.
   'allocate-one-network': overUdp(hex(allocate), { networks: 1, addresses: 250 }),
+  'allocate-one-network-ipv6': overUdp(hex(allocate), { isIpv6: true, networks: 1, addresses: 2 ** 28 }),
   /// ClientHellos without a cookie, from 10,000 addresses.
-  'dtls-hello': overUdp(hex(dtlsClientHello()), { networks: 400, addresses: 25 }, 'tlsPort'),
+  'dtls-hello': overUdp(hex(dtlsClientHello()), { networks: 400, addresses: 25 }, { port: 'tlsPort' }),
+  'dtls-hello-ipv6': overUdp(hex(dtlsClientHello()), everywhereIpv6, { port: 'tlsPort' }),
   'dtls-handshake': handshakes('dtls', () => [dtlsClientHello(), dtlsClientHello({ cookie: Buffer.alloc(32) })]),
   'tls-handshake': handshakes('tls', () => [tlsClientHello()]),
 };
+
+/// Makes 3fff::/20, where IPv6 floods come from, addresses of this host. Returns why not, when it cannot: it
+/// is done in a network namespace (../own_network) alone.
+export function cannotFloodIpv6() {
+  if (!process.env.OWN_NETWORK) return 'not in a network namespace of its own: nobody else here may lose 3fff::/20';
+  // By a gateway, which nobody asks: without one the kernel would remember every address that is answered.
+  const commands = [
+    'link add strangers type veth peer name nowhere', 'link set nowhere up', 'link set strangers up',
+    '-6 route replace local 3fff::/20 via fe80::1 dev strangers',
+  ];
+  const ip = (command) => execFileSync('ip', command.split(' '), { stdio: 'pipe' });
+  try {
+    if (ip('-6 route show table local 3fff::/20').length > 0) return undefined; // done before
+    commands.forEach(ip);
+    writeFileSync('/proc/sys/net/ipv6/ip_nonlocal_bind', '1'); // as everybody may with 127.0.0.0/8
+  } catch (error) {
+    return `no IPv6 sources: ${error.message}`;
+  }
+  return undefined;
+}
+
+/// Bytes that the network brings to the sources of the flood `name` for each byte that it brings to the
+/// server, IP and UDP headers with them; undefined where those are not counted.
+export function amplificationOf(name, { sent, sent_bytes: into, answers, answer_bytes: out }) {
+  const headerBytes = floods[name].isIpv6 ? 48 : 28;
+  return into && (out + headerBytes * answers) / (into + headerBytes * sent);
+}
 
 let directory;
 const compiled = new Map();

@@ -34,7 +34,7 @@ export class TurnClient {
 
   constructor(properties) {
     Object.assign(this, properties);
-    this.socket = dgram.createSocket('udp4');
+    this.socket = dgram.createSocket(this.host.includes(':') ? 'udp6' : 'udp4');
   }
 
   async #exchange(message) {
