@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fileWith } from '../tests/e2e/lib/conformance.mjs';
-import { openSlowConnections, startFlood } from '../tests/e2e/lib/floods.mjs';
+import { amplificationOf, cannotFloodIpv6, openSlowConnections, startFlood } from '../tests/e2e/lib/floods.mjs';
 import { residentBytesOf } from '../tests/e2e/lib/holdings.mjs';
 import { answersBinding, encode, messageType } from '../tests/e2e/lib/stun.mjs';
 import { coturnVersion, password, startContender, user } from './lib/contenders.mjs';
@@ -25,7 +25,7 @@ const documentPath = path.join(root, 'docs/floods.md');
 const jsonPath = path.join(root, 'build/bench/flood.json');
 
 const people = { allocations: 200, rate: 5000 }; // echoes: the server relays each twice
-const headerBytes = 28; // of IPv4 and UDP
+const addresses = { ipv4: '127.0.0.1', ipv6: '::1' };
 const realm = 'turn.example'; // what a challenge weighs depends on it
 const marginS = 1; // a flood begins before the people are measured, and ends after
 /// Above this share of the time, others on the machine are part of what was measured.
@@ -62,21 +62,43 @@ function firstOnTheCore() {
   }
 }
 
-/// Datagrams that found the server's receive buffer full.
+/// People and newcomers of an IPv6 case are half of either family.
+const familiesOf = (one) => (one.isIpv6 ? ['ipv4', 'ipv6'] : ['ipv4']);
+
+/// Datagrams, or trains of them, that found the server's receive buffer full.
 async function lostAtSocket({ port }) {
   const inHex = port.toString(16).toUpperCase().padStart(4, '0');
-  const line = (await readFile('/proc/net/udp', 'utf8')).split('\n').find((text) => text.includes(`:${inHex} `));
-  return Number(line?.trim().split(/\s+/).at(-1) ?? 0);
+  const tables = await Promise.all(['udp', 'udp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')));
+  const lines = tables.join('\n').split('\n').map((line) => line.trim().split(/\s+/));
+  const ofServer = lines.filter(([, local]) => local?.endsWith(`:${inHex}`));
+  return ofServer.reduce((sum, columns) => sum + Number(columns.at(-1)), 0);
 }
 
-/// The packets of people, to peers and back: the report of `turnpike bench`.
-async function atWork(server, { seconds, passwordFile, before }) {
+/// The packets of some people, to peers and back: the report of `turnpike bench`.
+async function atWorkOver(family, server, { seconds, passwordFile, before, share }) {
+  const address = family === 'ipv6' ? `[${addresses.ipv6}]` : addresses.ipv4;
   const [command, ...args] = [
-    ...before, load, 'bench', `127.0.0.1:${server.port}`, '--user', user, '--password', passwordFile, '--mode', 'echo',
-    '--allocations', people.allocations, '--rate', people.rate, '--seconds', seconds, '--server-pid', server.pid,
-    '--output', 'json', ...server.flags,
+    ...before, load, 'bench', `${address}:${server.port}`, '--user', user, '--password', passwordFile, '--mode', 'echo',
+    '--allocations', people.allocations * share, '--rate', people.rate * share, '--seconds', seconds,
+    '--server-pid', server.pid, '--output', 'json', ...server.flags,
   ];
-  return runLoad(`people of ${server.name}`, command, args, server);
+  return runLoad(`people of ${server.name} over ${family}`, command, args, server);
+}
+
+/// Of all people, by as many loads as there are families; of what cannot be summed, the worst.
+async function atWork(families, server, settings) {
+  const share = 1 / families.length;
+  const reports = await Promise.all(families.map((family) => atWorkOver(family, server, { ...settings, share })));
+  const sum = (pick) => reports.reduce((all, report) => all + pick(report), 0);
+  const most = (pick) => Math.max(...reports.map(pick));
+  return {
+    loss: sum(({ packets }) => packets.lost) / sum(({ packets }) => packets.sent),
+    perSecond: sum(({ packets, seconds }) => packets.relayed / seconds),
+    p50: most(({ latency_us: latency }) => latency.p50),
+    p99: most(({ latency_us: latency }) => latency.p99),
+    core: most(({ server: usage }) => usage.cpu_share),
+    disturbed: most(({ server: usage, load: own, seconds }) => Math.max(0, usage.waited_ns, own.waited_ns) / 1e9 / seconds),
+  };
 }
 
 /// How long a TCP connection with a Binding takes, for somebody with nothing bad in mind; milliseconds.
@@ -116,10 +138,11 @@ async function beginFlood(one, server, seconds) {
   });
   return {
     async ended() {
-      const { sent, begun, answers, answer_bytes: out, sent_bytes: into, seconds: took } = await flood.ended();
+      const report = await flood.ended();
+      const { sent, begun, answer_bytes: out, sent_bytes: into, seconds: took } = report;
       return {
         perSecond: (sent ?? begun) / took,
-        amplification: into && (out + headerBytes * answers) / (into + headerBytes * sent),
+        amplification: amplificationOf(one.flood, report),
         payloadAmplification: into && out / into,
       };
     },
@@ -131,30 +154,28 @@ async function measure(one, server, settings, withFlood) {
   const before = { resident: residentBytesOf(server.pid), lost: await lostAtSocket(server) };
   const flood = withFlood && (await beginFlood(one, server, settings.seconds));
   if (flood && !one.slow) await pause(1000 * marginS);
-  const arriving = newcomers(server.port, { user, password, seconds: settings.seconds });
-  const report = await atWork(server, settings);
+  const families = familiesOf(one);
+  const arriving = newcomers(server.port, { user, password, seconds: settings.seconds, families });
+  const working = await atWork(families, server, settings);
   const during = residentBytesOf(server.pid);
   const { came, served } = await arriving;
   const flooded = flood ? await flood.ended() : {};
-  if (!(await answersBinding({ address: '127.0.0.1', port: server.port }, 2000))) throw new Error('the server has gone');
-  const { packets, latency_us: latency, server: usage, load: own } = report;
+  for (const family of families) {
+    const endpoint = { address: addresses[family], port: server.port };
+    if (!(await answersBinding(endpoint, 2000))) throw new Error(`the server has gone from ${family}`);
+  }
   return {
-    loss: packets.lost / packets.sent,
-    perSecond: packets.relayed / report.seconds,
-    p50: latency.p50,
-    p99: latency.p99,
+    ...working,
     newcomers: served / came,
     resident: Math.max(during, residentBytesOf(server.pid)) - before.resident,
     lostAtSocket: (await lostAtSocket(server)) - before.lost,
-    core: usage.cpu_share,
-    disturbed: Math.max(0, usage.waited_ns, own.waited_ns) / 1e9 / report.seconds,
     flood: flooded,
   };
 }
 
 /// Without and with in turns, so that what disturbs the machine disturbs both.
 async function measureCase(one, name, settings) {
-  const server = await startContender(name, { cores: [settings.cores.server], binary, realm });
+  const server = await startContender(name, { cores: [settings.cores.server], binary, realm, hasIpv6: one.isIpv6 });
   const rounds = [];
   try {
     await measure(one, server, { ...settings, seconds: 0.5 }, true); // buffers and code are there after this
@@ -252,10 +273,20 @@ function print(one, result) {
   }
 }
 
+/// The cases that are asked for and can be made here.
+function chosen(only) {
+  const isAsked = ({ name }) => only.length === 0 || only.includes(name);
+  const obstacle = cannotFloodIpv6();
+  if (!obstacle) return cases.filter(isAsked);
+  if (cases.some((one) => one.isIpv6 && only.includes(one.name))) throw new Error(obstacle);
+  console.log(`without the cases over IPv6: ${obstacle}`);
+  return cases.filter((one) => isAsked(one) && !one.isIpv6);
+}
+
 async function main() {
   const wanted = options();
   if (wanted.list) {
-    for (const { name, title } of cases) console.log(`${name.padEnd(22)} ${title}`);
+    for (const { name, title } of cases) console.log(`${name.padEnd(26)} ${title}`);
     return;
   }
   const version = wanted.coturn ? coturnVersion() : undefined;
@@ -273,7 +304,7 @@ async function main() {
   const settings = { ...wanted, cores, before, passwordFile: await fileWith(password) };
 
   const results = [];
-  for (const one of cases.filter(({ name }) => wanted.only.length === 0 || wanted.only.includes(name))) {
+  for (const one of chosen(wanted.only)) {
     for (const name of ['turnpike-limited', ...(version ? ['coturn'] : [])]) {
       results.push([one, await measureCase(one, name, settings)]);
       print(...results.at(-1));

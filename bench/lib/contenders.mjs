@@ -29,16 +29,17 @@ const noLimits = ['challenge_rate = 0', 'tcp_connections_per_address = 0', 'hand
 
 /// Everybody here is one user.
 async function turnpikeArguments(directory, {
-  port, tlsPort, workers = 1, batchUs = 0, binary, realm = usualRealm, limits = noLimits, hasMetrics = false, set = [],
+  port, tlsPort, workers = 1, batchUs = 0, binary, realm = usualRealm, limits = noLimits, hasMetrics = false, hasIpv6 = false,
+  set = [],
 }) {
   const { certificate, key } = await localCertificate();
   const config = path.join(directory, 'turnpike.toml');
   const quoted = JSON.stringify;
+  const listen = (number) => quoted([`127.0.0.1:${number}`, ...(hasIpv6 ? [`[::1]:${number}`] : [])]);
   await writeFile(config, [
     `realm = "${realm}"`, `workers = ${workers}`,
     '[tls]', `certificate = ${quoted(certificate)}`, `key = ${quoted(key)}`,
-    '[listen]', `udp = ["127.0.0.1:${port}"]`, `tcp = ["127.0.0.1:${port}"]`, `tls = ["127.0.0.1:${tlsPort}"]`,
-    `dtls = ["127.0.0.1:${tlsPort}"]`,
+    '[listen]', `udp = ${listen(port)}`, `tcp = ${listen(port)}`, `tls = ${listen(tlsPort)}`, `dtls = ${listen(tlsPort)}`,
     '[relay]', `ports = "${relayPorts.first}-${relayPorts.last}"`, `batch_us = ${batchUs}`,
     'max_allocations_per_user = 0', 'max_allocations_per_network = 0',
     '[limits]', ...limits,
@@ -49,16 +50,18 @@ async function turnpikeArguments(directory, {
     '[auth]', `users = [{ name = "${user}", password = "${password}" }]`, '',
   ].join('\n'), { mode: 0o600 });
   return [
-    binary, 'serve', '--config', config, '--insecure-allow-peers', '127.0.0.0/8', ...set.flatMap((each) => ['--set', each]),
+    binary, 'serve', '--config', config, '--insecure-allow-peers', '127.0.0.0/8',
+    ...(hasIpv6 ? ['--insecure-allow-peers', '::1/128'] : []), ...set.flatMap((each) => ['--set', each]),
   ];
 }
 
 /// One relay thread, no log, nothing that is not needed; a static user, whose key coturn keeps.
-async function coturnArguments(directory, { port, tlsPort, realm = usualRealm }) {
+async function coturnArguments(directory, { port, tlsPort, realm = usualRealm, hasIpv6 = false }) {
   const { certificate, key } = await localCertificate();
   const config = path.join(directory, 'turnserver.conf');
   await writeFile(config, [
     `listening-port=${port}`, `tls-listening-port=${tlsPort}`, 'listening-ip=127.0.0.1', 'relay-ip=127.0.0.1',
+    ...(hasIpv6 ? ['listening-ip=::1', 'relay-ip=::1'] : []),
     `min-port=${relayPorts.first}`, `max-port=${relayPorts.last}`, 'relay-threads=1',
     'lt-cred-mech', `realm=${realm}`, `user=${user}:${password}`, `cert=${certificate}`, `pkey=${key}`,
     'allow-loopback-peers', 'no-cli', 'log-file=/dev/null', 'simple-log', 'no-rfc5780',
@@ -103,13 +106,14 @@ export const contenders = {
   'forwarder-gro': bareForwarder(true),
 };
 
-/// Starts one on `cores`, and returns when it answers. `set` are further keys of our configuration.
-export async function startContender(name, { cores, binary, forwarder, realm, set }) {
+/// Starts one on `cores`, and returns when it answers. `set` are further keys of our configuration; with
+/// `hasIpv6` a TURN server is on ::1 as well.
+export async function startContender(name, { cores, binary, forwarder, realm, set, hasIpv6 }) {
   const { makeArguments, answers, flags = [] } = contenders[name];
   const directory = await mkdtemp(path.join(tmpdir(), `turnpike-bench-${name}-`));
   const port = nextPorts();
   const tlsPort = port + 2;
-  const options = { port, tlsPort, binary, forwarder, realm, set };
+  const options = { port, tlsPort, binary, forwarder, realm, set, hasIpv6 };
   const server = start(name, 'taskset', ['-c', cores.join(','), ...(await makeArguments(directory, options))]);
   async function stop() {
     server.kill('SIGKILL');
