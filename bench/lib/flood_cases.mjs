@@ -12,7 +12,7 @@ const overIpv4 = [
     promises: { loss: 0.001, addedP99Ms: 5, resident: MB, amplification: 0 },
   },
   {
-    name: 'garbage-300k', title: 'random bytes, 300,000 a second in trains of 8', flood: 'garbage-trains', rate: 300_000,
+    name: 'garbage-300k', title: 'random bytes, 300,000 a second in trains of 4', flood: 'garbage-trains', rate: 300_000,
     promises: { loss: 0.02, resident: MB, amplification: 0 },
   },
   {
