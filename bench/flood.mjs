@@ -24,10 +24,13 @@ const load = process.env.TURNPIKE_LOAD ?? path.join(root, 'build/release/turnpik
 const documentPath = path.join(root, 'docs/floods.md');
 const jsonPath = path.join(root, 'build/bench/flood.json');
 
-const people = { allocations: 200, rate: 5000 }; // echoes: the server relays each twice
+/// Echoes: the server relays each twice.
+const people = [{ family: 'ipv4', allocations: 200, rate: 5000 }];
+/// Over IPv6 all come from ::1, so from one network: more would wait for their challenges (50 a second).
+const peopleOfBoth = [{ family: 'ipv4', allocations: 160, rate: 2500 }, { family: 'ipv6', allocations: 40, rate: 2500 }];
 const addresses = { ipv4: '127.0.0.1', ipv6: '::1' };
 const realm = 'turn.example'; // what a challenge weighs depends on it
-const marginS = 1; // a flood begins before the people are measured, and ends after
+const marginS = 1; // a flood begins before the people come, and ends after them
 /// Above this share of the time, others on the machine are part of what was measured.
 const quietEnough = 0.03;
 
@@ -62,9 +65,6 @@ function firstOnTheCore() {
   }
 }
 
-/// People and newcomers of an IPv6 case are half of either family.
-const familiesOf = (one) => (one.isIpv6 ? ['ipv4', 'ipv6'] : ['ipv4']);
-
 /// Datagrams, or trains of them, that found the server's receive buffer full.
 async function lostAtSocket({ port }) {
   const inHex = port.toString(16).toUpperCase().padStart(4, '0');
@@ -75,20 +75,19 @@ async function lostAtSocket({ port }) {
 }
 
 /// The packets of some people, to peers and back: the report of `turnpike bench`.
-async function atWorkOver(family, server, { seconds, passwordFile, before, share }) {
+async function atWorkOver({ family, allocations, rate }, server, { seconds, passwordFile, before }) {
   const address = family === 'ipv6' ? `[${addresses.ipv6}]` : addresses.ipv4;
   const [command, ...args] = [
     ...before, load, 'bench', `${address}:${server.port}`, '--user', user, '--password', passwordFile, '--mode', 'echo',
-    '--allocations', people.allocations * share, '--rate', people.rate * share, '--seconds', seconds,
-    '--server-pid', server.pid, '--output', 'json', ...server.flags,
+    '--allocations', allocations, '--rate', rate, '--seconds', seconds, '--server-pid', server.pid, '--output', 'json',
+    ...server.flags,
   ];
   return runLoad(`people of ${server.name} over ${family}`, command, args, server);
 }
 
-/// Of all people, by as many loads as there are families; of what cannot be summed, the worst.
-async function atWork(families, server, settings) {
-  const share = 1 / families.length;
-  const reports = await Promise.all(families.map((family) => atWorkOver(family, server, { ...settings, share })));
+/// Of all people, by a load for each family; of what cannot be summed, the worst.
+async function atWork(groups, server, settings) {
+  const reports = await Promise.all(groups.map((some) => atWorkOver(some, server, settings)));
   const sum = (pick) => reports.reduce((all, report) => all + pick(report), 0);
   const most = (pick) => Math.max(...reports.map(pick));
   return {
@@ -96,6 +95,7 @@ async function atWork(families, server, settings) {
     perSecond: sum(({ packets, seconds }) => packets.relayed / seconds),
     p50: most(({ latency_us: latency }) => latency.p50),
     p99: most(({ latency_us: latency }) => latency.p99),
+    cameLate: most(({ set_up_seconds: took }) => took) > 2 * marginS, // the flood was over before they were
     core: most(({ server: usage }) => usage.cpu_share),
     disturbed: most(({ server: usage, load: own, seconds }) => Math.max(0, usage.waited_ns, own.waited_ns) / 1e9 / seconds),
   };
@@ -154,9 +154,10 @@ async function measure(one, server, settings, withFlood) {
   const before = { resident: residentBytesOf(server.pid), lost: await lostAtSocket(server) };
   const flood = withFlood && (await beginFlood(one, server, settings.seconds));
   if (flood && !one.slow) await pause(1000 * marginS);
-  const families = familiesOf(one);
+  const present = one.isIpv6 ? peopleOfBoth : people;
+  const families = present.map(({ family }) => family);
   const arriving = newcomers(server.port, { user, password, seconds: settings.seconds, families });
-  const working = await atWork(families, server, settings);
+  const working = await atWork(present, server, settings);
   const during = residentBytesOf(server.pid);
   const { came, served } = await arriving;
   const flooded = flood ? await flood.ended() : {};
@@ -217,6 +218,7 @@ function summary(one, name, rounds) {
     core: { without: of((round) => round.without.core), with: of((round) => round.with.core) },
     // With a flood the cores are busy with it: what others took is seen without.
     disturbed: of((round) => round.without.disturbed),
+    cameLate: rounds.some((round) => round.with.cameLate),
     rounds,
   };
 }
@@ -266,6 +268,7 @@ function print(one, result) {
   console.log(`  flood ${flood}/s; ${shown(result.calls)} packets/s of people: loss ${loss}, p50 ${p50} µs, p99 ${p99} µs`);
   console.log(`  new clients ${served}, out/in ${outIn || '–'} (payload ${payload || '–'}), memory +${memory}, core ${core}, lost at the socket ${result.lostAtSocket}`);
   if (result.disturbed > quietEnough) console.log(`  DISTURBED ${percent(result.disturbed, 2)}`);
+  if (result.cameLate) console.log('  LATE: people had to wait so long for their allocations that they outlasted the flood');
   if (result.server === 'coturn') return;
   for (const { text, holds } of judge(one, result)) {
     console.log(`  ${holds ? 'holds  ' : 'FINDING'} ${text}`);
