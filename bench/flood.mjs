@@ -90,6 +90,8 @@ async function atWork(groups, server, settings) {
   const reports = await Promise.all(groups.map((some) => atWorkOver(some, server, settings)));
   const sum = (pick) => reports.reduce((all, report) => all + pick(report), 0);
   const most = (pick) => Math.max(...reports.map(pick));
+  // Two loads wait for each other: then only the server's waiting tells of others.
+  const waitedNs = ({ server: usage, load: own }) => Math.max(0, usage.waited_ns, ...(reports.length > 1 ? [] : [own.waited_ns]));
   return {
     loss: sum(({ packets }) => packets.lost) / sum(({ packets }) => packets.sent),
     perSecond: sum(({ packets, seconds }) => packets.relayed / seconds),
@@ -97,7 +99,7 @@ async function atWork(groups, server, settings) {
     p99: most(({ latency_us: latency }) => latency.p99),
     cameLate: most(({ set_up_seconds: took }) => took) > 2 * marginS, // the flood was over before they were
     core: most(({ server: usage }) => usage.cpu_share),
-    disturbed: most(({ server: usage, load: own, seconds }) => Math.max(0, usage.waited_ns, own.waited_ns) / 1e9 / seconds),
+    disturbed: most((report) => waitedNs(report) / 1e9 / report.seconds),
   };
 }
 
