@@ -12,11 +12,12 @@ using stun::AttributeType;
 using stun::Class;
 using stun::Method;
 
-constexpr unsigned most_transmissions = 7;  // RFC 8489 §6.2.1: Rc
+constexpr unsigned transmissions = 7;       // RFC 8489 §6.2.1: Rc
 constexpr milliseconds first_timeout{500};  // RTO
 constexpr unsigned last_wait = 16;          // Rm
-constexpr milliseconds patience{39'500};    // all of it; over a stream too (§6.2.2: Ti)
 constexpr std::size_t room_for_a_message = 4096;
+/// Which random streams of a seed are for that, after those for all else.
+constexpr unsigned first_of_discovery = 1000;
 
 }  // namespace
 
@@ -40,7 +41,8 @@ Client::Client(Simulation& world, unsigned number)
       number_(number),
       is_intruder_(world.settings().is_apart && number == intruder),
       random_(hash_and(world.settings().seed, 2 * number)),
-      pace_random_(hash_and(world.settings().seed, 2 * number + 1)) {
+      pace_random_(hash_and(world.settings().seed, 2 * number + 1)),
+      discovery_random_(hash_and(world.settings().seed, first_of_discovery + number)) {
   const auto draw = random_.below(10);
   flow_.tuple.transport = draw < 6    ? Transport::udp
                           : draw == 6 ? Transport::tcp
@@ -55,6 +57,7 @@ Client::Client(Simulation& world, unsigned number)
   // Correct is that only where the server offers it (RFC 8489 §9.2), as none of these does.
   with_userhash_ = random_.below(6) == 0 && may_misbehave();
   sit_down(static_cast<std::uint16_t>(40000 + 1000 * number));
+  is_behind_filter_ = discovery_random_.below(2) == 0;
 }
 
 /// Some are behind one NAT, others at least in one network, unless all are kept apart.
@@ -74,7 +77,7 @@ void Client::sit_down(std::uint16_t port) {
   flow_.tuple.server = is_v6       ? at("[2a02:db8::1]:3478")
                        : is_second ? at("20.0.2.2:3478")
                                    : at("20.0.2.1:3478");
-  flow_.listener = turn::ListenerId{is_v6 ? 2U : 1U};
+  flow_.listener = listener_of(flow_.tuple.server);
   flow_.worker = world_.worker_of(flow_.tuple.client);
 }
 
@@ -151,9 +154,8 @@ void Client::retransmit(const Bytes& id) {
   const auto found = transactions_.find(id);
   if (found == transactions_.end()) return;
   Transaction& transaction = found->second;
-  const bool is_over_stream = is_stream(flow_.tuple.transport);
-  const unsigned most = is_over_stream ? 1 : most_transmissions;
-  if (is_stopped_ || transaction.sent == most) {
+  const Transport transport = flow_.tuple.transport;
+  if (is_stopped_ || transaction.sent == most_transmissions(transport)) {
     if (!is_stopped_) ++given_up_;
     // From another address than before nobody hears the answers.
     const bool has_stayed = transaction.client == flow_.tuple;
@@ -162,11 +164,17 @@ void Client::retransmit(const Bytes& id) {
     return;
   }
   transmit(transaction.bytes);
-  const bool is_last = ++transaction.sent == most;
-  const milliseconds wait = is_over_stream ? patience
-                            : is_last      ? first_timeout * last_wait
-                                           : first_timeout * (1U << (transaction.sent - 1));
-  world_.later(wait, [this, id] { retransmit(id); });
+  world_.later(wait_after(++transaction.sent, transport), [this, id] { retransmit(id); });
+}
+
+unsigned Client::most_transmissions(Transport transport) {
+  return is_stream(transport) ? 1 : transmissions;
+}
+
+milliseconds Client::wait_after(unsigned transmission, Transport transport) {
+  if (is_stream(transport)) return patience;
+  if (transmission == transmissions) return first_timeout * last_wait;
+  return first_timeout * (1U << (transmission - 1));
 }
 
 void Client::receive(const FiveTuple& tuple, const Bytes& datagram) {
@@ -174,6 +182,9 @@ void Client::receive(const FiveTuple& tuple, const Bytes& datagram) {
     return each.flow.tuple == tuple;
   });
   const bool is_for_data = data != data_.end();
+  if (hears_of_probe(tuple, datagram)) {
+    return world_.note_received(tuple.client.address, datagram);
+  }
   if (!is_for_data && !(tuple == flow_.tuple)) return;
   world_.note_received(tuple.client.address, datagram);
   const auto message = wire::read(datagram);
@@ -267,6 +278,7 @@ void Client::on_error(const Transaction& transaction, int code, const wire::Mess
 
 void Client::act() {
   const Settings& settings = world_.settings();
+  if (happens(discovery_random_, settings.curiosity)) discover();
   if (may_misbehave() && happens(random_, settings.recklessness)) return be_reckless();
   if (may_misbehave() && happens(random_, settings.malice)) return be_malicious();
   if (happens(random_, settings.forgetfulness)) {

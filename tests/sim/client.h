@@ -56,6 +56,10 @@ class Client {
   [[nodiscard]] std::size_t some_login();
   void request(stun::Method method, const Add& add, unsigned challenges = 0, bool deletes = false);
   void retransmit(const Bytes& id);
+  // RFC 8489 §6.2.1; over a stream, §6.2.2
+  static constexpr milliseconds patience{39'500};  // in all
+  [[nodiscard]] static unsigned most_transmissions(Transport transport);
+  [[nodiscard]] static milliseconds wait_after(unsigned transmission, Transport transport);
   void on_response(const wire::Message& message);
   void on_success(const Transaction& transaction, const wire::Message& message);
   void take_ticket(const Bytes& ticket);
@@ -79,6 +83,23 @@ class Client {
   void show(const Bytes& ticket);
   [[nodiscard]] bool may_misbehave() const;
   void put_something(stun::MessageBuilder& message);
+
+  // client_discovery.cpp
+  /// A question about its NAT (RFC 5780), asked beside all else.
+  struct Probe {
+    turn::ClientFlow flow;
+    Bytes request;
+    unsigned sent = 0;
+  };
+  void discover();
+  void discover_in_others_names();
+  [[nodiscard]] turn::ClientFlow probing_flow();
+  [[nodiscard]] Bytes probe();
+  [[nodiscard]] Bytes reckless_probe();
+  [[nodiscard]] Bytes harmful_probe(std::uint16_t response_port);
+  void ask(const turn::ClientFlow& flow, const Bytes& request);
+  void ask_again(const Bytes& id);
+  [[nodiscard]] bool hears_of_probe(const FiveTuple& tuple, const Bytes& datagram);
 
   // client_tcp.cpp
   /// What is to carry the data of a peer, or does.
@@ -106,6 +127,7 @@ class Client {
   bool is_intruder_;
   SeededRandom random_;
   SeededRandom pace_random_;
+  SeededRandom discovery_random_;
   turn::ClientFlow flow_;
   std::size_t login_ = 0;
   Algorithm algorithm_ = Algorithm::unnamed;
@@ -119,6 +141,8 @@ class Client {
   bool has_allocation_ = false;
   bool wants_tcp_ = false;
   bool is_tcp_ = false;
+  std::map<Bytes, Probe> probes_;
+  bool is_behind_filter_ = false;  // its NAT lets in only what comes from where it has sent to
   std::vector<DataConnection> data_;
   unsigned last_data_ = 0;
   std::vector<Endpoint> relayed_;

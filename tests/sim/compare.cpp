@@ -22,6 +22,11 @@ std::string hex(ByteView bytes) {
   return out.str();
 }
 
+bool is_of_discovery(const Bytes& response) {
+  const auto message = wire::read(response);
+  return message && message->has(0x802C);  // OTHER-ADDRESS
+}
+
 /// What closes, in an order that does not matter.
 using Names = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
@@ -142,11 +147,22 @@ void Simulation::settle(WorkerId worker, const Verdict& verdict, const turn::Han
     check_drain(wanted, input);
   }
   for (const auto& [flow, bytes] : wanted.sent) trace_.note(bytes);
+  check_size(wanted, input);
   compare_response(worker, verdict, wanted);
   compare_connections(worker, verdict, wanted);
   compare_ends(worker, verdict, wanted);
   carry_out(worker, wanted, verdict);
   check_balance();
+}
+
+/// A Binding is answered at no more length than it came, but for four addresses (I-2).
+void Simulation::check_size(const Wanted& wanted, ByteView request) const {
+  constexpr std::size_t four_addresses = 4 * 24;
+  constexpr unsigned method_bits = 0x3eef;
+  for (const auto& [flow, bytes] : wanted.sent) {
+    if ((wire::number(ByteView{bytes}.first(2)) & method_bits) != 0x001) continue;
+    require(bytes.size() <= request.size() + four_addresses, "a stranger's bytes are multiplied");
+  }
 }
 
 /// Whoever drains begins nothing new; a reservation is not new (I-20).
@@ -188,7 +204,8 @@ void Simulation::settle_reason(const Verdict& verdict, Reason reason) const {
   if (verdict.connects) return require(reason == Reason::answered_connect, "no Connect was begun");
   if (verdict.parked) return require(reason == Reason::parked, "a user was not asked for");
   if (verdict.response) {
-    if (verdict.may_be_silent && reason == Reason::dropped_challenge_budget) return;
+    const bool may_be_silent = verdict.expense != Expense::none && !verdict.beyond;
+    if (may_be_silent && reason == Reason::dropped_challenge_budget) return;
     const int code = verdict.response->code;
     if (code == 200) return require(starts_with(name, "answered_"), "a success was refused");
     const bool is_same = code_of(reason) == code;
@@ -222,14 +239,21 @@ void Simulation::compare_response(WorkerId worker, const Verdict& verdict, const
     if (!sent.empty()) fail("a response nobody expects: " + hex(sent[0].second));
     return;
   }
-  const Response& expected = *verdict.response;
-  if (verdict.may_be_silent) {
-    require(model_.note_challenge(worker, expected.to.tuple.client.address, !sent.empty(), now_),
-            "a challenge too many, or none");  // I-2
-  } else {
-    require(!sent.empty(), "a response is missing");
-  }
-  if (!sent.empty()) compare_message(expected, sent.front().first, sent.front().second);
+  const Bytes* const bytes = sent.empty() ? nullptr : &sent.front().second;
+  const auto& expected = is_afforded(worker, verdict, bytes) ? verdict.response : verdict.beyond;
+  if (!expected) return;
+  require(!sent.empty(), "a response is missing");
+  compare_message(*expected, sent.front().first, sent.front().second);
+}
+
+/// False: the budget of the sender's network was spent, so that less is said, or nothing (I-2).
+bool Simulation::is_afforded(WorkerId worker, const Verdict& verdict, const Bytes* sent) {
+  if (verdict.expense == Expense::none) return true;
+  const bool is_spent = sent != nullptr && (!verdict.beyond || is_of_discovery(*sent));
+  const IpAddress& source = verdict.response->to.tuple.client.address;
+  require(model_.note_expense(verdict.expense, worker, source, is_spent, now_),
+          "an answer to a stranger too many, or none");
+  return is_spent;
 }
 
 void Simulation::compare_message(const Response& expected, const turn::ClientFlow& flow,
@@ -297,6 +321,7 @@ void Simulation::compare_attributes(const Response& expected, const wire::Messag
   const auto its_mapped =
       mapped == nullptr ? std::nullopt : wire::xored_address(*mapped, message.id);
   require(its_mapped == expected.mapped, "XOR-MAPPED-ADDRESS");
+  compare_discovery(expected, message);
   const Bytes* const address_error = message.find(0x8001);
   require((address_error != nullptr) == expected.address_error.has_value(), "ADDRESS-ERROR-CODE");
   if (address_error != nullptr) {
@@ -329,6 +354,24 @@ void Simulation::compare_attributes(const Response& expected, const wire::Messag
     require(model_.learn_ticket(*ticket, expected.to.tuple), "a MOBILITY-TICKET twice");
     tickets.push_back(*ticket);
   }
+}
+
+/// RFC 5780; none of it where it is not asked for.
+void Simulation::compare_discovery(const Response& expected, const wire::Message& message) const {
+  const auto address_in = [&](unsigned type) {
+    const Bytes* const value = message.find(type);
+    return value == nullptr ? std::nullopt : wire::plain_address(*value);
+  };
+  require(address_in(0x0001) == expected.unmasked, "MAPPED-ADDRESS");
+  require(address_in(0x802B) == expected.origin, "RESPONSE-ORIGIN");
+  require(address_in(0x802C) == expected.other, "OTHER-ADDRESS");
+  const Bytes* const padding = message.find(0x0026);
+  require((padding != nullptr) == expected.padding.has_value(), "PADDING");
+  if (padding == nullptr) return;
+  require(padding->size() == *expected.padding, "PADDING of another length");
+  const bool is_blank =
+      std::all_of(padding->begin(), padding->end(), [](auto b) { return b == 0; });
+  require(is_blank, "PADDING with something in it");
 }
 
 void Simulation::compare_icmp(const Verdict& verdict, const Wanted& wanted) const {

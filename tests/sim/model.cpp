@@ -269,8 +269,8 @@ Verdict Model::on_restart() {
   std::erase_if(allocations_, [](const Allocation& each) { return each.pending.has_value(); });
   answers_.clear();
   failures_.clear();
-  challenges_.clear();
-  least_challenges_.clear();
+  budgets_.clear();
+  least_budgets_.clear();
   for (Allocation& each : allocations_) {
     drop_denied_peers(each);
     restart_connections(each, verdict);

@@ -44,12 +44,22 @@ struct Response {
   std::optional<Bytes> ticket{};
   bool has_new_ticket = false;
   bool has_new_connection = false;  ///< CONNECTION-ID
+
+  // RFC 5780
+  std::optional<Endpoint> unmasked{};  ///< MAPPED-ADDRESS
+  std::optional<Endpoint> origin{};    ///< RESPONSE-ORIGIN
+  std::optional<Endpoint> other{};     ///< OTHER-ADDRESS
+  std::optional<std::size_t> padding{};
 };
+
+/// What an answer to a stranger is charged as: the budgets of his network.
+enum class Expense : std::uint8_t { none, challenge, discovery };
 
 /// What must come of one input, in full.
 struct Verdict {
   std::optional<Response> response{};
-  bool may_be_silent = false;  ///< the response depends on a budget that others share
+  Expense expense = Expense::none;   ///< of the response, out of a budget that others share
+  std::optional<Response> beyond{};  ///< what is said without one; nothing: silence
 
   struct ToPeer {
     turn::RelayId via;
@@ -160,8 +170,8 @@ class Model {
   [[nodiscard]] bool learn_ticket(const Bytes& ticket, const FiveTuple& client);
   /// `worker` has answered a stranger at `source`, or has not; false when that is against the
   /// budget of its network.
-  [[nodiscard]] bool note_challenge(turn::WorkerId worker, const IpAddress& source,
-                                    bool is_answered, Instant now);
+  [[nodiscard]] bool note_expense(Expense expense, turn::WorkerId worker, const IpAddress& source,
+                                  bool is_answered, Instant now);
 
   // ---- balances ----
   void sweep_reservations(Instant now);
@@ -318,7 +328,10 @@ class Model {
   void deny(const Request& request, const Identity& identity, Verdict& verdict) const;
   Response& answer(const Request& request, int code, Verdict& verdict) const;
   void answer_binding(const Request& request, Verdict& verdict) const;
-  [[nodiscard]] static std::vector<unsigned> unknown_in(const wire::Message& message);
+  [[nodiscard]] static std::vector<unsigned> unknown_in(const wire::Message& message,
+                                                        const std::set<unsigned>& also = {});
+  Response& answer_unknown(const Request& request, const std::vector<unsigned>& unknown,
+                           Verdict& verdict) const;
   void on_refresh(const Request& request, Allocation& allocation, Verdict& verdict);
   void on_create_permission(const Request& request, Allocation& allocation, Verdict& verdict);
   void on_channel_bind(const Request& request, Allocation& allocation, Verdict& verdict);
@@ -335,6 +348,17 @@ class Model {
   Response& carry_out(const RefreshWish& wish, const Request& request, Allocation& allocation,
                       Verdict& verdict);
   [[nodiscard]] seconds granted(std::optional<seconds> requested) const;
+
+  // model_discovery.cpp
+  /// Where a request came to, as RFC 5780 §6.1 has it. Without: nobody discovers anything there.
+  struct Crossing {
+    Endpoint here;   ///< Da:Dp
+    Endpoint there;  ///< Ca:Cp
+  };
+  [[nodiscard]] std::optional<Crossing> crossing_of(const FiveTuple& tuple) const;
+  [[nodiscard]] const turn::DiscoveryOrigin& origin_at(const Endpoint& local) const;
+  [[nodiscard]] int discovery_flaw(const Request& request) const;
+  void answer_discovery(const Request& request, const Crossing& crossing, Verdict& verdict) const;
 
   // model_allocate.cpp
   void on_allocate(const Request& request, Verdict& verdict);
@@ -413,9 +437,9 @@ class Model {
     Instant filled;
     void fill(std::uint32_t rate, Instant now);
   };
-  std::map<std::pair<turn::WorkerId, std::string>, Budget> challenges_;
+  std::map<std::tuple<Expense, turn::WorkerId, std::string>, Budget> budgets_;
   // As if all networks drew from one: a table of hashes may hold two of them in one place.
-  std::map<turn::WorkerId, Budget> least_challenges_;
+  std::map<std::pair<Expense, turn::WorkerId>, Budget> least_budgets_;
 };
 
 /// The network of an address as quotas and budgets count it: a /24, or a /56.

@@ -247,13 +247,13 @@ void Model::Budget::fill(std::uint32_t rate, Instant now) {
   filled = now;
 }
 
-bool Model::note_challenge(turn::WorkerId worker, const IpAddress& source, bool is_answered,
-                           Instant now) {
+bool Model::note_expense(Expense expense, turn::WorkerId worker, const IpAddress& source,
+                         bool is_answered, Instant now) {
   const std::uint32_t rate = limits_.challenge_rate;
   if (rate == 0) return is_answered;
   const Budget full{static_cast<double>(rate), now};
-  Budget& budget = challenges_.try_emplace({worker, network_of(source)}, full).first->second;
-  Budget& least = least_challenges_.try_emplace(worker, full).first->second;
+  Budget& budget = budgets_.try_emplace({expense, worker, network_of(source)}, full).first->second;
+  Budget& least = least_budgets_.try_emplace({expense, worker}, full).first->second;
   budget.fill(rate, now);
   least.fill(rate, now);
   if (!is_answered) return least.tokens < 1;
@@ -264,7 +264,7 @@ bool Model::note_challenge(turn::WorkerId worker, const IpAddress& source, bool 
 
 void Model::set_limits(const turn::Limits& limits) {
   limits_ = limits;
-  for (auto& [worker, least] : least_challenges_) least.tokens = std::min<double>(least.tokens, 0);
+  for (auto& [whose, least] : least_budgets_) least.tokens = std::min<double>(least.tokens, 0);
 }
 
 // --- users who are asked for ---------------------------------------------------------------------

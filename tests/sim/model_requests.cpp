@@ -87,12 +87,22 @@ bool Model::must_not_answer(const FiveTuple& tuple) const {
   return tuple.transport == Transport::udp && reflectors.count(tuple.client.port) == 1;
 }
 
-std::vector<unsigned> Model::unknown_in(const wire::Message& message) {
+std::vector<unsigned> Model::unknown_in(const wire::Message& message,
+                                        const std::set<unsigned>& also) {
   std::vector<unsigned> unknown;
   for (const wire::Attribute& each : message.attributes) {
-    if (each.type < 0x8000 && !is_known(each.type)) unknown.push_back(each.type);
+    const bool is_understood = is_known(each.type) || also.count(each.type) == 1;
+    if (each.type < 0x8000 && !is_understood) unknown.push_back(each.type);
   }
   return unknown;
+}
+
+Response& Model::answer_unknown(const Request& request, const std::vector<unsigned>& unknown,
+                                Verdict& verdict) const {
+  Response& response = answer(request, 420, verdict);
+  response.unknown = unknown;
+  if (unknown.size() > most_unknown_listed) response.unknown.resize(most_unknown_listed);
+  return response;
 }
 
 Response& Model::answer(const Request& request, int code, Verdict& verdict) const {
@@ -108,11 +118,15 @@ Response& Model::answer(const Request& request, int code, Verdict& verdict) cons
 }
 
 void Model::answer_binding(const Request& request, Verdict& verdict) const {
+  if (const auto crossing = crossing_of(request.flow.tuple)) {
+    return answer_discovery(request, *crossing, verdict);
+  }
   const auto unknown = unknown_in(request.message);
-  Response& response = answer(request, unknown.empty() ? 200 : 420, verdict);
-  response.unknown = unknown;
-  if (response.unknown.size() > most_unknown_listed) response.unknown.resize(most_unknown_listed);
-  if (unknown.empty()) response.mapped = request.flow.tuple.client;
+  if (unknown.empty()) {
+    answer(request, 200, verdict).mapped = request.flow.tuple.client;
+  } else {
+    answer_unknown(request, unknown, verdict);
+  }
 }
 
 /// To somebody who is not known.
@@ -120,8 +134,8 @@ void Model::deny(const Request& request, const Identity& identity, Verdict& verd
   Response& response = answer(request, identity.code, verdict);
   response.signer = {};
   response.is_challenge = identity.code == 401 || identity.code == 438;
-  verdict.may_be_silent =
-      request.flow.tuple.transport == Transport::udp && limits_.challenge_rate > 0;
+  const bool is_stranger = request.flow.tuple.transport == Transport::udp;
+  if (is_stranger && limits_.challenge_rate > 0) verdict.expense = Expense::challenge;
 }
 
 void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
@@ -160,10 +174,7 @@ void Model::on_request(turn::WorkerId worker, const turn::ClientFlow& flow,
 
   const auto unknown = unknown_in(message);
   if (!unknown.empty()) {
-    Response& response = answer(request, 420, verdict);
-    response.unknown.assign(unknown.begin(),
-                            unknown.begin() + static_cast<std::ptrdiff_t>(
-                                                  std::min(unknown.size(), most_unknown_listed)));
+    answer_unknown(request, unknown, verdict);
     return;
   }
   if (method == method_allocate) return on_allocate(request, verdict);

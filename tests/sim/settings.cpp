@@ -8,6 +8,8 @@
 namespace turnpike::sim {
 namespace {
 
+constexpr std::uint16_t usual_port = 3478;
+
 /// One of `values`.
 template <class T>
 T one_of(SeededRandom& random, std::initializer_list<T> values) {
@@ -67,6 +69,49 @@ void draw_faults(SeededRandom& random, Settings& settings) {
   settings.silent_key_source = one_of(random, {0U, 100U, 500U});
 }
 
+/// An address of the server, and how clients see it.
+using Seen = std::pair<IpAddress, IpAddress>;
+
+turn::DiscoverySquare square_of(const std::array<Seen, 2>& addresses, std::uint16_t first_port) {
+  turn::DiscoverySquare square;
+  std::size_t corner = 0;
+  for (const auto& [local, advertised] : addresses) {
+    for (std::uint16_t port = first_port; port < first_port + 2; ++port) {
+      const Endpoint here{local, port};
+      square.at(corner++) = {listener_of(here), here, {advertised, port}};
+    }
+  }
+  return square;
+}
+
+/// Of one family or both, behind 1:1 NAT, or where nobody has his usual server.
+std::vector<turn::DiscoverySquare> draw_squares(SeededRandom& random) {
+  const std::array<Seen, 2> v4{Seen{ip("20.0.2.1"), ip("20.0.2.1")},
+                               Seen{ip("20.0.2.2"), ip("20.0.2.2")}};
+  const std::array<Seen, 2> v6{Seen{ip("2a02:db8::1"), ip("2a02:db8::1")},
+                               Seen{ip("2a02:db8::2"), ip("2a02:db8::2")}};
+  const std::array<Seen, 2> behind_nat{Seen{ip("20.0.2.1"), ip("20.0.3.1")},
+                                       Seen{ip("20.0.2.2"), ip("20.0.3.2")}};
+  constexpr std::uint16_t other_port = usual_port + 2;
+  switch (random.below(4)) {
+    case 0:
+      return {square_of(v4, usual_port)};
+    case 1:
+      return {square_of(v4, usual_port), square_of(v6, usual_port)};
+    case 2:
+      return {square_of(behind_nat, usual_port), square_of(v6, other_port)};
+    default:
+      return {square_of(v4, other_port), square_of(v6, other_port)};
+  }
+}
+
+void draw_discovery(SeededRandom& random, Settings& settings) {
+  const bool is_on = random.below(4) == 0;
+  if (is_on) settings.nat_discovery = draw_squares(random);
+  settings.curiosity =
+      is_on ? one_of(random, {100U, 300U, 300U}) : one_of(random, {0U, 0U, 0U, 20U});
+}
+
 }  // namespace
 
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
@@ -105,6 +150,7 @@ Settings Settings::of(std::uint64_t seed) {
   settings.restarts = one_of(random, {0U, 0U, 3U, 30U});
   settings.max_failures = one_of<std::uint32_t>(random, {0, 2, 10, 10});
   settings.tcp_relays = random.below(3) == 0;
+  draw_discovery(random, settings);
   return settings;
 }
 
@@ -156,6 +202,7 @@ std::string Settings::to_string() const {
       << max_failures << ", restarts " << restarts;
   const std::pair<bool, const char*> flags[] = {{mobility, "mobility"},
                                                 {tcp_relays, "TCP relays"},
+                                                {!nat_discovery.empty(), "NAT discovery"},
                                                 {asks_for_users, "asks"},
                                                 {strict_expiry, "strict expiry"},
                                                 {has_alternates, "alternates"},
@@ -249,6 +296,9 @@ turn::PeerPolicy::Settings policy(std::size_t variant, const Settings& settings)
   for (const turn::RelayAddress& relay : settings.relays) {
     made.own_addresses.push_back(relay.advertised);
   }
+  for (const turn::DiscoverySquare& square : settings.nat_discovery) {
+    for (const auto& corner : square) made.own_listeners.push_back(corner.advertised);
+  }
   if (variant % 2 == 1) {
     made.deny = {{IpPrefix::parse("8.8.4.0/24").value(), std::nullopt, std::nullopt}};
   }
@@ -256,6 +306,25 @@ turn::PeerPolicy::Settings policy(std::size_t variant, const Settings& settings)
     made.allow = {{IpPrefix::parse("10.1.0.0/16").value(), PortRange{1000, 40000}, std::nullopt}};
   }
   return made;
+}
+
+turn::ListenerId listener_of(const Endpoint& server) {
+  const bool is_v6 = server.family() == Family::ipv6;
+  if (server.port == usual_port) return turn::ListenerId{is_v6 ? 2U : 1U};
+  const unsigned which = server.address.bytes().back();  // 1 or 2
+  return turn::ListenerId{10U * (server.port - usual_port) + (is_v6 ? 4U : 0U) + which};
+}
+
+std::vector<Endpoint> server_addresses(Family family, const Settings& settings) {
+  std::vector<Endpoint> all = family == Family::ipv4
+                                  ? std::vector{at("20.0.2.1:3478"), at("20.0.2.2:3478")}
+                                  : std::vector{at("[2a02:db8::1]:3478")};
+  for (const turn::DiscoverySquare& square : settings.nat_discovery) {
+    for (const auto& corner : square) {
+      if (corner.local.family() == family) all.push_back(corner.local);
+    }
+  }
+  return all;
 }
 
 PeerClass class_of(const IpAddress& address, const Settings& settings) {

@@ -7,6 +7,7 @@
 
 #include "auth/credential_book.h"
 #include "base/seeded_random.h"
+#include "turn/nat_discovery.h"
 #include "turn/server.h"
 
 namespace turnpike::sim {
@@ -35,6 +36,8 @@ struct Settings {
   bool tcp_relays = false;
   bool asks_for_users = false;
   bool has_alternates = false;
+  /// From where one may ask to be answered from elsewhere (RFC 5780); empty: that is off.
+  std::vector<turn::DiscoverySquare> nat_discovery;
   std::uint32_t max_failures = 0;  ///< a minute, of who guesses passwords; 0: no limit
   seconds nonce_lifetime{600};
 
@@ -61,6 +64,7 @@ struct Settings {
   unsigned forgetfulness = 0;
   milliseconds pace{1000};  ///< between two things that a client does, about
   unsigned naps = 0;        ///< pauses of minutes
+  unsigned curiosity = 0;   ///< how often it looks what its NAT is like, beside all else
   unsigned turns = 1500;    ///< of all clients together; then all is wound up
 
   // ---- the operator ----
@@ -126,6 +130,12 @@ enum class PeerClass : std::uint8_t {
 [[nodiscard]] PeerClass class_of(const IpAddress& address, const Settings& settings);
 /// Peers that clients think of, of every class.
 [[nodiscard]] const std::vector<Endpoint>& peers();
+
+/// Where datagrams to an address of the servers come in: at a socket of their own, or at the
+/// wildcard that every family has at the usual port.
+[[nodiscard]] turn::ListenerId listener_of(const Endpoint& server);
+/// The server's addresses of that family, in a square and outside.
+[[nodiscard]] std::vector<Endpoint> server_addresses(Family family, const Settings& settings);
 
 [[nodiscard]] IpAddress ip(std::string_view text);
 [[nodiscard]] Endpoint at(std::string_view text);

@@ -62,6 +62,7 @@ turn::Server::Settings Simulation::server_settings(std::size_t worker) const {
   settings.authentication.hash_seed = HashSeed{settings_.seed};
   if (settings_.has_alternates) settings.alternates = alternates();
   settings.tcp_relays = settings_.tcp_relays;
+  settings.nat_discovery = settings_.nat_discovery;
   if (settings_.mobility) settings.ticket_key.emplace().fill(0x54);
   return settings;
 }

@@ -120,14 +120,17 @@ class Simulation {
               ByteView input);
   void settle_reason(const Verdict& verdict, turn::Reason reason) const;
   void compare_response(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
+  [[nodiscard]] bool is_afforded(turn::WorkerId worker, const Verdict& verdict, const Bytes* sent);
   void compare_message(const Response& expected, const turn::ClientFlow& flow, const Bytes& bytes);
   void compare_attempt(const Verdict& verdict, const Wanted& wanted);
   void compare_connections(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
   void compare_attributes(const Response& expected, const wire::Message& message);
+  void compare_discovery(const Response& expected, const wire::Message& message) const;
   void compare_icmp(const Verdict& verdict, const Wanted& wanted) const;
   void compare_forward(turn::WorkerId worker, const Verdict& verdict, const turn::Handled& handled,
                        ByteView input);
   void compare_ends(turn::WorkerId worker, const Verdict& verdict, const Wanted& wanted);
+  void check_size(const Wanted& wanted, ByteView request) const;
   void check_drain(const Wanted& wanted, ByteView request) const;
   void check_service(const turn::ClientFlow& flow, const Bytes& response);
   void check_balance();

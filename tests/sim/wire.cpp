@@ -1,5 +1,7 @@
 #include "sim/wire.h"
 
+#include <algorithm>
+
 namespace turnpike::sim::wire {
 namespace {
 
@@ -90,16 +92,21 @@ std::optional<Message> read(ByteView datagram) {
   return message;
 }
 
-std::optional<Endpoint> xored_address(const Bytes& value, const Bytes& id) {
+std::optional<Endpoint> plain_address(const Bytes& value) {
   const bool is_v4 = value.size() == 8 && value[1] == 1;
   const bool is_v6 = value.size() == 20 && value[1] == 2;
   if (!is_v4 && !is_v6) return std::nullopt;
-  Bytes mask{0x21, 0x12, 0xA4, 0x42};
-  mask.insert(mask.end(), id.begin(), id.end());
-  Bytes address(value.begin() + 4, value.end());
-  for (std::size_t i = 0; i < address.size(); ++i) address[i] ^= mask[i];
-  const auto port = static_cast<std::uint16_t>(number(ByteView{value}.subspan(2, 2)) ^ 0x2112);
+  const auto port = static_cast<std::uint16_t>(number(ByteView{value}.subspan(2, 2)));
+  const ByteView address = ByteView{value}.subspan(4);
   return Endpoint{IpAddress::from_bytes(is_v4 ? Family::ipv4 : Family::ipv6, address), port};
+}
+
+std::optional<Endpoint> xored_address(const Bytes& value, const Bytes& id) {
+  Bytes mask{0, 0, 0x21, 0x12, 0x21, 0x12, 0xA4, 0x42};
+  mask.insert(mask.end(), id.begin(), id.end());
+  Bytes plain = value;
+  for (std::size_t i = 2; i < std::min(plain.size(), mask.size()); ++i) plain[i] ^= mask[i];
+  return plain_address(plain);
 }
 
 int error_code(const Bytes& value) {

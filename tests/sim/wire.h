@@ -50,6 +50,8 @@ struct Message {
 [[nodiscard]] std::uint64_t number(ByteView bytes);
 /// The transport address in an XOR-…-ADDRESS; nothing when it is malformed.
 [[nodiscard]] std::optional<Endpoint> xored_address(const Bytes& value, const Bytes& id);
+/// The same in an attribute of MAPPED-ADDRESS's form.
+[[nodiscard]] std::optional<Endpoint> plain_address(const Bytes& value);
 /// ERROR-CODE's number.
 [[nodiscard]] int error_code(const Bytes& value);
 
