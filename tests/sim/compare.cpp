@@ -490,8 +490,8 @@ void Simulation::compare_ends(WorkerId worker, const Verdict& verdict, const Wan
     fail(std::to_string(closes.size()) + " relays close, the model closes " +
          std::to_string(expected_closes.size()));
   }
-  const auto end_key = [](const std::pair<FiveTuple, turn::CloseReason>& end) {
-    return std::tuple{end.first.client, end.first.server, end.second};
+  const auto end_key = [](const Verdict::Ended& end) {
+    return std::tuple{end.client.client, end.client.server, end.reason};
   };
   auto ended = wanted.ended;
   auto expected_ended = verdict.ended;

@@ -77,6 +77,11 @@ void Diaries::relayed(const IpAddress& client, const Endpoint& peer, ByteView pa
   diaries_[client].push_back(out.str());
 }
 
+void Diaries::moved(const IpAddress& client, std::uint64_t bytes, nanoseconds pause, Instant now) {
+  diaries_[client].push_back(at_time(now) + "moved " + std::to_string(bytes) + " bytes, waits " +
+                             std::to_string(pause.count()) + " ns");
+}
+
 Diaries::Diary Diaries::of(const IpAddress& client) const {
   const auto found = diaries_.find(client);
   return found == diaries_.end() ? Diary{} : found->second;

@@ -21,6 +21,8 @@ class Diaries {
   void received(const IpAddress& client, const Bytes& datagram, Instant now);
   /// Its payload has come to a peer.
   void relayed(const IpAddress& client, const Endpoint& peer, ByteView payload, Instant now);
+  /// A data connection of its has carried that, and is not read for so long.
+  void moved(const IpAddress& client, std::uint64_t bytes, nanoseconds pause, Instant now);
   /// Empty for whom nothing has happened to.
   [[nodiscard]] Diary of(const IpAddress& client) const;
 

@@ -136,7 +136,10 @@ void Model::end(Allocation& allocation, CloseReason reason, Verdict& verdict) {
   if (allocation.has_client) release(allocation.flow, allocation.home, verdict);
   if (allocation.next) release(*allocation.next, allocation.home, verdict);
   for (const Family family : families) drop_relay(allocation, family, verdict);
-  if (!allocation.pending) verdict.ended.emplace_back(allocation.flow.tuple, reason);
+  if (!allocation.pending) {
+    auto& ended = verdict.ended.emplace_back(Verdict::Ended{allocation.flow.tuple, reason});
+    if (allocation.transport == PeerTransport::tcp) ended.moved = allocation.moved;
+  }
   std::erase_if(allocations_, [&](const Allocation& each) { return &each == &allocation; });
 }
 

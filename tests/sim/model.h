@@ -55,6 +55,14 @@ struct Response {
 /// What an answer to a stranger is charged as: the budgets of his network.
 enum class Expense : std::uint8_t { none, challenge, discovery };
 
+/// Bytes that streams have carried.
+struct Moved {
+  std::uint64_t to_peer = 0;
+  std::uint64_t to_client = 0;
+
+  friend bool operator==(const Moved&, const Moved&) = default;
+};
+
 /// What must come of one input, in full.
 struct Verdict {
   std::optional<Response> response{};
@@ -108,7 +116,14 @@ struct Verdict {
   std::vector<std::pair<turn::WorkerId, turn::PeerConnectionId>> closed_connections{};
 
   std::vector<std::pair<turn::WorkerId, turn::RelayId>> closed_relays{};
-  std::vector<std::pair<FiveTuple, turn::CloseReason>> ended{};
+  struct Ended {
+    FiveTuple client;
+    turn::CloseReason reason;
+    std::optional<Moved> moved{};  ///< over its TCP relay
+
+    friend bool operator==(const Ended&, const Ended&) = default;
+  };
+  std::vector<Ended> ended{};
   std::vector<turn::ClientFlow> released{};
   std::optional<turn::WorkerId> reported_to{};
   unsigned wanted_relays = 0;
@@ -133,6 +148,10 @@ class Model {
   Verdict on_peer_accepted(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer,
                            Instant now);
   [[nodiscard]] bool on_streams_bound(turn::WorkerId worker, turn::PeerConnectionId id);
+  /// Until when its streams are not read; nothing: they are.
+  [[nodiscard]] std::optional<Instant> on_streams_moved(turn::WorkerId worker,
+                                                        turn::PeerConnectionId id,
+                                                        const Moved& moved, Instant now);
   void on_peer_closed(turn::WorkerId worker, turn::PeerConnectionId id);
   Verdict on_client_gone(turn::WorkerId worker, const FiveTuple& tuple);
   void on_guest_over(turn::WorkerId worker, const FiveTuple& tuple, turn::WorkerId home);
@@ -246,6 +265,8 @@ class Model {
     bool has_bucket = false;
     double bucket = 0;
     Instant bucket_filled{};
+    Moved moved{};         // by all its streams
+    Instant paid_until{};  // for what they have moved
 
     [[nodiscard]] bool has(Family family) const;
     [[nodiscard]] bool has_any() const { return has(Family::ipv4) || has(Family::ipv6); }

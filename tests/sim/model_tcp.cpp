@@ -244,6 +244,25 @@ bool Model::on_streams_bound(turn::WorkerId worker, turn::PeerConnectionId id) {
   return true;
 }
 
+/// What has passed is paid for at the limit's rate, one thing after the other; up to a quarter of a
+/// second, or 64 KiB, may be owed (docs/adr/0035).
+std::optional<Instant> Model::on_streams_moved(turn::WorkerId worker, turn::PeerConnectionId id,
+                                               const Moved& moved, Instant now) {
+  Allocation* owner = nullptr;
+  if (find(worker, id, owner) == nullptr) return std::nullopt;
+  owner->moved.to_peer += moved.to_peer;
+  owner->moved.to_client += moved.to_client;
+  const std::uint64_t limit = limits_.bandwidth_per_allocation;
+  if (limit == 0) return std::nullopt;
+  const auto time_for = [&](std::uint64_t bytes) {
+    return nanoseconds{static_cast<std::int64_t>(bytes * 8'000'000'000 / limit)};
+  };
+  owner->paid_until = std::max(owner->paid_until, now) + time_for(moved.to_peer + moved.to_client);
+  const nanoseconds may_be_owed = std::max<nanoseconds>(milliseconds{250}, time_for(65536));
+  if (owner->paid_until <= now + may_be_owed) return std::nullopt;
+  return owner->paid_until - may_be_owed;
+}
+
 void Model::on_peer_closed(turn::WorkerId worker, turn::PeerConnectionId id) {
   Allocation* owner = nullptr;
   const PeerConnection* const connection = find(worker, id, owner);

@@ -8,6 +8,20 @@ namespace turnpike::sim {
 
 using turn::WorkerId;
 
+namespace {
+
+/// What datagrams have carried is not told apart from what was dropped for want of bandwidth.
+Verdict::Ended end_of(const turn::AllocationRecord& record, turn::CloseReason reason) {
+  Verdict::Ended ended{record.client, reason};
+  const turn::Traffic& traffic = record.traffic;
+  if (record.transport == turn::PeerTransport::tcp) {
+    ended.moved = Moved{traffic.bytes_to_peer, traffic.bytes_to_client};
+  }
+  return ended;
+}
+
+}  // namespace
+
 Simulation::Wanted Simulation::take(turn::Effects& effects) {
   Wanted wanted;
   for (const turn::Effect& effect : effects.list()) {
@@ -23,7 +37,7 @@ Simulation::Wanted Simulation::take(turn::Effects& effects) {
     } else if (const auto* gone = std::get_if<turn::ReportGone>(&effect)) {
       wanted.gone.push_back(*gone);
     } else if (const auto* ended = std::get_if<turn::AllocationClosed>(&effect)) {
-      wanted.ended.emplace_back(effects.record_of(*ended).client, ended->reason);
+      wanted.ended.push_back(end_of(effects.record_of(*ended), ended->reason));
     } else if (std::holds_alternative<turn::AllocationOpened>(effect)) {
       ++wanted.opened;
     } else if (const auto* ask = std::get_if<turn::AskForUser>(&effect)) {

@@ -101,8 +101,61 @@ void Simulation::bind_streams(const turn::BindStreams& bind) {
     require(server(bind.owner).on_streams_bound(bind.connection) == is_wanted,
             "streams are joined, or are not");
     say(is_wanted ? "joined" : "not joined");
-    if (is_wanted) connection(bind.owner, bind.connection)->client = bind.client.tuple;
+    if (!is_wanted) return;
+    connection(bind.owner, bind.connection)->client = bind.client.tuple;
+    move_bytes(bind.owner, bind.connection);
   });
+}
+
+// --- what they carry -----------------------------------------------------------------------------
+
+/// Apart from all else that is drawn for a client.
+SeededRandom& Simulation::luck_of_streams(const IpAddress& client) {
+  const std::uint64_t seed = hash_and(hash_of(client, HashSeed{settings_.seed}), 1);
+  return luck_.try_emplace(seed, seed).first->second;
+}
+
+/// Now and then something comes from either side, until the connection ends.
+void Simulation::move_bytes(WorkerId worker, PeerConnectionId id) {
+  const Connection* const mine = connection(worker, id);
+  if (mine == nullptr) return;
+  ++coverage_.inputs;
+  SeededRandom& luck = luck_of_streams(mine->control.client.address);
+  const std::uint64_t most = luck.below(4) == 0 ? 65536 : 1500;
+  const Moved moved{luck.below(most), luck.below(most)};
+  ++moves_;
+  if (waits_after(*mine, moved)) return;
+  later(milliseconds{luck.below(10'000)}, [=, this] { move_bytes(worker, id); });
+}
+
+/// True: it has no bandwidth left, and is not read until it has some again.
+bool Simulation::waits_after(const Connection& mine, const Moved& moved) {
+  const WorkerId worker = mine.worker;
+  const PeerConnectionId id = mine.id;
+  const auto expected = model_.on_streams_moved(worker, id, moved, now_);
+  const auto until = server(worker).on_streams_moved(id, moved.to_peer, moved.to_client, now_);
+  require(until == expected, "a stream waits for other bandwidth than it has used");
+  const nanoseconds pause = until ? *until - now_ : nanoseconds{0};
+  say("streams have moved " + std::to_string(moved.to_peer) + " and " +
+      std::to_string(moved.to_client) + " bytes, and wait " + std::to_string(pause.count()) +
+      " ns");
+  if (settings_.is_apart) {
+    const IpAddress& client = mine.control.client.address;
+    diaries_.moved(client, moved.to_peer + moved.to_client, pause, now_);
+  }
+  if (!until) return false;
+  require(pause > nanoseconds{0}, "a stream waits for the past");
+  later(pause, [=, this, before = moves_] { read_again(worker, id, before); });
+  return true;
+}
+
+/// It has waited for as long as it was told to. That is enough, unless others have used the
+/// bandwidth up meanwhile (I-20).
+void Simulation::read_again(WorkerId worker, PeerConnectionId id, std::uint64_t moves_before) {
+  const Connection* const mine = connection(worker, id);
+  if (mine == nullptr) return;
+  if (!waits_after(*mine, {})) return move_bytes(worker, id);
+  require(moves_ != moves_before, "a stream has waited in vain");
 }
 
 /// By the server.

@@ -156,6 +156,10 @@ class Simulation {
                         turn::ConnectOutcome outcome);
   bool accept(turn::WorkerId worker, turn::RelayId relay, const Endpoint& peer);
   void bind_streams(const turn::BindStreams& bind);
+  void move_bytes(turn::WorkerId worker, turn::PeerConnectionId id);
+  void read_again(turn::WorkerId worker, turn::PeerConnectionId id, std::uint64_t moves_before);
+  [[nodiscard]] bool waits_after(const Connection& mine, const Moved& moved);
+  [[nodiscard]] SeededRandom& luck_of_streams(const IpAddress& client);
   void drop_connection(turn::WorkerId worker, turn::PeerConnectionId id);
   void close_connection(turn::WorkerId worker, turn::PeerConnectionId id);
   void close_by_peer(turn::WorkerId worker, turn::PeerConnectionId id);
@@ -213,6 +217,7 @@ class Simulation {
   std::vector<Socket> sockets_;
   std::optional<Socket> closed_;  // the last one
   std::vector<Connection> connections_;
+  std::uint64_t moves_ = 0;  // of bytes, over any of them
   struct Parked {
     turn::WorkerId worker;
     turn::ClientFlow flow;

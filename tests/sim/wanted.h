@@ -18,7 +18,7 @@ struct Simulation::Wanted {
   std::vector<turn::ConnectToPeer> connects;
   std::vector<turn::PeerConnectionId> closed_connections;
   std::vector<turn::BindStreams> binds;
-  std::vector<std::pair<FiveTuple, turn::CloseReason>> ended;
+  std::vector<Verdict::Ended> ended;
   std::vector<turn::ClientFlow> released;
   std::vector<turn::ReportGone> gone;
   std::vector<Asked> asked;
