@@ -165,6 +165,9 @@ Settings Settings::apart_of(std::uint64_t seed) {
   limits.max_allocations_per_member = 0;
   limits.max_allocations_per_network = 0;
   limits.port_attempts = 16;
+  // A budget of one's own is what others might spend.
+  const bool has_squares = !settings.nat_discovery.empty();
+  if (has_squares && limits.challenge_rate == 0) limits.challenge_rate = 2;
   settings.nonce_lifetime = std::max(settings.nonce_lifetime, seconds{600});
   settings.loss = std::min(settings.loss, 150U);
   settings.corruption = 0;  // a client that does not check answers would not be a correct one
