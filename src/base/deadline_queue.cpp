@@ -28,11 +28,6 @@ std::optional<Instant> DeadlineQueue::of(Id id) const {
   return heap_[positions_[id]].deadline;
 }
 
-std::optional<Instant> DeadlineQueue::next() const {
-  if (heap_.empty()) return std::nullopt;
-  return heap_.front().deadline;
-}
-
 std::optional<DeadlineQueue::Id> DeadlineQueue::pop_due(Instant now) {
   if (heap_.empty() || heap_.front().deadline > now) return std::nullopt;
   const Id id = heap_.front().id;

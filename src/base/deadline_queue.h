@@ -24,7 +24,10 @@ class DeadlineQueue {
   /// The deadline of `id`; nothing when it has none.
   [[nodiscard]] std::optional<Instant> of(Id id) const;
   /// The earliest deadline of all.
-  [[nodiscard]] std::optional<Instant> next() const;
+  [[nodiscard]] std::optional<Instant> next() const {
+    if (heap_.empty()) return std::nullopt;
+    return heap_.front().deadline;
+  }
   /// Takes out the earliest id whose deadline is at or before `now`.
   [[nodiscard]] std::optional<Id> pop_due(Instant now);
   [[nodiscard]] std::size_t size() const { return heap_.size(); }

@@ -150,7 +150,8 @@ std::string_view to_string(Transport transport) {
 }
 
 std::uint64_t hash_of(const IpAddress& address, HashSeed seed) {
-  return hash_bytes(address.bytes(), seed);
+  return hash_words(address.word(0), address.word(1), static_cast<std::uint64_t>(address.family_),
+                    seed);
 }
 
 std::uint64_t hash_of(const Endpoint& endpoint, HashSeed seed) {

@@ -19,18 +19,26 @@ struct HashSeed {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+inline constexpr std::uint64_t hash_k0 = 0xa0761d6478bd642f;
+inline constexpr std::uint64_t hash_k1 = 0xe7037ed1a0b428db;
+
 /// Hashes `bytes` under `seed`.
 [[nodiscard]] inline std::uint64_t hash_bytes(ByteView bytes, HashSeed seed) {
-  constexpr std::uint64_t k0 = 0xa0761d6478bd642f;
-  constexpr std::uint64_t k1 = 0xe7037ed1a0b428db;
-  std::uint64_t state = seed.value ^ k0;
+  std::uint64_t state = seed.value ^ hash_k0;
   while (bytes.size() >= 8) {
-    state = hash_mix(state ^ load_be64(bytes), k1);
+    state = hash_mix(state ^ load_be64(bytes), hash_k1);
     bytes = bytes.subspan(8);
   }
   std::uint64_t tail = bytes.size();
   for (const std::uint8_t byte : bytes) tail = (tail << 8) | byte;
-  return hash_mix(state ^ tail, k1 ^ k0);
+  return hash_mix(state ^ tail, hash_k1 ^ hash_k0);
+}
+
+/// Hashes 16 bytes and a number, without the loops.
+[[nodiscard]] inline std::uint64_t hash_words(std::uint64_t first, std::uint64_t second,
+                                              std::uint64_t number, HashSeed seed) {
+  const std::uint64_t state = hash_mix(seed.value ^ hash_k0 ^ first, hash_k1);
+  return hash_mix(hash_mix(state ^ second, hash_k1) ^ number, hash_k1 ^ hash_k0);
 }
 
 /// The hash of what `hash` stands for followed by `number`. Not to be replaced by XORing the number

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace turnpike {
 
@@ -21,6 +22,15 @@ struct MonotonicClock {
 
 /// A point on the monotonic clock. Deadlines are instants: wall-clock jumps do not move them.
 using Instant = MonotonicClock::time_point;
+
+/// The earliest of some deadlines, each of which there may or may not be.
+template <class... Deadlines>
+[[nodiscard]] constexpr std::optional<Instant> earliest_of(const Deadlines&... deadlines) {
+  Instant earliest = Instant::max();
+  ((earliest = deadlines && *deadlines < earliest ? *deadlines : earliest), ...);
+  if (earliest == Instant::max()) return std::nullopt;
+  return earliest;
+}
 
 /// Seconds since 1970-01-01 UTC. Only time-limited credentials look at it.
 using WallTime = std::chrono::sys_seconds;

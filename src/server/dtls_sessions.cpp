@@ -186,11 +186,7 @@ void DtlsSessions::set_timer(Slot slot, Instant now) {
 }
 
 std::optional<Instant> DtlsSessions::next_deadline() const {
-  std::optional<Instant> next;
-  for (const auto& deadline : {timers_.next(), half_open_.next(), ends_.next()}) {
-    if (deadline && (!next || *deadline < *next)) next = deadline;
-  }
-  return next;
+  return earliest_of(timers_.next(), half_open_.next(), ends_.next());
 }
 
 std::optional<DtlsSessions::Due> DtlsSessions::on_deadline(Instant now) {

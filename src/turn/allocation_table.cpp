@@ -9,25 +9,25 @@ namespace turnpike::turn {
 Allocation* AllocationTable::find(const FiveTuple& tuple) {
   const auto entry =
       by_flow_.find(tuple, [this](std::uint32_t e) -> const FiveTuple& { return tuple_of(e); });
-  return entry ? &slots_[*entry & ~next_bit] : nullptr;
+  return entry ? slots_[*entry & ~next_bit].get() : nullptr;
 }
 
 Allocation* AllocationTable::find(RelayId relay) {
   const std::uint32_t slot = relay.slot / 2;
-  if (slot >= slots_.size() || !slots_[slot].in_use) return nullptr;
-  const Relay& state = slots_[slot].relay(family_of(relay));
+  if (slot >= slots_.size() || !at(slot).in_use) return nullptr;
+  const Relay& state = at(slot).relay(family_of(relay));
   const bool is_live = state.state == Relay::State::opening || state.state == Relay::State::open;
-  return is_live && state.generation == relay.generation ? &slots_[slot] : nullptr;
+  return is_live && state.generation == relay.generation ? &at(slot) : nullptr;
 }
 
 Allocation& AllocationTable::create(const ClientFlow& flow) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
-    slots_.emplace_back();
+    slots_.push_back(std::make_unique<Allocation>());
   }
   const std::uint32_t slot = free_.back();
   free_.pop_back();
-  Allocation& allocation = slots_[slot];
+  Allocation& allocation = at(slot);
   allocation.slot = slot;
   allocation.serial = ++last_serial_;
   allocation.flow = flow;
@@ -38,7 +38,7 @@ Allocation& AllocationTable::create(const ClientFlow& flow) {
 
 Allocation* AllocationTable::find_mobile(std::uint32_t slot, std::uint64_t serial) {
   if (slot >= slots_.size()) return nullptr;
-  Allocation& allocation = slots_[slot];
+  Allocation& allocation = at(slot);
   const bool is_it = allocation.mobility && allocation.serial == serial;
   return is_it ? &allocation : nullptr;
 }
@@ -85,7 +85,7 @@ void AllocationTable::destroy(Allocation& allocation) {
 void AllocationTable::restore_slots(const SavedServer& saved) {
   TURNPIKE_ASSERT(slots_.empty());
   for (const SavedSlot& slot : saved.slots) {
-    auto& relays = slots_.emplace_back().relay_pair;
+    auto& relays = slots_.emplace_back(std::make_unique<Allocation>())->relay_pair;
     for (std::size_t i = 0; i < relays.size(); ++i) {
       relays[i].generation = slot.generations[i];
     }
@@ -95,7 +95,7 @@ void AllocationTable::restore_slots(const SavedServer& saved) {
 }
 
 Allocation& AllocationTable::restore(std::uint32_t slot, const SavedAllocation& saved) {
-  Allocation& allocation = slots_.at(slot);
+  Allocation& allocation = *slots_.at(slot);
   allocation.slot = slot;
   allocation.serial = saved.serial;
   allocation.flow = saved.flow;

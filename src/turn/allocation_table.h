@@ -1,7 +1,7 @@
 // Owns the allocations of one server and finds them by five-tuple and by relay.
 #pragma once
 
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "turn/allocation.h"
@@ -20,8 +20,8 @@ class AllocationTable {
   [[nodiscard]] Allocation* find(const FiveTuple& tuple);
   /// The allocation that `relay` belongs to; null when that relay has been closed.
   [[nodiscard]] Allocation* find(RelayId relay);
-  [[nodiscard]] Allocation& at(std::uint32_t slot) { return slots_[slot]; }
-  [[nodiscard]] const Allocation& at(std::uint32_t slot) const { return slots_[slot]; }
+  [[nodiscard]] Allocation& at(std::uint32_t slot) { return *slots_[slot]; }
+  [[nodiscard]] const Allocation& at(std::uint32_t slot) const { return *slots_[slot]; }
   /// Slots in use or not; each is less than this.
   [[nodiscard]] std::uint32_t slot_count() const {
     return static_cast<std::uint32_t>(slots_.size());
@@ -68,11 +68,11 @@ class AllocationTable {
   static constexpr std::uint32_t next_bit = 0x80000000;
 
   [[nodiscard]] const FiveTuple& tuple_of(std::uint32_t entry) const {
-    if ((entry & next_bit) == 0) return slots_[entry].flow.tuple;
-    return slots_[entry & ~next_bit].mobility->next->tuple;
+    if ((entry & next_bit) == 0) return at(entry).flow.tuple;
+    return at(entry & ~next_bit).mobility->next->tuple;
   }
 
-  std::deque<Allocation> slots_;
+  std::vector<std::unique_ptr<Allocation>> slots_;
   std::vector<std::uint32_t> free_;
   std::uint64_t last_serial_ = 0;
   FlowTable by_flow_;

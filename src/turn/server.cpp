@@ -282,11 +282,7 @@ void Server::on_deadline(Now now, Effects& effects) {
 }
 
 std::optional<Instant> Server::next_deadline() const {
-  std::optional<Instant> earliest = deadlines_.next();
-  for (const auto& other : {connection_deadlines_.next(), guests_.next_deadline()}) {
-    if (other && (!earliest || *other < *earliest)) earliest = other;
-  }
-  return earliest;
+  return earliest_of(deadlines_.next(), connection_deadlines_.next(), guests_.next_deadline());
 }
 
 void Server::on_client_gone(const FiveTuple& tuple, Now now, Effects& effects) {
