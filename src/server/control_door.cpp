@@ -133,7 +133,12 @@ ControlDoor::ControlDoor(Settings settings, Hooks hooks, signaling::RestGate& ga
       store_(store),
       is_told_(workers.size(), true),
       tick_at_(settings_.started.instant + tick_time),
-      usage_at_(settings_.started.instant + settings_.usage_period) {}
+      usage_at_(settings_.started.instant + settings_.usage_period) {
+  want_news();
+}
+
+/// Of allocations: usage goes into the store, and who listens hears of them.
+void ControlDoor::want_news() { inbox_.want_allocations(store_ != nullptr || !events_.empty()); }
 
 std::vector<signaling::RestOperation> ControlDoor::operations() {
   std::vector<signaling::RestOperation> all;
@@ -180,6 +185,7 @@ std::optional<Response> ControlDoor::answer(signaling::ConnectionId id,
 
 void ControlDoor::on_withdrawn(signaling::ConnectionId id, Now) {
   events_.forget(id);
+  want_news();
   std::erase_if(questions_, [id](const auto& each) { return each.second.client == id; });
   std::erase_if(store_questions_, [id](const auto& each) {
     return each.second.client == id && each.second.revoked_user.empty();
@@ -277,6 +283,7 @@ ControlDoor::Reply ControlDoor::stream_events(const Call& call) {
   if (!events_.open(call.id, call.now)) {
     return error_response(503, "Too many are listening to events already.");
   }
+  want_news();
   return std::nullopt;
 }
 

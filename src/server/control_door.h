@@ -76,6 +76,7 @@ class ControlDoor final : public signaling::Door {
   [[nodiscard]] bool is_draining() const { return is_draining_; }
 
  private:
+  void want_news();
   /// A request that may be answered.
   struct Call {
     signaling::ConnectionId id;

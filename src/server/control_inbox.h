@@ -2,6 +2,7 @@
 // operator.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <utility>
@@ -37,29 +38,43 @@ using ControlNews = std::variant<WorkerAnswer, StoreAnswer, OpenedNews, ClosedNe
 
 /// News in the order in which they came. Bounded: what cannot wait is counted. Answers are never
 /// lost, for questions are few.
+///
+/// To wake the reader costs a worker as much as half an allocation. So openings and ends are not
+/// news while nobody wants them, and where there are many, they do not wake the reader each: who
+/// has found something comes again after a pause.
 class ControlInbox final : public AllocationObserver {
  public:
   static constexpr std::size_t max_waiting = 65'536;
+  /// For how long openings and ends may wait for a reader who was there just now.
+  static constexpr milliseconds pause{5};
 
   /// News end the wait of `reader`. Call it before any thread has some.
   void attach(net::Poller& reader) { reader_ = &reader; }
 
+  // ---- by the reader ----
+  /// From now on: are openings and ends news? At first they are not.
+  void want_allocations(bool are_wanted) { wants_allocations_ = are_wanted; }
+  /// All that waits. Who has found something has to come again after `pause`.
+  [[nodiscard]] std::vector<ControlNews> collect() {
+    const std::lock_guard lock{mutex_};
+    reader_comes_again_ = !waiting_.empty();
+    is_reader_woken_ = false;
+    return std::exchange(waiting_, {});
+  }
+
   // ---- from any thread ----
-  void deliver(WorkerAnswer answer) { add(std::move(answer)); }
-  void deliver(StoreAnswer answer) { add(std::move(answer)); }
-  void deliver(LiveUsage usage) { add(std::move(usage)); }
+  void deliver(WorkerAnswer answer) { add(std::move(answer), Urgency::at_once); }
+  void deliver(StoreAnswer answer) { add(std::move(answer), Urgency::at_once); }
+  void deliver(LiveUsage usage) { add(std::move(usage), Urgency::at_once); }
   void on_opened(const turn::AllocationRecord& allocation, Now now) override {
-    if (has_room()) add(OpenedNews{allocation, now.wall});
+    if (wants_allocations_ && has_room()) add(OpenedNews{allocation, now.wall}, Urgency::soon);
   }
   void on_closed(const turn::AllocationRecord& allocation, turn::CloseReason reason,
                  Now now) override {
-    if (has_room()) add(ClosedNews{allocation, reason, now.wall});
+    if (!wants_allocations_ || !has_room()) return;
+    add(ClosedNews{allocation, reason, now.wall}, Urgency::soon);
   }
 
-  [[nodiscard]] std::vector<ControlNews> collect() {
-    const std::lock_guard lock{mutex_};
-    return std::exchange(waiting_, {});
-  }
   /// Openings and ends that nobody will hear of.
   [[nodiscard]] std::uint64_t lost() const {
     const std::lock_guard lock{mutex_};
@@ -73,17 +88,23 @@ class ControlInbox final : public AllocationObserver {
     ++lost_;
     return false;
   }
-  void add(ControlNews news) {
+  enum class Urgency : std::uint8_t { at_once, soon };
+  void add(ControlNews news, Urgency urgency) {
     {
       const std::lock_guard lock{mutex_};
       waiting_.push_back(std::move(news));
-      if (waiting_.size() > 1) return;  // whoever was first has woken the reader
+      const bool can_wait = urgency == Urgency::soon && reader_comes_again_;
+      if (is_reader_woken_ || can_wait) return;
+      is_reader_woken_ = true;
     }
     reader_->wake();
   }
 
+  std::atomic<bool> wants_allocations_ = false;
   mutable std::mutex mutex_;
   std::vector<ControlNews> waiting_;
+  bool is_reader_woken_ = false;     // and has not come yet
+  bool reader_comes_again_ = false;  // without being woken
   std::uint64_t lost_ = 0;
   net::Poller* reader_ = nullptr;
 };

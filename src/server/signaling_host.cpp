@@ -241,11 +241,8 @@ void SignalingHost::begin_drain() {
 }
 
 std::optional<Instant> SignalingHost::next_deadline() const {
-  std::optional<Instant> next = accepting_again_at_;
-  for (const auto& deadline : {doors_.next_deadline(), deadlines_.next(), drained_by_}) {
-    if (deadline && (!next || *deadline < *next)) next = deadline;
-  }
-  return next;
+  return earliest_of(accepting_again_at_, doors_.next_deadline(), deadlines_.next(), drained_by_,
+                     news_again_at_);
 }
 
 void SignalingHost::on_event(const net::Event& event) {
@@ -310,7 +307,10 @@ void SignalingHost::admit_operator(net::LocalAccepted accepted) {
 }
 
 void SignalingHost::take_news() {
-  control_.on_news(control_inbox_.collect(), now_);
+  auto news = control_inbox_.collect();
+  news_again_at_.reset();
+  if (!news.empty()) news_again_at_ = now_.instant + ControlInbox::pause;
+  control_.on_news(std::move(news), now_);
   doors_.settle(now_);
   note_touched_by_doors();
 }
@@ -446,6 +446,7 @@ void SignalingHost::on_deadlines() {
     slot.connection->on_deadline(now_, events_);
     doors_.on_events(slot.id, events_, now_);
   }
+  if (news_again_at_ && *news_again_at_ <= now_.instant) take_news();
   note_touched_by_doors();
   if (!accepting_again_at_ || *accepting_again_at_ > now_.instant) return;
   accepting_again_at_.reset();

@@ -160,6 +160,7 @@ class SignalingHost {
   ControlInbox control_inbox_;
   std::vector<Listener> listeners_;
   std::optional<net::LocalListener> control_listener_;
+  std::optional<Instant> news_again_at_;       // to look into control_inbox_ unasked
   std::optional<Instant> accepting_again_at_;  // set while there is no room for connections
 
   SignalingIce ice_;
