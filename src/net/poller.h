@@ -61,7 +61,7 @@ class Poller {
   [[nodiscard]] std::error_code change(int descriptor, std::uint64_t token, Interest before,
                                        Interest wanted);
 
-  /// Stops watching. Call it before closing the descriptor. Events that the latest call has
+  /// Stops watching, as closing the socket's only descriptor does. Events that the latest call has
   /// already returned still carry the token.
   void remove(int descriptor);
 

@@ -136,37 +136,81 @@ bool kernel_has_trains() {
 }  // namespace
 
 struct SendQueue::Entry {
-  SocketAddress to;
-  IpAddress from_address;
-  std::uint32_t from_scope = 0;
+  struct Route {
+    SocketAddress to;
+    IpAddress from_address;
+    std::uint32_t from_scope = 0;
+    bool set_from = false;
+    bool dont_fragment = false;
+
+    [[nodiscard]] bool is(const Route& other) const {
+      return to == other.to && dont_fragment == other.dont_fragment && set_from == other.set_from &&
+             (!set_from || (from_address == other.from_address && from_scope == other.from_scope));
+    }
+  };
+
+  Route route;
   ByteView payload;
   SmallBytes<48> header;
   std::uint16_t next = 0;  // of the same port; meaningless in its last entry
   std::uint8_t padding_bytes = 0;
-  bool set_from = false;
-  bool dont_fragment = false;
+  bool has_last_route = false;  // that of the entry before it, as is known
 
-  [[nodiscard]] std::size_t size() const { return header.size() + payload.size() + padding_bytes; }
-  [[nodiscard]] bool goes_with(const Entry& other) const {
-    return to == other.to && dont_fragment == other.dont_fragment && set_from == other.set_from &&
-           (!set_from || (from_address == other.from_address && from_scope == other.from_scope));
+  void set_bytes(ByteView header_bytes, ByteView payload_bytes, std::uint8_t padding_size) {
+    TURNPIKE_ASSERT(padding_size <= padding_max);
+    copy_bytes(header_bytes, header.resize(header_bytes.size()));
+    payload = payload_bytes;
+    padding_bytes = padding_size;
   }
+  [[nodiscard]] std::size_t size() const { return header.size() + payload.size() + padding_bytes; }
 
   /// Begins the message that carries this datagram, and perhaps others after it.
   void describe_route(msghdr& message, SendControl& control) {
     message = {};
-    message.msg_name = to.pointer();
-    message.msg_namelen = to.size;
-    if (set_from) put_source(message, control, {from_address, from_scope});
+    message.msg_name = route.to.pointer();
+    message.msg_namelen = route.to.size;
+    if (route.set_from) put_source(message, control, {route.from_address, route.from_scope});
   }
   /// Writes at most parts_max of `parts`; how many.
   std::size_t describe_bytes(iovec* parts) const {
     std::size_t used = 0;
-    for (const ByteView part : {header.view(), payload, ByteView{padding}.first(padding_bytes)}) {
-      if (!part.empty()) parts[used++] = to_iovec(part);
-    }
+    if (!header.empty()) parts[used++] = to_iovec(header.view());
+    if (!payload.empty()) parts[used++] = to_iovec(payload);
+    if (padding_bytes != 0) parts[used++] = to_iovec(ByteView{padding}.first(padding_bytes));
     return used;
   }
+};
+
+/// Datagrams that leave as one message, or the only one of a message.
+class SendQueue::Train {
+ public:
+  /// One that begins with `first`, and never grows unless `may_grow`.
+  Train(const Entry& first, bool may_grow) : first_(first), datagram_bytes_(first.size()) {
+    const bool is_fit = datagram_bytes_ > 0 && datagram_bytes_ <= train_datagram_max;
+    if (may_grow && is_fit) {
+      room_ = std::min(train_length_max, train_bytes_max / datagram_bytes_) - 1;
+    }
+  }
+
+  /// Takes in `next`, which was queued after its last datagram, if it fits. Only the last of a
+  /// train may be smaller than the others.
+  [[nodiscard]] bool takes(const Entry& next) {
+    const std::size_t bytes = next.size();
+    if (room_ == 0 || bytes == 0 || bytes > datagram_bytes_) return false;
+    if (!next.has_last_route && !next.route.is(first_.route)) return false;
+    room_ = bytes == datagram_bytes_ ? room_ - 1 : 0;
+    ++length_;
+    return true;
+  }
+
+  [[nodiscard]] std::size_t length() const { return length_; }
+  [[nodiscard]] std::size_t datagram_bytes() const { return datagram_bytes_; }
+
+ private:
+  const Entry& first_;
+  std::size_t datagram_bytes_;  // of all but the last
+  std::size_t length_ = 1;
+  std::size_t room_ = 0;  // for so many more
 };
 
 /// What is handed to sendmmsg: a message for each datagram, or for each train of them.
@@ -179,6 +223,29 @@ struct SendQueue::Messages {
   std::array<std::uint16_t, capacity> length{};  // datagrams
   std::size_t count = 0;
   std::uint16_t refused = 0;  // the entry that a refused train began with
+
+  /// A message to where `entry` goes; its bytes will stand in `bytes`.
+  void begin(Entry& entry, std::uint16_t index, iovec* bytes) {
+    entry.describe_route(headers[count].msg_hdr, controls[count]);
+    headers[count].msg_hdr.msg_iov = bytes;
+    dont_fragment[count] = entry.route.dont_fragment;
+    first_entry[count] = index;
+    ++count;
+  }
+  /// Lets the latest message carry `entry`, too; how many of `bytes` that takes.
+  std::size_t add(const Entry& entry, iovec* bytes) {
+    const std::size_t used = entry.describe_bytes(bytes);
+    headers[count - 1].msg_hdr.msg_iovlen += used;
+    return used;
+  }
+  /// The latest message carries all of `train`.
+  void end(const Train& train) {
+    const std::size_t at = count - 1;
+    length[at] = static_cast<std::uint16_t>(train.length());
+    if (train.length() == 1) return;
+    put_control(headers[at].msg_hdr, controls[at], IPPROTO_UDP, UDP_SEGMENT,
+                static_cast<std::uint16_t>(train.datagram_bytes()));
+  }
 };
 
 SendQueue::SendQueue()
@@ -190,26 +257,42 @@ SendQueue::SendQueue()
 
 SendQueue::~SendQueue() { drop_all(); }
 
-void SendQueue::queue(UdpPort& port, const Outgoing& outgoing) {
-  TURNPIKE_ASSERT(outgoing.padding_bytes <= padding_max);
+bool SendQueue::queue(UdpPort& port, const Outgoing& outgoing) {
   const Family family = port.local().family();
   if (outgoing.to.family() != family ||
       (outgoing.set_from && outgoing.from_address.family() != family)) {
     ++stats_.dropped_error;
-    return;
+    return false;
   }
-  if (entries_used_ == capacity) flush();
-  const auto index = static_cast<std::uint16_t>(entries_used_++);
+  const std::uint16_t index = take_entry();
   Entry& entry = entries_[index];
-  entry.to = to_socket_address(outgoing.to);
-  entry.from_address = outgoing.from_address;
-  entry.from_scope = outgoing.from_scope;
-  entry.payload = outgoing.payload;
-  copy_bytes(outgoing.header, entry.header.resize(outgoing.header.size()));
-  entry.padding_bytes = outgoing.padding_bytes;
-  entry.set_from = outgoing.set_from;
-  entry.dont_fragment = outgoing.dont_fragment;
+  entry.route.to = to_socket_address(outgoing.to);
+  entry.route.from_address = outgoing.from_address;
+  entry.route.from_scope = outgoing.from_scope;
+  entry.route.set_from = outgoing.set_from;
+  entry.route.dont_fragment = outgoing.dont_fragment;
+  entry.has_last_route = false;
+  entry.set_bytes(outgoing.header, outgoing.payload, outgoing.padding_bytes);
   append(port, index);
+  return true;
+}
+
+void SendQueue::queue_next(UdpPort& port, ByteView header, ByteView payload,
+                           std::uint8_t padding_bytes) {
+  TURNPIKE_ASSERT(entries_used_ > 0);
+  // A flush leaves the entries as they are.
+  const Entry& last = entries_[entries_used_ - 1];
+  const std::uint16_t index = take_entry();
+  Entry& entry = entries_[index];
+  entry.route = last.route;
+  entry.has_last_route = true;
+  entry.set_bytes(header, payload, padding_bytes);
+  append(port, index);
+}
+
+std::uint16_t SendQueue::take_entry() {
+  if (entries_used_ == capacity) flush();
+  return static_cast<std::uint16_t>(entries_used_++);
 }
 
 void SendQueue::queue_copy(UdpPort& port, const Endpoint& to,
@@ -263,50 +346,23 @@ void SendQueue::drop_all() {
   ports_used_ = entries_used_ = arena_used_ = 0;
 }
 
-/// Whether `next` may follow `last` in the train that begins with `first` and has `length`
-/// datagrams. Only the last of a train may be smaller than the others.
-bool SendQueue::continues_train(const Entry& first, const Entry& last, const Entry& next,
-                                std::size_t length) const {
-  const std::size_t size = first.size();
-  return size > 0 && size <= train_datagram_max && last.size() == size && next.size() > 0 &&
-         next.size() <= size && length < train_length_max &&
-         (length + 1) * size <= train_bytes_max && next.goes_with(first);
-}
-
 /// Fills messages_ with the port's entries from `first` on.
 void SendQueue::describe_entries(const UdpPort& port, std::uint16_t first, bool as_trains) {
   Messages& all = *messages_;
   all.count = 0;
-  std::size_t parts_used = 0;
-  const Entry* last = nullptr;  // of the message that is being described
-  const auto end_message = [&] {
-    const std::size_t at = all.count - 1;
-    if (all.length[at] == 1) return;
-    put_control(all.headers[at].msg_hdr, all.controls[at], IPPROTO_UDP, UDP_SEGMENT,
-                static_cast<std::uint16_t>(entries_[all.first_entry[at]].size()));
-  };
+  iovec* parts = all.parts.data();
+  std::optional<Train> train;  // that the latest message carries
   for (std::uint16_t index = first;; index = entries_[index].next) {
     Entry& entry = entries_[index];
-    const bool continues = as_trains && last != nullptr &&
-                           continues_train(entries_[all.first_entry[all.count - 1]], *last, entry,
-                                           all.length[all.count - 1]);
-    if (!continues) {
-      if (last != nullptr) end_message();
-      const std::size_t at = all.count++;
-      entry.describe_route(all.headers[at].msg_hdr, all.controls[at]);
-      all.headers[at].msg_hdr.msg_iov = &all.parts[parts_used];
-      all.dont_fragment[at] = entry.dont_fragment;
-      all.first_entry[at] = index;
-      all.length[at] = 0;
+    if (!train || !train->takes(entry)) {
+      if (train) all.end(*train);
+      train.emplace(entry, as_trains);
+      all.begin(entry, index, parts);
     }
-    const std::size_t used = entry.describe_bytes(&all.parts[parts_used]);
-    parts_used += used;
-    all.headers[all.count - 1].msg_hdr.msg_iovlen += used;
-    ++all.length[all.count - 1];
-    last = &entry;
+    parts += all.add(entry, parts);
     if (index == port.last_entry_) break;
   }
-  end_message();
+  all.end(*train);
 }
 
 void SendQueue::send_port(const UdpPort& port) {

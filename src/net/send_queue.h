@@ -72,9 +72,13 @@ class SendQueue {
   SendQueue(const SendQueue&) = delete;
   SendQueue& operator=(const SendQueue&) = delete;
 
-  /// Queues one datagram; flushes first when full. A datagram whose addresses are not of the
-  /// port's family counts as `dropped_error`.
-  void queue(UdpPort& port, const Outgoing& outgoing);
+  /// Queues one datagram; flushes first when full. False for a datagram whose addresses are not of
+  /// the port's family: it counts as `dropped_error`.
+  bool queue(UdpPort& port, const Outgoing& outgoing);
+
+  /// Queues one more datagram like the one that was queued last, for the same `port`, but for its
+  /// bytes, which are as in Outgoing.
+  void queue_next(UdpPort& port, ByteView header, ByteView payload, std::uint8_t padding_bytes);
 
   /// Queues a copy of `bytes`, at most 65,536 of them; flushes first when full. `from` as
   /// Outgoing::from_address and from_scope.
@@ -97,15 +101,15 @@ class SendQueue {
 
  private:
   struct Entry;
+  class Train;
   struct Messages;
 
   enum class RunEnd : std::uint8_t { all_gone, full, train_refused };
 
+  [[nodiscard]] std::uint16_t take_entry();
   void append(UdpPort& port, std::uint16_t index);
   void drop_all();
   void describe_entries(const UdpPort& port, std::uint16_t first, bool as_trains);
-  [[nodiscard]] bool continues_train(const Entry& first, const Entry& last, const Entry& next,
-                                     std::size_t length) const;
   void send_port(const UdpPort& port);
   [[nodiscard]] RunEnd send_messages(const UdpPort& port);
   [[nodiscard]] RunEnd send_run(int descriptor, std::size_t& next, std::size_t end);

@@ -149,6 +149,7 @@ struct ReceiveBatch::Slots {
     while (size && bytes.size() > *size) {
       datagram.bytes = bytes.first(*size);
       received.push_back(datagram);
+      datagram.follows = true;
       bytes = bytes.subspan(*size);
     }
     datagram.bytes = bytes;
@@ -240,6 +241,8 @@ std::error_code UdpPort::configure(const UdpPortOptions& options) const {
 std::error_code UdpPort::bind_to(const Endpoint& endpoint) {
   SocketAddress address = to_socket_address(endpoint);
   if (::bind(descriptor_, address.pointer(), address.size) != 0) return last_error();
+  local_ = endpoint;
+  if (endpoint.port != 0) return {};
   if (getsockname(descriptor_, address.pointer(), &address.size) != 0) return last_error();
   local_ = to_endpoint(address);
   return {};

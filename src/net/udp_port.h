@@ -46,6 +46,9 @@ struct Received {
   IpAddress to_address;
   /// Endpoint::scope of to_address.
   std::uint32_t to_scope = 0;
+  /// Of the same train as the one before it: the same sender and the same address, with nothing
+  /// received in between.
+  bool follows = false;
   /// Points into the batch; valid until the next receive into it. May be empty.
   ByteView bytes;
 };
@@ -107,9 +110,9 @@ class UdpPort {
 
   /// Takes waiting datagrams or trains into `batch`, replacing what it held, and returns how many
   /// batch.datagrams() has. 0 when none wait (or all were truncated). Not always all that wait: as
-  /// many as there lately were, and twice as many the next time, up to ReceiveBatch::capacity. To be
-  /// told that nothing is left costs as much as half a datagram, and a Poller says it for nothing.
-  /// Pending ICMP errors do not stop it.
+  /// many as there lately were, and twice as many the next time, up to ReceiveBatch::capacity. To
+  /// be told that nothing is left costs as much as half a datagram, and a Poller says it for
+  /// nothing. Pending ICMP errors do not stop it.
   std::size_t receive(ReceiveBatch& batch);
 
   /// The oldest unread ICMP error, or nothing. Also reports datagrams that our own host found too

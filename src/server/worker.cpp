@@ -53,23 +53,36 @@ void Worker::run() {
 // One `now` for all that is ready at once. What a batch produces is sent before the next batch
 // overwrites the payloads it refers to.
 void Worker::take_turn() {
+  const auto deadline = next_deadline();
   // Not at all when input is left over.
-  const auto events = backlog_.empty() ? poller_.wait_until(next_deadline()) : poller_.poll();
+  const auto events = backlog_.empty() ? poller_.wait_until(deadline) : poller_.poll();
   now_ = net::read_clock();
-  server_.on_deadline(now_, effects_);
-  apply_effects();
-  queue_.flush();
+  const bool is_due = deadline && *deadline <= now_.instant;
+  if (is_due) end_overdue_allocations();
   for (const net::Event& event : events) on_event(event);
   take_backlog();
-  end_overdue_sessions();
-  resume_bridges();
-  end_overdue_bridges();
+  if (is_due) on_other_deadlines();
   flush_sessions();
-  on_dtls_deadlines();
-  give_up_parked();
+  queue_.flush();
   deliver_mail();
   notice_trains();
   ++turns_;
+}
+
+/// Before the events: what has run out must not be found.
+void Worker::end_overdue_allocations() {
+  server_.on_deadline(now_, effects_);
+  apply_effects();
+  queue_.flush();
+}
+
+/// After the events: who was just heard in time is not overdue.
+void Worker::on_other_deadlines() {
+  end_overdue_sessions();
+  resume_bridges();
+  end_overdue_bridges();
+  on_dtls_deadlines();
+  give_up_parked();
 }
 
 /// Says so, once, when kernel or network card do not take trains.
@@ -87,14 +100,9 @@ void Worker::finish() {
 
 /// Of any kind.
 std::optional<Instant> Worker::next_deadline() {
-  std::optional<Instant> next = accepting_again_at_;
-  for (const auto& deadline :
-       {server_.next_deadline(), session_deadlines_.next(), bridge_deadlines_.next(),
-        bridge_pauses_.next(), tls_handshakes_.next(), dtls_.next_deadline(),
-        parked_.next_deadline()}) {
-    if (deadline && (!next || *deadline < *next)) next = deadline;
-  }
-  return next;
+  return earliest_of(accepting_again_at_, server_.next_deadline(), session_deadlines_.next(),
+                     bridge_deadlines_.next(), bridge_pauses_.next(), tls_handshakes_.next(),
+                     dtls_.next_deadline(), parked_.next_deadline());
 }
 
 void Worker::stop() {
@@ -143,17 +151,22 @@ void Worker::on_relay_event(const PollToken& token, const net::Event& event) {
 void Worker::on_listener_readable(turn::ListenerId id) {
   UdpListener& listener = listeners_.udp.at(static_cast<std::uint32_t>(id));
   coalescer_.note(listener.port.receive(batch_));
-  for (const net::Received& datagram : batch_.datagrams()) {
+  for (auto rest = batch_.datagrams(); !rest.empty();) {
+    const net::Received& datagram = rest.front();
+    rest = rest.subspan(1);
     const Endpoint server{datagram.to_address, listener.port.local().port, datagram.to_scope};
     const turn::ClientFlow flow{{datagram.from, server, Transport::udp}, id, id_};
     if (listener.expects_proxy) {
       on_proxied_datagram(flow, datagram.bytes);
     } else if (listener.service == UdpService::plain ||
                !is_for_dtls(flow, listener.service, datagram.bytes)) {
-      on_datagram(flow, datagram.bytes);
+      turn::Handled handled = server_.on_client_datagram(flow, datagram.bytes, now_, effects_);
+      rest = handle_train(handled, rest);
+      apply_effects();
     }
   }
   queue_.flush();
+  dtls_.clear_messages();
 }
 
 /// `bytes` are the client's own, whoever brought them.
@@ -171,8 +184,11 @@ void Worker::lose_client(const FiveTuple& tuple) {
 
 void Worker::on_relay_readable(RelaySocket& relay) {
   coalescer_.note(relay.port->receive(batch_));
-  for (const net::Received& datagram : batch_.datagrams()) {
-    handle(server_.on_peer_datagram(relay.id, datagram.from, datagram.bytes, now_.instant));
+  for (auto rest = batch_.datagrams(); !rest.empty();) {
+    const net::Received& datagram = rest.front();
+    turn::Handled handled =
+        server_.on_peer_datagram(relay.id, datagram.from, datagram.bytes, now_.instant);
+    rest = handle_train(handled, rest.subspan(1));
   }
   queue_.flush();
 }
@@ -193,34 +209,58 @@ void Worker::handle(const turn::Handled& handled) {
   if (handled.forward) forward(*handled.forward);
 }
 
-void Worker::forward(const turn::Forward& forward) {
+/// And what follows in the same train, as far as it goes the same way. What is left of `rest`.
+std::span<const net::Received> Worker::handle_train(turn::Handled& handled,
+                                                    std::span<const net::Received> rest) {
+  count(handled.reason);
+  if (!handled.forward) return rest;
+  net::UdpPort* const port = forward(*handled.forward);
+  if (port == nullptr) return rest;
+  while (!rest.empty() && rest.front().follows &&
+         server_.relays_next(handled, rest.front().bytes, now_.instant)) {
+    count(handled.reason);
+    const turn::Forward& next = *handled.forward;
+    queue_.queue_next(*port, next.header().view(), next.payload(), next.padding_bytes());
+    rest = rest.subspan(1);
+  }
+  return rest;
+}
+
+/// The port that it leaves by at the next flush; null when it goes any other way, or none.
+net::UdpPort* Worker::forward(const turn::Forward& forward) {
   net::Outgoing outgoing;
   outgoing.header = forward.header().view();
   outgoing.payload = forward.payload();
   outgoing.padding_bytes = forward.padding_bytes();
   if (const auto* peer = forward.peer_route()) {
     RelaySocket* const relay = find_relay(peer->via);
-    if (relay == nullptr) return;
+    if (relay == nullptr) return nullptr;
     outgoing.to = peer->to;
     outgoing.dont_fragment = peer->dont_fragment;
-    queue_.queue(*relay->port, outgoing);
-    return;
+    return queue_.queue(*relay->port, outgoing) ? &*relay->port : nullptr;
   }
   if (const auto* neighbour = forward.neighbour_route()) {
     outbox(neighbour->to.worker)
         .add_datagram(neighbour->to.relay, neighbour->from, forward.payload());
-    return;
+    return nullptr;
   }
   if (const auto* home = forward.home_route()) {
     outbox(home->home).add_from_guest(home->from, forward.payload());
-    return;
+    return nullptr;
   }
   const turn::ClientFlow& flow = *forward.client_route();
   if (flow.worker != id_) {
-    return send_abroad(flow, forward.header().view(), forward.payload(), forward.padding_bytes());
+    send_abroad(flow, forward.header().view(), forward.payload(), forward.padding_bytes());
+    return nullptr;
   }
-  if (const auto session = session_of(flow.listener)) return send_to_session(*session, forward);
-  if (const auto session = dtls_session_of(flow.listener)) return send_to_dtls(*session, forward);
+  if (const auto session = session_of(flow.listener)) {
+    send_to_session(*session, forward);
+    return nullptr;
+  }
+  if (const auto session = dtls_session_of(flow.listener)) {
+    send_to_dtls(*session, forward);
+    return nullptr;
+  }
   net::UdpPort& port = listener(flow.listener);
   outgoing.to = flow.reply_to();
   if (const auto source = source_on(port, flow.tuple)) {
@@ -228,7 +268,7 @@ void Worker::forward(const turn::Forward& forward) {
     outgoing.from_scope = source->scope;
     outgoing.set_from = true;
   }
-  queue_.queue(port, outgoing);
+  return queue_.queue(port, outgoing) ? &port : nullptr;
 }
 
 // Opening a relay appends the answer to the same list, so the list is walked by index and each
@@ -263,8 +303,7 @@ void Worker::apply(const turn::OpenRelay& effect) {
 void Worker::apply(const turn::CloseRelay& effect) {
   RelaySocket* const relay = find_relay(effect.relay);
   if (relay == nullptr) return close_tcp_relay(effect.relay);
-  poller_.remove(relay->port->descriptor());
-  relay->port.reset();
+  relay->port.reset();  // and with its only descriptor what the poller knows of it
 }
 
 /// The session is still in use for the message that said so.

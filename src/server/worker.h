@@ -186,7 +186,9 @@ class Worker {
   void on_relay_error(RelaySocket& relay);
 
   void handle(const turn::Handled& handled);
-  void forward(const turn::Forward& forward);
+  [[nodiscard]] std::span<const net::Received> handle_train(turn::Handled& handled,
+                                                            std::span<const net::Received> rest);
+  net::UdpPort* forward(const turn::Forward& forward);
   void apply_effects();
   void apply(const turn::SendToClient& effect);
   void apply(const turn::OpenRelay& effect);
@@ -228,6 +230,8 @@ class Worker {
   void read(const LiveUsageLetter& letter);
   void end_revoked_allocations();
   void give_up_parked();
+  void end_overdue_allocations();
+  void on_other_deadlines();
   void give_up(const std::vector<ParkedRequests::Request>& requests);
   void send_abroad(const turn::ClientFlow& flow, ByteView header, ByteView payload,
                    std::size_t padding_bytes);

@@ -78,8 +78,6 @@ void Worker::on_dtls_deadlines() {
     send_dtls_output(due->tuple, due->listener);
     if (due->is_idle || due->is_over) end_dtls_session(due->session);
   }
-  queue_.flush();
-  dtls_.clear_messages();
 }
 
 }  // namespace turnpike::server

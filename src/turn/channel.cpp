@@ -86,8 +86,11 @@ Handled Server::on_channel_data(const ClientFlow& flow, ByteView datagram, Insta
   if (allocation->permission(peer.address, now) == nullptr) return Reason::dropped_no_permission;
   if (!allocation->relays(peer.family(), now)) return Reason::dropped_peer_family;
   if (!policy_->still_permits(channel->peer)) return Reason::dropped_peer_denied;
-  return relay_to_peer(*allocation, RelayPath::channel, channel->peer, message->payload, false,
-                       now);
+  Handled handled =
+      relay_to_peer(*allocation, RelayPath::channel, channel->peer, message->payload, false, now);
+  const bool leaves_by_relay = handled.reason == Reason::relayed_to_peer;
+  if (leaves_by_relay) handled.forward->set_channel({allocation->slot, channel->number});
+  return handled;
 }
 
 }  // namespace turnpike::turn

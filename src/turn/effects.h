@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "stun/attributes.h"
 #include "turn/allocation_view.h"
 #include "turn/ids.h"
 #include "turn/peer_policy.h"
@@ -61,6 +62,12 @@ class Forward {
     ClientFlow from;
   };
 
+  /// The channel that it came or goes over.
+  struct Over {
+    std::uint32_t slot;  ///< of the allocation
+    stun::ChannelNumber channel;
+  };
+
   Forward(const ToPeer& route, ByteView payload)
       : route_(std::in_place_type<ToPeer>, route), payload_(payload) {}
   Forward(const ToNeighbour& route, ByteView payload)
@@ -75,6 +82,12 @@ class Forward {
 
   /// The header, for writing, of this size from now on. Precondition: size <= 48.
   [[nodiscard]] MutableByteView make_header(std::size_t size) { return header_.resize(size); }
+  void set_channel(const Over& over) { over_ = over; }
+  /// Another payload for the same way.
+  void set_payload(ByteView payload, std::uint8_t padding_bytes) {
+    payload_ = payload;
+    padding_bytes_ = padding_bytes;
+  }
 
   /// Where it goes, if it goes to a peer.
   [[nodiscard]] const ToPeer* peer_route() const { return std::get_if<ToPeer>(&route_); }
@@ -86,6 +99,8 @@ class Forward {
   [[nodiscard]] const ToHome* home_route() const { return std::get_if<ToHome>(&route_); }
   /// Where it goes, if it goes to a client.
   [[nodiscard]] const ClientFlow* client_route() const { return std::get_if<ClientFlow>(&route_); }
+  /// Nothing: no channel, or more than one.
+  [[nodiscard]] const std::optional<Over>& channel() const { return over_; }
   [[nodiscard]] const Header& header() const { return header_; }
   /// Valid while the input that was handed in is.
   [[nodiscard]] ByteView payload() const { return payload_; }
@@ -94,6 +109,7 @@ class Forward {
 
  private:
   std::variant<ToPeer, ToNeighbour, ToHome, ClientFlow> route_;
+  std::optional<Over> over_;
   Header header_;
   ByteView payload_;
   std::uint8_t padding_bytes_ = 0;

@@ -19,6 +19,15 @@ bool carries_mtu(Family family, const stun::Icmp& icmp) {
   return family == Family::ipv4 ? icmp.type == 3 && icmp.code == 4 : icmp.type == 2;
 }
 
+std::uint8_t padding_of(std::size_t bytes) {
+  return static_cast<std::uint8_t>(padded_to_4(bytes) - bytes);
+}
+
+/// Streams pad, so that the next message is aligned; datagrams need not (RFC 8656 §12.5).
+std::uint8_t channel_padding(const Allocation& allocation, std::size_t bytes) {
+  return is_stream(allocation.flow.tuple.transport) ? padding_of(bytes) : std::uint8_t{0};
+}
+
 }  // namespace
 
 Handled Server::on_send(const ClientFlow& flow, const stun::MessageView& message, Instant now,
@@ -105,21 +114,49 @@ Handled Server::on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView d
   if (channel == nullptr && indication_bytes > UINT16_MAX) return Reason::dropped_too_large;
   if (!has_bandwidth(*allocation, datagram.size(), now)) return Reason::dropped_bandwidth;
 
-  const auto padding = static_cast<std::uint8_t>(padded_to_4(datagram.size()) - datagram.size());
   if (channel != nullptr) {
     count_to_client(*allocation, RelayPath::channel, datagram.size());
-    // Streams pad, so that the next message is aligned; datagrams need not (§12.5).
-    const bool pads = is_stream(allocation->flow.tuple.transport);
     Handled handled{Reason::relayed_to_client, allocation->flow, datagram,
-                    pads ? padding : std::uint8_t{0}};
+                    channel_padding(*allocation, datagram.size())};
     put_channel_data_header(handled.forward->make_header(channel_data_header_bytes),
                             channel->number, datagram.size());
+    handled.forward->set_channel({allocation->slot, channel->number});
     return handled;
   }
   count_to_client(*allocation, RelayPath::send, datagram.size());
-  Handled handled{Reason::relayed_to_client, allocation->flow, datagram, padding};
+  Handled handled{Reason::relayed_to_client, allocation->flow, datagram,
+                  padding_of(datagram.size())};
   put_data_indication_header(*handled.forward, peer);
   return handled;
+}
+
+bool Server::relays_next(Handled& verdict, ByteView datagram, Instant now) {
+  if (!verdict.forward || !verdict.forward->channel()) return false;
+  if (verdict.reason == Reason::relayed_to_peer) {
+    return relays_next_to_peer(*verdict.forward, datagram, now);
+  }
+  return verdict.reason == Reason::relayed_to_client &&
+         relays_next_to_client(*verdict.forward, datagram, now);
+}
+
+bool Server::relays_next_to_peer(Forward& forward, ByteView datagram, Instant now) {
+  const auto message = parse_channel_data(datagram);
+  if (!message || message->channel != forward.channel()->channel) return false;
+  Allocation& allocation = allocations_.at(forward.channel()->slot);
+  if (!has_bandwidth(allocation, message->payload.size(), now)) return false;
+  count_to_peer(allocation, RelayPath::channel, message->payload.size());
+  forward.set_payload(message->payload, 0);
+  return true;
+}
+
+bool Server::relays_next_to_client(Forward& forward, ByteView datagram, Instant now) {
+  Allocation& allocation = allocations_.at(forward.channel()->slot);
+  if (!has_bandwidth(allocation, datagram.size(), now)) return false;
+  count_to_client(allocation, RelayPath::channel, datagram.size());
+  put_channel_data_header(forward.make_header(channel_data_header_bytes),
+                          forward.channel()->channel, datagram.size());
+  forward.set_payload(datagram, channel_padding(allocation, datagram.size()));
+  return true;
 }
 
 Reason Server::on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,

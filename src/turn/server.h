@@ -95,6 +95,13 @@ class Server {
   /// network or from another worker (Forward::ToNeighbour).
   Handled on_peer_datagram(RelayId relay, const Endpoint& peer, ByteView datagram, Instant now);
 
+  /// Does `datagram` go the way of the one before it, without being judged anew? They arrived as
+  /// one train: from the same sender, at the same place and instant. `verdict` is what was said of
+  /// the one before, and nothing else has been handed in since. True: it is counted, and
+  /// verdict.forward has its payload and header now. False: nothing has happened, and it is to be
+  /// handed in as any other.
+  [[nodiscard]] bool relays_next(Handled& verdict, ByteView datagram, Instant now);
+
   /// An ICMP error about a datagram that `relay` sent to `peer` (RFC 8656 §11.5).
   Reason on_peer_icmp(RelayId relay, const Endpoint& peer, const stun::Icmp& icmp, Now now,
                       Effects& effects);
@@ -426,6 +433,8 @@ class Server {
   [[nodiscard]] Handled relay_to_peer(Allocation& allocation, RelayPath path,
                                       const PermittedPeer& peer, ByteView payload,
                                       bool dont_fragment, Instant now);
+  [[nodiscard]] bool relays_next_to_peer(Forward& forward, ByteView datagram, Instant now);
+  [[nodiscard]] bool relays_next_to_client(Forward& forward, ByteView datagram, Instant now);
   void count_to_peer(Allocation& allocation, RelayPath path, std::size_t bytes);
   void count_to_client(Allocation& allocation, RelayPath path, std::size_t bytes);
   void put_data_indication_header(Forward& forward, const Endpoint& peer);

@@ -301,6 +301,46 @@ TEST_CASE("a train has one destination, one DF bit, one source, and nothing empt
   CHECK(queue.stats().sent == 10);
 }
 
+TEST_CASE("what is queued next goes the way of the datagram before it, with bytes of its own",
+          "[net]") {
+  auto options = bound_to("0.0.0.0:0");
+  options.destination_address = true;
+  UdpPort sender = open_port(options);
+  UdpPort receiver = open_train_port();
+  UdpPort other = open_port();
+  SendQueue queue;
+  queue.queue(sender, outgoing_to(other.local(), "other"));
+  queue.queue_copy(sender, receiver.local(), address("127.0.0.5"), bytes_of("first."));
+  queue.queue_next(sender, bytes_of("head:"), bytes_of("x"), 0);
+  queue.queue_next(sender, {}, bytes_of("pad"), 1);
+  queue.queue_next(sender, {}, bytes_of("longer than the others"), 0);
+  queue.flush();
+  CHECK(take_whole(receiver) == std::string_view{"first.head:xpad\0", 16});
+  CHECK(take_whole(receiver) == "longer than the others");
+  CHECK(receive_texts(other, 1) == Texts{"other"});
+  CHECK(queue.stats().sent == 5);
+}
+
+TEST_CASE("the way is still known when the queue was full", "[net]") {
+  UdpPort sender = open_port();
+  auto options = bound_to("127.0.0.1:0");
+  options.receive_buffer_bytes = 4 << 20;
+  UdpPort receiver = open_port(options);
+  UdpPort other = open_port();
+  SendQueue queue;
+  queue.queue(sender, outgoing_to(other.local(), "elsewhere"));
+  for (std::size_t i = 1; i < SendQueue::capacity; ++i) {
+    queue.queue(sender, outgoing_to(receiver.local(), "before"));
+  }
+  queue.queue_next(sender, {}, bytes_of("after"), 0);
+  queue.queue_next(sender, {}, bytes_of("after"), 0);
+  queue.flush();
+  const Texts all = receive_texts(receiver, SendQueue::capacity + 1);
+  CHECK(all[SendQueue::capacity - 2] == "before");
+  CHECK(all[SendQueue::capacity - 1] == "after");
+  CHECK(all[SendQueue::capacity] == "after");
+}
+
 TEST_CASE("a train ends where the kernel's limits are", "[net]") {
   UdpPort sender = open_port();
   auto options = bound_to("127.0.0.1:0");

@@ -221,12 +221,15 @@ TEST_CASE("a wildcard port takes a train apart and tells where it came to", "[ne
   REQUIRE(wait_for(receiver.descriptor(), POLLIN));
   REQUIRE(receiver.receive(batch) == 4);
   std::string texts;
+  std::vector<bool> follow;
   for (const Received& datagram : batch.datagrams()) {
     CHECK(datagram.from == sender.local());
     CHECK(datagram.to_address == address("127.0.0.9"));
     texts.append(text_of(datagram.bytes)).append(" ");
+    follow.push_back(datagram.follows);
   }
   CHECK(texts == "one two six 10 ");
+  CHECK(follow == std::vector{false, true, true, true});
 }
 
 TEST_CASE("a wildcard port tells where a datagram came to and answers from there", "[net]") {

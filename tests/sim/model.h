@@ -60,7 +60,7 @@ struct Moved {
   std::uint64_t to_peer = 0;
   std::uint64_t to_client = 0;
 
-  friend bool operator==(const Moved&, const Moved&) = default;
+  friend auto operator<=>(const Moved&, const Moved&) = default;
 };
 
 /// What must come of one input, in full.

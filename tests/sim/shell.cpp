@@ -247,8 +247,16 @@ void Simulation::at_relay(WorkerId worker, turn::RelayId relay, const Endpoint& 
   const Bytes exact = payload;
   say("peer " + peer.to_string() + " sends " + std::to_string(payload.size()) + " bytes");
   const Verdict verdict = model_.on_peer(worker, relay, peer, exact, now_);
-  const turn::Handled handled = server(worker).on_peer_datagram(relay, peer, exact, now_);
+  turn::Handled handled = server(worker).on_peer_datagram(relay, peer, exact, now_);
   settle(worker, verdict, &handled, exact);
+  const bool has_followers = payload.size() % 4 == 0 && !payload.empty();
+  if (!has_followers) return;
+  // In the same train, of which only the last may be smaller.
+  for (const Bytes& next : {payload, Bytes(payload.begin(), payload.end() - 1)}) {
+    const Verdict next_verdict = model_.on_peer(worker, relay, peer, next, now_);
+    follow(worker, next_verdict, handled, next,
+           [&] { return server(worker).on_peer_datagram(relay, peer, next, now_); });
+  }
 }
 
 void Simulation::icmp_from(const Endpoint& peer, const Endpoint& relayed, const stun::Icmp& icmp) {

@@ -116,6 +116,8 @@ class Simulation {
 
   // compare.cpp
   void at_worker(turn::WorkerId worker, const turn::ClientFlow& flow, const Bytes& datagram);
+  void follow(turn::WorkerId worker, const Verdict& verdict, turn::Handled& handled,
+              const Bytes& next, const std::function<turn::Handled()>& judge);
   void settle(turn::WorkerId worker, const Verdict& verdict, const turn::Handled* handled,
               ByteView input);
   void settle_reason(const Verdict& verdict, turn::Reason reason) const;

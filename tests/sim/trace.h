@@ -24,11 +24,13 @@ struct Coverage {
   std::array<std::uint64_t, turn::reason_count> reasons{};
   std::map<int, std::uint64_t> codes{};
   std::uint64_t inputs = 0;
+  std::uint64_t followers = 0;  // that were relayed like the datagram before them in the train
 
   void add(const Coverage& other) {
     for (std::size_t i = 0; i < reasons.size(); ++i) reasons.at(i) += other.reasons.at(i);
     for (const auto& [code, count] : other.codes) codes[code] += count;
     inputs += other.inputs;
+    followers += other.followers;
   }
 };
 

@@ -520,6 +520,45 @@ Reason World::peer_sends(const Endpoint& peer, const Endpoint& relayed, std::str
   throw std::runtime_error("there was never a relay on " + relayed.to_string());
 }
 
+TrainFate World::train_from(std::string_view peer, const Client& to,
+                            const std::vector<Bytes>& train) {
+  const Endpoint from = endpoint(peer);
+  for (const Socket& socket : sockets_) {
+    if (!socket.is_open || advertised(socket.bound) != to.relayed(from.family())) continue;
+    return carry_train(train, [&](ByteView datagram) {
+      return server().on_peer_datagram(socket.relay, from, datagram, now().instant);
+    });
+  }
+  throw std::runtime_error("there is no relay on " + to.relayed(from.family()).to_string());
+}
+
+TrainFate World::train_from(const Client& client, const std::vector<Bytes>& train) {
+  return carry_train(train, [&](ByteView datagram) {
+    return server().on_client_datagram(client.flow(), datagram, now(), effects_);
+  });
+}
+
+TrainFate World::carry_train(const std::vector<Bytes>& train,
+                             const std::function<turn::Handled(ByteView)>& judge) {
+  TrainFate fate;
+  const auto note_fate = [&](const turn::Handled& handled) {
+    fate.reasons.push_back(handled.reason);
+    note(handled.forward);
+    carry_out();
+    if (handled.forward)
+      fate.payloads.push_back(at_peer_ ? at_peer_->payload : at_client_->payload);
+  };
+  for (std::size_t i = 0; i < train.size();) {
+    turn::Handled handled = judge(train[i++]);
+    note_fate(handled);
+    for (; i < train.size() && server().relays_next(handled, train[i], now().instant); ++i) {
+      ++fate.not_judged_anew;
+      note_fate(handled);
+    }
+  }
+  return fate;
+}
+
 Reason World::icmp(std::string_view peer, const Client& to, const stun::Icmp& icmp) {
   const Endpoint about = endpoint(peer);
   for (auto socket = sockets_.rbegin(); socket != sockets_.rend(); ++socket) {

@@ -134,6 +134,13 @@ struct AtNeighbour {
   std::string payload;
 };
 
+/// What became of the datagrams of a train.
+struct TrainFate {
+  std::vector<Reason> reasons;
+  std::vector<std::string> payloads;  ///< of those that left, to peers or a client
+  std::size_t not_judged_anew = 0;    ///< that went the way of the one before them
+};
+
 /// Data from a peer as it came to a client.
 struct AtClient {
   Endpoint client;
@@ -290,6 +297,9 @@ class World {
   /// A datagram from `peer` to the relayed address of `to`, also when its socket is closed by now.
   Reason peer_sends(std::string_view peer, const Client& to, std::string_view payload);
   Reason peer_sends(const Endpoint& peer, const Endpoint& relayed, std::string_view payload);
+  /// What peers and clients send as one train, as the network or the kernel had put it together.
+  TrainFate train_from(std::string_view peer, const Client& to, const std::vector<Bytes>& train);
+  TrainFate train_from(const Client& client, const std::vector<Bytes>& train);
   /// An ICMP error about a datagram that the relay of `to` sent to `peer`.
   Reason icmp(std::string_view peer, const Client& to, const stun::Icmp& icmp);
   /// The connection of `client` has broken.
@@ -390,6 +400,9 @@ class World {
   [[nodiscard]] bool reaches(const turn::ClientFlow& flow) const;
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   void note(const std::optional<turn::Forward>& forward);
+  /// A train whose datagrams `judge` hands to the server, as far as that is needed.
+  TrainFate carry_train(const std::vector<Bytes>& train,
+                        const std::function<turn::Handled(ByteView)>& judge);
   [[nodiscard]] Endpoint advertised(const Endpoint& bound) const;
 
   WorldSettings settings_;
