@@ -1,7 +1,7 @@
-// packet_cost up|down PACKETS: a worker relays so many packets of 160 bytes by a channel, one in
-// each turn of its loop. Run under callgrind with --toggle-collect on Worker::take_turn, which
-// leaves out the client and the peer here; the difference between two numbers of packets is what a
-// packet costs (packet_cost.mjs). One thread, so that the count is the same each time.
+// packet_cost up|down TRAIN TURNS: a worker relays packets of 160 bytes by a channel, a train of so
+// many in each turn of its loop. Run under callgrind with --toggle-collect on Worker::take_turn,
+// which leaves out the client and the peer here; the difference between two numbers of turns is
+// what a turn costs (packet_cost.mjs). One thread, so that the count is the same each time.
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
@@ -21,7 +21,8 @@ constexpr std::size_t payload_bytes = 160;
 constexpr seconds unauthenticated_timeout{10};
 
 net::UdpPort open_on_loopback() {
-  auto port = net::UdpPort::open({.bind = Endpoint{IpAddress::parse("127.0.0.1").value(), 0}});
+  auto port = net::UdpPort::open(
+      {.bind = Endpoint{IpAddress::parse("127.0.0.1").value(), 0}, .receive_trains = true});
   if (!port) throw std::runtime_error{"no port: " + port.error().message()};
   return std::move(*port);
 }
@@ -62,23 +63,27 @@ class Bench {
     finish(&TurnSession::begin_bind, Framing::channel, peer_.local());
   }
 
-  void send_up(int packets) {
+  void send_up(int train, int turns) {
     const Envelope envelope{Framing::channel, peer_.local(), payload_bytes, false};
     std::vector<std::uint8_t> message(envelope.header().begin(), envelope.header().end());
     message.resize(envelope.message_bytes());
-    for (int i = 0; i < packets; ++i) relay(client_, server_, message, peer_);
+    for (int i = 0; i < turns; ++i) relay(client_, server_, message, train, peer_);
   }
-  void send_down(int packets) {
+  void send_down(int train, int turns) {
     const std::vector<std::uint8_t> payload(payload_bytes);
-    for (int i = 0; i < packets; ++i) relay(peer_, session_.relayed(), payload, client_);
+    for (int i = 0; i < turns; ++i) relay(peer_, session_.relayed(), payload, train, client_);
   }
 
  private:
-  void relay(net::UdpPort& from, const Endpoint& to, ByteView bytes, net::UdpPort& receiver) {
-    queue_.queue_copy(from, to, std::nullopt, bytes);
+  /// `train` times the same bytes.
+  void relay(net::UdpPort& from, const Endpoint& to, ByteView bytes, int train,
+             net::UdpPort& receiver) {
+    for (int i = 0; i < train; ++i) queue_.queue_copy(from, to, std::nullopt, bytes);
     queue_.flush();
     worker_->take_turn();
-    if (receiver.receive(batch_) != 1) throw std::runtime_error{"a packet was not relayed"};
+    if (receiver.receive(batch_) != static_cast<std::size_t>(train)) {
+      throw std::runtime_error{"a packet was not relayed"};
+    }
   }
 
   /// Begins something with the session and sees it through.
@@ -115,13 +120,13 @@ class Bench {
   TurnSession session_{0, client::LongTermClient{"bench", "bench"}, random_};
 };
 
-int run(std::string_view way, int packets) {
-  if ((way != "up" && way != "down") || packets <= 0) {
-    std::fputs("usage: packet_cost up|down PACKETS\n", stderr);
+int run(std::string_view way, int train, int turns) {
+  if ((way != "up" && way != "down") || train <= 0 || turns <= 0) {
+    std::fputs("usage: packet_cost up|down TRAIN TURNS\n", stderr);
     return 2;
   }
   Bench bench;
-  way == "up" ? bench.send_up(packets) : bench.send_down(packets);
+  way == "up" ? bench.send_up(train, turns) : bench.send_down(train, turns);
   return 0;
 }
 
@@ -130,8 +135,8 @@ int run(std::string_view way, int packets) {
 
 int main(int count, char** arguments) {
   try {
-    return turnpike::bench::run(count == 3 ? arguments[1] : "",
-                                count == 3 ? std::stoi(arguments[2]) : 0);
+    if (count != 4) return turnpike::bench::run("", 0, 0);
+    return turnpike::bench::run(arguments[1], std::stoi(arguments[2]), std::stoi(arguments[3]));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "packet_cost: %s\n", error.what());
     return 1;
