@@ -1,5 +1,6 @@
 // Loopback ports that are free now.
 
+import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -27,20 +28,21 @@ function wanted(transports, following) {
     transports.flatMap((transport) => addresses.map((address) => ({ transport, address, offset }))));
 }
 
-/// A port, chosen by the kernel, that is free on both 127.0.0.1 and ::1 for each of the
-/// `transports`, as are the `following` ports after it.
+// Above the relays (see relayPortRange) and below what the kernel picks from for clients, which would
+// sooner or later take a port before the server that is to have it has started.
+const chosenPorts = { first: 30_000, count: 2_700 };
+
+/// A port, chosen at random, that is free on both 127.0.0.1 and ::1 for each of the `transports`, as
+/// are the `following` ports after it.
 ///
-/// The sockets are closed before the caller opens its own, so another process could take the
-/// port in between: the kernel picks from some 28,000, we live with that.
+/// The sockets are closed before the caller opens its own, so another test could take the port in
+/// between: there are some 2,700, we live with that.
 export async function freePort({ transports = ['udp', 'tcp'], following = 0 } = {}) {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const sockets = [];
     try {
-      const [chosen, ...others] = wanted(transports, following);
-      const first = await bound(chosen.transport, chosen.address, 0);
-      sockets.push(first);
-      const { port } = first.address();
-      for (const { transport, address, offset } of others) {
+      const port = chosenPorts.first + randomInt(chosenPorts.count);
+      for (const { transport, address, offset } of wanted(transports, following)) {
         sockets.push(await bound(transport, address, port + offset));
       }
       return port;
