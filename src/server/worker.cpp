@@ -204,17 +204,16 @@ void Worker::on_relay_error(RelaySocket& relay) {
   queue_.flush();
 }
 
-void Worker::handle(const turn::Handled& handled) {
+/// The port that a forwarded datagram leaves by, as `forward` says it.
+net::UdpPort* Worker::handle(const turn::Handled& handled) {
   count(handled.reason);
-  if (handled.forward) forward(*handled.forward);
+  return handled.forward ? forward(*handled.forward) : nullptr;
 }
 
 /// And what follows in the same train, as far as it goes the same way. What is left of `rest`.
 std::span<const net::Received> Worker::handle_train(turn::Handled& handled,
                                                     std::span<const net::Received> rest) {
-  count(handled.reason);
-  if (!handled.forward) return rest;
-  net::UdpPort* const port = forward(*handled.forward);
+  net::UdpPort* const port = handle(handled);
   if (port == nullptr) return rest;
   while (!rest.empty() && rest.front().follows &&
          server_.relays_next(handled, rest.front().bytes, now_.instant)) {

@@ -185,7 +185,7 @@ class Worker {
   void on_relay_readable(RelaySocket& relay);
   void on_relay_error(RelaySocket& relay);
 
-  void handle(const turn::Handled& handled);
+  net::UdpPort* handle(const turn::Handled& handled);
   [[nodiscard]] std::span<const net::Received> handle_train(turn::Handled& handled,
                                                             std::span<const net::Received> rest);
   net::UdpPort* forward(const turn::Forward& forward);

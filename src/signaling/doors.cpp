@@ -61,10 +61,7 @@ void Doors::on_deadline(Now now) {
 
 std::optional<Instant> Doors::next_deadline() const {
   std::optional<Instant> next = rooms_.next_deadline();
-  for (const Door* const door : doors_) {
-    const auto deadline = door->next_deadline();
-    if (deadline && (!next || *deadline < *next)) next = deadline;
-  }
+  for (const Door* const door : doors_) next = earliest_of(next, door->next_deadline());
   return next;
 }
 

@@ -224,9 +224,8 @@ void RelayDoor::on_deadline(Now now) {
 }
 
 std::optional<Instant> RelayDoor::next_deadline() const {
-  std::optional<Instant> next = blobs_.next_deadline();
-  if (!due_.empty() && (!next || due_.begin()->first < *next)) next = due_.begin()->first;
-  return next;
+  const auto first_due = due_.empty() ? std::nullopt : std::optional{due_.begin()->first};
+  return earliest_of(blobs_.next_deadline(), first_due);
 }
 
 void RelayDoor::schedule(RoomTable::iterator room) {
