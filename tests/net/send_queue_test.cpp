@@ -36,6 +36,13 @@ UdpPort open_reporting_port(std::string_view where) {
   return open_port(options);
 }
 
+/// Sends from whichever address of this host it is told.
+UdpPort open_sender_of_any_address() {
+  auto options = bound_to("0.0.0.0:0");
+  options.destination_address = true;
+  return open_port(options);
+}
+
 /// Sees the IP headers of all UDP datagrams that come to this host; needs CAP_NET_RAW.
 class Sniffer {
  public:
@@ -277,9 +284,7 @@ TEST_CASE("the headers and padding of a train stay with their datagrams", "[net]
 }
 
 TEST_CASE("a train has one destination, one DF bit, one source, and nothing empty", "[net]") {
-  auto options = bound_to("0.0.0.0:0");
-  options.destination_address = true;
-  UdpPort sender = open_port(options);
+  UdpPort sender = open_sender_of_any_address();
   UdpPort receiver = open_train_port();
   UdpPort other = open_port();
   SendQueue queue;
@@ -303,9 +308,7 @@ TEST_CASE("a train has one destination, one DF bit, one source, and nothing empt
 
 TEST_CASE("what is queued next goes the way of the datagram before it, with bytes of its own",
           "[net]") {
-  auto options = bound_to("0.0.0.0:0");
-  options.destination_address = true;
-  UdpPort sender = open_port(options);
+  UdpPort sender = open_sender_of_any_address();
   UdpPort receiver = open_train_port();
   UdpPort other = open_port();
   SendQueue queue;
@@ -409,9 +412,7 @@ TEST_CASE("a datagram that cannot be sent is skipped and counted", "[net]") {
 }
 
 TEST_CASE("a foreign source address is refused for that datagram only", "[net]") {
-  auto options = bound_to("0.0.0.0:0");
-  options.destination_address = true;
-  UdpPort sender = open_port(options);
+  UdpPort sender = open_sender_of_any_address();
   UdpPort receiver = open_port();
   SendQueue queue;
   queue.queue_copy(sender, receiver.local(), address("203.0.113.7"), bytes_of("forged"));

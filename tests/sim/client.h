@@ -94,6 +94,7 @@ class Client {
   void discover();
   void discover_in_others_names();
   [[nodiscard]] turn::ClientFlow probing_flow();
+  [[nodiscard]] std::uint16_t port_of_its_own();
   [[nodiscard]] Bytes probe();
   [[nodiscard]] Bytes reckless_probe();
   [[nodiscard]] Bytes harmful_probe(std::uint16_t response_port);

@@ -29,6 +29,14 @@ Bytes copy_of(const MessageBuilder& message) {
   return Bytes(bytes.begin(), bytes.end());
 }
 
+/// Without attributes yet.
+MessageBuilder begin_request(Bytes& buffer, SeededRandom& random) {
+  buffer.resize(room_for_a_message);
+  stun::TransactionId id{};
+  random.fill(id);
+  return {buffer, Class::request, Method::binding, id};
+}
+
 /// With the two bytes that RFC 5780 §7.5 pads it with, or without them.
 void put_response_port(MessageBuilder& message, std::uint16_t port, bool is_padded) {
   Bytes value(is_padded ? 4 : 2);
@@ -54,8 +62,7 @@ turn::ClientFlow Client::probing_flow() {
   if (discovery_random_.below(6) == 0) return flow;
   FiveTuple& tuple = flow.tuple;
   tuple.transport = Transport::udp;
-  tuple.client.port =
-      static_cast<std::uint16_t>(10000 + 1000 * number_ + discovery_random_.below(3));
+  tuple.client.port = port_of_its_own();
   const auto servers = server_addresses(tuple.client.family(), world_.settings());
   tuple.server = servers[discovery_random_.below(servers.size())];
   flow.listener = listener_of(tuple.server);
@@ -63,20 +70,21 @@ turn::ClientFlow Client::probing_flow() {
   return flow;
 }
 
+std::uint16_t Client::port_of_its_own() {
+  return static_cast<std::uint16_t>(10000 + 1000 * number_ + discovery_random_.below(3));
+}
+
 /// What the tests of RFC 5780 §4 send.
 Bytes Client::probe() {
-  Bytes buffer(room_for_a_message);
-  stun::TransactionId id{};
-  discovery_random_.fill(id);
-  MessageBuilder message{buffer, Class::request, Method::binding, id};
+  Bytes buffer;
+  MessageBuilder message = begin_request(buffer, discovery_random_);
   const auto kind = discovery_random_.below(8);
   if (kind > 1) {
     const auto flags = static_cast<std::uint32_t>(discovery_random_.below(4)) * change_port;
     message.put_u32(AttributeType::change_request, flags);
   }
   if (kind == 6) {
-    const auto port =
-        static_cast<std::uint16_t>(10000 + 1000 * number_ + discovery_random_.below(3));
+    const std::uint16_t port = port_of_its_own();
     put_response_port(message, port, discovery_random_.below(2) == 0);
   } else if (kind == 7) {
     message.put(AttributeType::padding, Bytes(discovery_random_.below(1500)));
@@ -87,10 +95,8 @@ Bytes Client::probe() {
 
 /// All of it at once, malformed, among attributes that nobody knows, or where it must not count.
 Bytes Client::reckless_probe() {
-  Bytes buffer(room_for_a_message);
-  stun::TransactionId id{};
-  discovery_random_.fill(id);
-  MessageBuilder message{buffer, Class::request, Method::binding, id};
+  Bytes buffer;
+  MessageBuilder message = begin_request(buffer, discovery_random_);
   if (discovery_random_.below(8) == 0) message.put_u32(AttributeType{0x7ffe}, 0);
   if (discovery_random_.below(16) == 0) message.put_message_integrity(HmacSha1Key{Bytes(16)});
   if (discovery_random_.below(2) == 0) {
@@ -111,10 +117,8 @@ Bytes Client::reckless_probe() {
 
 /// The largest answer that can be had, or one to somebody else's door.
 Bytes Client::harmful_probe(std::uint16_t response_port) {
-  Bytes buffer(room_for_a_message);
-  stun::TransactionId id{};
-  discovery_random_.fill(id);
-  MessageBuilder message{buffer, Class::request, Method::binding, id};
+  Bytes buffer;
+  MessageBuilder message = begin_request(buffer, discovery_random_);
   if (discovery_random_.below(2) == 0) {
     message.put_u32(AttributeType::change_request, change_ip | change_port);
   }
