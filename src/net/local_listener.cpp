@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/last_error.h"
+
 namespace turnpike::net {
 namespace {
 
 constexpr int backlog = 64;
-
-std::error_code last_error() { return {errno, std::system_category()}; }
 
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};

@@ -8,14 +8,13 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/last_error.h"
 #include "net/socket_address.h"
 
 namespace turnpike::net {
 namespace {
 
 constexpr int backlog = 1024;
-
-std::error_code last_error() { return {errno, std::system_category()}; }
 
 void set_flag(int descriptor, int level, int name) {
   const int on = 1;

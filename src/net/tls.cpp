@@ -161,12 +161,6 @@ Failure<std::string> refuse(const char* what, const std::string& file, const std
   return Failure<std::string>{std::string{"the "} + what + " file \"" + file + "\" " + why};
 }
 
-/// The latest thing OpenSSL complained about, in its words.
-std::string openssl_reason() {
-  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-  return reason != nullptr ? reason : "unknown error";
-}
-
 /// A file that was read, wiped when it goes: it may be a key.
 class Contents {
  public:
@@ -229,8 +223,9 @@ Result<std::vector<CertificatePtr>, std::string> parse_chain(const std::string& 
       continue;
     }
     if (!no_more_pem()) {
-      return refuse("certificate", file,
-                    "has a broken PEM block (" + openssl_reason() + "); write it anew");
+      return refuse(
+          "certificate", file,
+          "has a broken PEM block (" + openssl_reason("unknown error") + "); write it anew");
     }
     if (chain.empty()) {
       return refuse("certificate", file,
@@ -429,14 +424,15 @@ Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::load(
   native->stream = make_stream_context(*native->ticket_keys);
   native->datagram = make_datagram_context(*native->ticket_keys);
   if (native->stream == nullptr || native->datagram == nullptr) {
-    return Failure<std::string>{"OpenSSL refuses our TLS settings (" + openssl_reason() +
+    return Failure<std::string>{"OpenSSL refuses our TLS settings (" +
+                                openssl_reason("unknown error") +
                                 "); check its configuration file"};
   }
   const bool taken = take_certificate(native->stream.get(), *chain, key->get()) &&
                      take_certificate(native->datagram.get(), *chain, key->get());
   if (!taken) {
     return refuse("certificate", certificate_file,
-                  "is not accepted (" + openssl_reason() +
+                  "is not accepted (" + openssl_reason("unknown error") +
                       "); use RSA with 2048 bits or more, or ECDSA, signed with SHA-256");
   }
   return std::shared_ptr<const TlsContext>{new TlsContext{

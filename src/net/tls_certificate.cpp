@@ -9,12 +9,11 @@
 #include <memory>
 
 #include "base/endpoint.h"
-#include "net/free_with.h"
+#include "net/tls_openssl.h"
 
 namespace turnpike::net {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;

@@ -1,28 +1,16 @@
 #include "net/tls_client.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include <algorithm>
 #include <new>
 
-#include "net/free_with.h"
+#include "net/tls_openssl.h"
 
 namespace turnpike::net {
 namespace {
 
-using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
-
-constexpr std::size_t record_bytes_max = 16384;
+constexpr auto closed = "the connection was closed";
 /// No flight of a client is larger, and no path of a test smaller: records are not fragmented.
 constexpr long datagram_bytes = 1400;
-
-std::string openssl_reason() {
-  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-  return reason != nullptr ? reason : "the connection was closed";
-}
 
 }  // namespace
 
@@ -50,7 +38,7 @@ Result<std::unique_ptr<TlsClientContext>, std::string> TlsClientContext::make(
       SSL_CTX_new(native->is_datagram ? DTLS_client_method() : TLS_client_method()));
   const int oldest = native->is_datagram ? DTLS1_2_VERSION : TLS1_2_VERSION;
   if (!native->context || SSL_CTX_set_min_proto_version(native->context.get(), oldest) != 1) {
-    return Failure<std::string>{openssl_reason()};
+    return Failure<std::string>{openssl_reason(closed)};
   }
   if (!IpAddress::parse(server_name)) native->server_name = server_name;
   return std::unique_ptr<TlsClientContext>{new TlsClientContext{std::move(native)}};
@@ -132,7 +120,7 @@ void TlsClientSession::drain(Bytes& wire) {
 }
 
 bool TlsClientSession::fail() {
-  problem_ = openssl_reason();
+  problem_ = openssl_reason(closed);
   return false;
 }
 

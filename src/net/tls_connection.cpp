@@ -1,8 +1,5 @@
 #include "net/tls_connection.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,16 +12,11 @@
 #include <system_error>
 
 #include "net/clock.h"
-#include "net/free_with.h"
 #include "net/socket_address.h"
+#include "net/tls_openssl.h"
 
 namespace turnpike::net {
 namespace {
-
-using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
-
-constexpr std::size_t record_bytes_max = 16384;
 
 int native_version(Transport transport, TlsVersion version) {
   const bool is_dtls = transport == Transport::dtls;
@@ -62,12 +54,6 @@ bool wait_for(int descriptor, short events, Instant until) {
     if (ready < 0 && errno != EINTR) return false;
     if (read_clock().instant >= until) return false;
   }
-}
-
-/// What OpenSSL last complained about, in its words.
-std::string openssl_reason() {
-  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-  return reason != nullptr ? reason : "the connection was closed";
 }
 
 Failure<TlsConnectError> network_error(int error) {
@@ -227,7 +213,7 @@ Result<TlsConnection, TlsConnectError> TlsConnection::connect(Transport transpor
       return handshake_error(std::string{"certificate: "} +
                              X509_verify_cert_error_string(verified));
     }
-    return handshake_error(openssl_reason());
+    return handshake_error(openssl_reason("the connection was closed"));
   }
   return client;
 }

@@ -1,30 +1,15 @@
 // What net/tls and net/dtls_endpoint share of OpenSSL. Nobody else includes it.
 #pragma once
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include <cstddef>
 #include <memory>
 #include <string_view>
 
 #include "net/ticket_keys.h"
 #include "net/tls.h"
+#include "net/tls_openssl.h"
 
 namespace turnpike::net {
-
-/// Deletes with a function of OpenSSL.
-template <auto function>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
-using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 
 /// Empties OpenSSL's error queue of this thread before and after: what an earlier call left there
 /// would be taken for the result of the next one.

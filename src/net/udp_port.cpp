@@ -16,14 +16,13 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "net/last_error.h"
 #include "net/proxied_group.h"
 #include "net/send_queue.h"
 #include "net/socket_address.h"
 
 namespace turnpike::net {
 namespace {
-
-std::error_code last_error() { return {errno, std::system_category()}; }
 
 std::error_code set_option(int descriptor, int level, int name, int value) {
   if (setsockopt(descriptor, level, name, &value, sizeof value) != 0) return last_error();

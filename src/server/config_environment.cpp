@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/utf8.h"
+#include "server/config_parsers.h"
 #include "server/config_sources.h"
 #include "version.h"
 
@@ -54,12 +55,6 @@ const ConfigKey* key_of(std::string_view variable) {
 
 Place place_of(std::string_view variable) {
   return {Place::Kind::environment, std::string{variable}, 0, 0};
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
 }
 
 /// The texts between commas; none at all in an empty text.

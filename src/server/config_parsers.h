@@ -20,6 +20,9 @@ struct Complaint {
 template <class T>
 using Parsed = Result<T, Complaint>;
 
+/// Without the spaces around it.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
+
 /// "600s", "90m", "1h", "1h30m": whole numbers with units, larger units first, more than nothing.
 [[nodiscard]] Parsed<seconds> parse_duration(std::string_view text);
 /// `duration` as parse_duration() reads it, in the largest unit that divides it: "90m".

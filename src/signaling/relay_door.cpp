@@ -14,7 +14,6 @@ namespace {
 constexpr std::string_view prefix = "/r/";
 constexpr std::string_view files = "resources/upload_images/";
 constexpr std::uint32_t counsel_parties = 2;
-constexpr std::size_t max_origin_bytes = 256;
 
 /// In the address, since such clients have no other place for it.
 std::string token_of(const Request& request) {
@@ -93,7 +92,7 @@ std::optional<ErrorCode> RelayDoor::enter(ConnectionId id, const Request& reques
   const IpAddress& address = doors_.address_of(id);
   Rooms::Entry entry{std::string{path->room}, token_of(request), "", std::nullopt, "relay"};
   if (path->is_counsel) entry.max = counsel_parties;
-  const std::string origin{request.header("Origin").value_or("").substr(0, max_origin_bytes)};
+  const std::string origin{request.header("Origin").value_or("").substr(0, max_kept_origin_bytes)};
   const auto entered = doors_.rooms().enter(id, {address, origin}, entry, now, doors_.effects());
   if (!entered) return entered.error();
   Newcomer newcomer{std::move(entry.room), path->is_counsel, subscriber_of(address)};
@@ -224,7 +223,8 @@ void RelayDoor::on_deadline(Now now) {
 }
 
 std::optional<Instant> RelayDoor::next_deadline() const {
-  const auto first_due = due_.empty() ? std::nullopt : std::optional{due_.begin()->first};
+  std::optional<Instant> first_due;
+  if (!due_.empty()) first_due = due_.begin()->first;
   return earliest_of(blobs_.next_deadline(), first_due);
 }
 

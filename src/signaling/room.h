@@ -26,10 +26,13 @@ enum class DoorKind : std::uint8_t {
   foreign,  ///< another protocol, which sits on Rooms: it gets membership and fan-out, no messages
 };
 
+/// What is kept of a client's Origin.
+inline constexpr std::size_t max_kept_origin_bytes = 256;
+
 /// What the shell knows about a client. Whether its Origin is allowed was decided before.
 struct ClientInfo {
   IpAddress address;
-  std::string origin;  ///< for the webhook; cut to 256 bytes
+  std::string origin;  ///< for the webhook; at most `max_kept_origin_bytes`
   std::string host{};  ///< the name by which it reached this server, as in Host; may be empty
 };
 

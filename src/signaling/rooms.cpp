@@ -6,8 +6,6 @@
 namespace turnpike::signaling {
 namespace {
 
-constexpr std::size_t max_origin_bytes = 256;
-
 DeadlineQueue::Id timer_of(const Connection& connection) { return connection.slot * 2; }
 DeadlineQueue::Id timer_of(const Member& member) { return member.slot * 2 + 1; }
 
@@ -33,7 +31,7 @@ void Rooms::on_connected(ConnectionId id, const ClientInfo& client, Now now, Eff
   auto record = std::make_unique<Connection>();
   record->id = id;
   record->client = client;
-  record->client.origin.resize(std::min(client.origin.size(), max_origin_bytes));
+  record->client.origin.resize(std::min(client.origin.size(), max_kept_origin_bytes));
   record->due = now.instant + settings_.limits.join_timeout;
   Connection& connection = connections_.add(std::move(record));
   by_id_[static_cast<std::uint64_t>(id)] = &connection;

@@ -11,7 +11,6 @@ namespace turnpike::signaling {
 namespace {
 
 constexpr std::size_t id_bytes = 15;
-constexpr std::size_t max_origin_bytes = 256;
 /// Of routes().
 constexpr std::size_t engineio_route = 1;
 
@@ -158,7 +157,7 @@ SocketIoDoor::Session& SocketIoDoor::add_session(ConnectionId id, const Request&
   record->is_echo = is_echo;
   record->has_connected = is_echo;  // nobody connects there
   const std::string_view origin = request.header("Origin").value_or("");
-  record->client = {doors_.address_of(id), std::string{origin.substr(0, max_origin_bytes)},
+  record->client = {doors_.address_of(id), std::string{origin.substr(0, max_kept_origin_bytes)},
                     request.host};
   Session& session = sessions_.add(std::move(record));
   by_sid_.emplace(session.engine.sid(), &session);

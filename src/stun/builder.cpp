@@ -3,8 +3,6 @@
 namespace turnpike::stun {
 namespace {
 
-constexpr std::size_t attribute_header_bytes = 4;
-
 /// The 16 bits of class and method (RFC 8489 §5, Figure 3).
 std::uint16_t message_type(Class message_class, Method method) {
   const auto m = static_cast<unsigned>(method);

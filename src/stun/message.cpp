@@ -5,7 +5,6 @@
 namespace turnpike::stun {
 namespace {
 
-constexpr std::size_t attribute_header_bytes = 4;
 constexpr std::size_t fingerprint_bytes = attribute_header_bytes + 4;
 
 std::size_t attribute_span(ByteView at) {

@@ -11,6 +11,7 @@ namespace turnpike::stun {
 inline constexpr std::uint32_t magic_cookie = 0x2112A442;             ///< RFC 8489 §5
 inline constexpr std::size_t header_bytes = 20;                       ///< RFC 8489 §5
 inline constexpr std::size_t transaction_id_bytes = 12;               ///< RFC 8489 §5
+inline constexpr std::size_t attribute_header_bytes = 4;              ///< RFC 8489 §14
 inline constexpr std::uint32_t fingerprint_xor = 0x5354554e;          ///< RFC 8489 §14.7
 inline constexpr std::string_view nonce_cookie_prefix = "obMatJos2";  ///< RFC 8489 §9.2
 

@@ -16,19 +16,11 @@
 #include "base/time.h"
 #include "catch.h"
 #include "net/tls.h"
+#include "net/tls_openssl.h"
 #include "server/scratch_directory.h"
 
 namespace turnpike::net {
 
-/// Deletes with a function of OpenSSL.
-template <auto function>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    function(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
 
