@@ -138,7 +138,7 @@ void Model::end(Allocation& allocation, CloseReason reason, Verdict& verdict) {
   for (const Family family : families) drop_relay(allocation, family, verdict);
   if (!allocation.pending) {
     auto& ended = verdict.ended.emplace_back(Verdict::Ended{allocation.flow.tuple, reason});
-    if (allocation.transport == PeerTransport::tcp) ended.moved = allocation.moved;
+    if (!allocation.may_have_lost) ended.moved = allocation.moved;
   }
   std::erase_if(allocations_, [&](const Allocation& each) { return &each == &allocation; });
 }

@@ -55,7 +55,7 @@ struct Response {
 /// What an answer to a stranger is charged as: the budgets of his network.
 enum class Expense : std::uint8_t { none, challenge, discovery };
 
-/// Bytes that streams have carried.
+/// Bytes of payload that an allocation has carried.
 struct Moved {
   std::uint64_t to_peer = 0;
   std::uint64_t to_client = 0;
@@ -119,9 +119,8 @@ struct Verdict {
   struct Ended {
     FiveTuple client;
     turn::CloseReason reason;
-    std::optional<Moved> moved{};  ///< over its TCP relay
+    std::optional<Moved> moved{};  ///< nothing: it is not known
 
-    friend bool operator==(const Ended&, const Ended&) = default;
   };
   std::vector<Ended> ended{};
   std::vector<turn::ClientFlow> released{};
@@ -265,8 +264,9 @@ class Model {
     bool has_bucket = false;
     double bucket = 0;
     Instant bucket_filled{};
-    Moved moved{};         // by all its streams
-    Instant paid_until{};  // for what they have moved
+    Moved moved{};         // in datagrams, or by all its streams
+    bool may_have_lost{};  // some of them, for want of bandwidth
+    Instant paid_until{};  // for what its streams have moved
 
     [[nodiscard]] bool has(Family family) const;
     [[nodiscard]] bool has_any() const { return has(Family::ipv4) || has(Family::ipv6); }
@@ -425,6 +425,7 @@ class Model {
   void on_channel_data(turn::WorkerId worker, const turn::ClientFlow& flow, ByteView datagram,
                        Instant now, Verdict& verdict);
   void send_home(turn::WorkerId worker, const FiveTuple& tuple, Verdict& verdict) const;
+  [[nodiscard]] bool may_lose(Allocation& allocation) const;
   void to_peer(Allocation& allocation, const Endpoint& peer, const Bytes& payload,
                bool dont_fragment, Instant now, Verdict& verdict);
 

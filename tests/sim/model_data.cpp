@@ -62,7 +62,8 @@ void Model::on_channel_data(turn::WorkerId worker, const turn::ClientFlow& flow,
 void Model::to_peer(Allocation& allocation, const Endpoint& peer, const Bytes& payload,
                     bool dont_fragment, Instant now, Verdict& verdict) {
   const Relay& relay = allocation.relays.at(peer.family());
-  const bool may_lack_bandwidth = limits_.bandwidth_per_allocation != 0;
+  allocation.moved.to_peer += payload.size();
+  const bool may_lack_bandwidth = may_lose(allocation);
   for (const Allocation& each : allocations_) {
     const auto its = each.relays.find(peer.family());
     if (its == each.relays.end() || its->second.state != Relay::State::open) continue;
@@ -79,6 +80,12 @@ void Model::to_peer(Allocation& allocation, const Endpoint& peer, const Bytes& p
   }
   verdict.to_peer = {relay.id, peer, payload, dont_fragment};
   verdict.may_lack_bandwidth = may_lack_bandwidth;
+}
+
+/// Which datagrams there is no bandwidth for is not foretold.
+bool Model::may_lose(Allocation& allocation) const {
+  if (limits_.bandwidth_per_allocation != 0) allocation.may_have_lost = true;
+  return limits_.bandwidth_per_allocation != 0;
 }
 
 Verdict Model::on_peer(turn::WorkerId worker, turn::RelayId id, const Endpoint& peer,
@@ -100,7 +107,8 @@ Verdict Model::on_peer(turn::WorkerId worker, turn::RelayId id, const Endpoint& 
   const std::size_t indication_size = 4 + address_size + 4 + (payload.size() + 3) / 4 * 4;
   if (!channel && indication_size > 0xffff) return verdict;
   verdict.to_client = {allocation->flow, channel, peer, Bytes(payload.begin(), payload.end())};
-  verdict.may_lack_bandwidth = limits_.bandwidth_per_allocation != 0;
+  allocation->moved.to_client += payload.size();
+  verdict.may_lack_bandwidth = may_lose(*allocation);
   return verdict;
 }
 

@@ -10,14 +10,9 @@ using turn::WorkerId;
 
 namespace {
 
-/// What datagrams have carried is not told apart from what was dropped for want of bandwidth.
 Verdict::Ended end_of(const turn::AllocationRecord& record, turn::CloseReason reason) {
-  Verdict::Ended ended{record.client, reason};
   const turn::Traffic& traffic = record.traffic;
-  if (record.transport == turn::PeerTransport::tcp) {
-    ended.moved = Moved{traffic.bytes_to_peer, traffic.bytes_to_client};
-  }
-  return ended;
+  return {record.client, reason, Moved{traffic.bytes_to_peer, traffic.bytes_to_client}};
 }
 
 }  // namespace
