@@ -120,7 +120,6 @@ struct Verdict {
     FiveTuple client;
     turn::CloseReason reason;
     std::optional<Moved> moved{};  ///< nothing: it is not known
-
   };
   std::vector<Ended> ended{};
   std::vector<turn::ClientFlow> released{};
